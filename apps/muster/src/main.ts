@@ -1,0 +1,3 @@
+import { processLog } from '#runtime/index.js';
+
+processLog('muster').info('muster.ready');

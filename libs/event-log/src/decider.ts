@@ -1,0 +1,12 @@
+import type { EventShape, Topic } from './event-log.js';
+
+/**
+ * The rules of one aggregate, without I/O: `decide` answers a command with the facts that follow (`[]` = it was already
+ * so, a refusal is thrown); `evolve` folds a fact into the state and never throws, because history cannot be refused.
+ */
+export interface Decider<State, Command, Event extends EventShape> {
+  topic: Topic;
+  initial: State;
+  decide(state: State, command: Command): Event[];
+  evolve(state: State, event: Event): State;
+}

@@ -1,0 +1,39 @@
+import { pino } from 'pino';
+
+/** Fields of a log line: numbers carry their unit in the name. Never a key, PIN, token, MAC or attribute value. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Stable event name first, fields second: `log.info('content.delivered', { contentId, bytes, durationMs })`. */
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  /** Heals by itself. */
+  warn(event: string, fields?: LogFields): void;
+  /** Someone must act now. */
+  error(event: string, fields?: LogFields): void;
+}
+
+/** JSON lines on standard error, so that standard output stays for answers. One line an event; control characters are escaped by JSON. */
+export function processLog(service: string, env: NodeJS.ProcessEnv = process.env): Log {
+  const logger = pino(
+    {
+      level: env.MUSTER_LOG_LEVEL ?? 'info',
+      base: { service },
+      messageKey: 'event',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: pino.stdSerializers.err },
+      redact: {
+        paths: ['*.password', '*.token', '*.code', '*.passphrase', 'password', 'token', 'passphrase'],
+        censor: '[redacted]',
+      },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields?: LogFields) => {
+    logger[level](fields ?? {}, event);
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+const nothing = (): void => undefined;
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
