@@ -10,7 +10,9 @@ import { BaseFetcher, Updater } from 'tuf-js';
 const { values: o, positionals } = parseArgs({
   allowPositionals: true,
   options: Object.fromEntries(
-    ['metadata-dir', 'metadata-url', 'target-base-url', 'target-dir', 'root', 'ca', 'cert', 'key', 'grant'].map((name) => [name, { type: 'string' }]),
+    ['metadata-dir', 'metadata-url', 'target-base-url', 'target-dir', 'root', 'ca', 'cert', 'key', 'grant'].map(
+      (name) => [name, { type: 'string' }],
+    ),
   ),
 });
 const tls = { ca: o.ca && readFileSync(o.ca), cert: o.cert && readFileSync(o.cert), key: o.key && readFileSync(o.key) };
@@ -18,13 +20,21 @@ const tls = { ca: o.ca && readFileSync(o.ca), cert: o.cert && readFileSync(o.cer
 class Fetcher extends BaseFetcher {
   fetch(url) {
     const content = /^(https?:\/\/[^/]+)\/.*\/content\/(?:[0-9a-f]{64}\.)?([0-9a-f-]{36})$/.exec(url);
-    const [from, headers] = content && o.grant ? [`${content[1]}/d/v1/contents/${content[2]}`, { authorization: `Grant ${o.grant}` }] : [url, {}];
+    const [from, headers] =
+      content && o.grant
+        ? [`${content[1]}/d/v1/contents/${content[2]}`, { authorization: `Grant ${o.grant}` }]
+        : [url, {}];
     return new Promise((resolve, reject) => {
       (from.startsWith('https') ? https : http)
         .get(from, { ...tls, headers }, (answer) => {
           if (answer.statusCode === 200) return resolve(Readable.toWeb(answer));
           answer.resume();
-          reject(Object.assign(new Error(`HTTP ${answer.statusCode}`), { statusCode: answer.statusCode, name: 'DownloadHTTPError' }));
+          reject(
+            Object.assign(new Error(`HTTP ${answer.statusCode}`), {
+              statusCode: answer.statusCode,
+              name: 'DownloadHTTPError',
+            }),
+          );
         })
         .on('error', reject);
     });
@@ -61,6 +71,12 @@ try {
   }
   console.log(JSON.stringify({ ok: true, files }));
 } catch (error) {
-  console.log(JSON.stringify({ ok: false, error: error.constructor.name === 'Error' ? error.name : error.constructor.name, message: String(error.message).slice(0, 500) }));
+  console.log(
+    JSON.stringify({
+      ok: false,
+      error: error.constructor.name === 'Error' ? error.name : error.constructor.name,
+      message: String(error.message).slice(0, 500),
+    }),
+  );
   process.exit(1);
 }
