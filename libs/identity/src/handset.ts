@@ -1,0 +1,120 @@
+import type { Decider } from '#event-log/index.js';
+import { IdentityError } from './errors.js';
+import type { HandsetEvent } from './events.js';
+
+/** A device's identity: one key at a time, one id for life. */
+export type HandsetState =
+  | { status: 'none' }
+  | ({ status: 'active' | 'revoked' } & HandsetFacts)
+  | { status: 'forgotten' };
+
+interface HandsetFacts {
+  deviceNo: number;
+  channel: string;
+  keyHash: string;
+  /** The key that the newest renewal retired: a device that lost our answer still knows only this one. */
+  renewedFrom: string | null;
+  epoch: number;
+  expiresAt: string;
+}
+
+export type HandsetCommand =
+  | {
+      type: 'EnrolHandset';
+      data: {
+        deviceId: string;
+        deviceNo: number;
+        channel: string;
+        keyHash: string;
+        label: string | null;
+        expiresAt: string;
+      };
+    }
+  /** `presentedKeyHash` signed the proof; `keyHash` is the one to certify, the same or a new one. */
+  | { type: 'RenewHandset'; data: { deviceId: string; presentedKeyHash: string; keyHash: string; expiresAt: string } }
+  | { type: 'ReplaceHandset'; data: { deviceId: string; keyHash: string; expiresAt: string } }
+  | { type: 'RevokeHandset'; data: { deviceId: string; reason: string } }
+  | { type: 'ForgetHandset'; data: { deviceId: string; reason: string } };
+
+/** @throws IdentityError `device.unknown`, `device.revoked`, `device.key-taken`, `renewal.key-retired` */
+function decide(state: HandsetState, command: HandsetCommand): HandsetEvent[] {
+  if (command.type === 'EnrolHandset') return enrol(state, command.data);
+  const { deviceId } = command.data;
+  if (state.status === 'none') throw new IdentityError('device.unknown', { deviceId });
+  if (state.status === 'forgotten') return afterForgotten(command);
+  switch (command.type) {
+    case 'RenewHandset':
+      return renew(state, command.data);
+    case 'ReplaceHandset': {
+      // A revoked identity comes back by replacement alone: a person decided it.
+      if (state.status === 'active' && state.keyHash === command.data.keyHash) return [];
+      const { keyHash, expiresAt } = command.data;
+      const replaced = { deviceId, keyHash, replacesKeyHash: state.keyHash, epoch: state.epoch + 1, expiresAt };
+      return [{ type: 'HandsetReplaced', data: replaced }];
+    }
+    case 'RevokeHandset':
+      if (state.status === 'revoked') return [];
+      return [{ type: 'HandsetRevoked', data: { deviceId, keyHash: state.keyHash, reason: command.data.reason } }];
+    case 'ForgetHandset': {
+      const { reason } = command.data;
+      const forgotten: HandsetEvent = { type: 'SubjectForgotten', data: { deviceId, reason } };
+      if (state.status === 'revoked') return [forgotten];
+      return [{ type: 'HandsetRevoked', data: { deviceId, keyHash: state.keyHash, reason } }, forgotten];
+    }
+  }
+}
+
+function enrol(state: HandsetState, data: Extract<HandsetCommand, { type: 'EnrolHandset' }>['data']): HandsetEvent[] {
+  if (state.status === 'none') return [{ type: 'HandsetEnrolled', data: { ...data, epoch: 1 } }];
+  if (state.status === 'active' && state.keyHash === data.keyHash) return [];
+  throw new IdentityError('device.key-taken', { deviceId: data.deviceId });
+}
+
+function renew(
+  state: Extract<HandsetState, { status: 'active' | 'revoked' }>,
+  { deviceId, presentedKeyHash, keyHash, expiresAt }: Extract<HandsetCommand, { type: 'RenewHandset' }>['data'],
+): HandsetEvent[] {
+  if (state.status === 'revoked') throw new IdentityError('device.revoked', { deviceId });
+  const isRepeated = presentedKeyHash === state.renewedFrom && keyHash === state.keyHash;
+  if (isRepeated) return [];
+  if (presentedKeyHash !== state.keyHash) throw new IdentityError('renewal.key-retired', { deviceId });
+  return [{ type: 'HandsetRenewed', data: { deviceId, keyHash, replacesKeyHash: state.keyHash, expiresAt } }];
+}
+
+/** To forget twice is harmless; anything else finds nobody. */
+function afterForgotten(command: HandsetCommand): HandsetEvent[] {
+  if (command.type === 'ForgetHandset') return [];
+  throw new IdentityError('device.unknown', { deviceId: command.data.deviceId });
+}
+
+function evolve(state: HandsetState, event: HandsetEvent): HandsetState {
+  switch (event.type) {
+    case 'HandsetEnrolled': {
+      const { deviceNo, channel, keyHash, epoch, expiresAt } = event.data;
+      return { status: 'active', deviceNo, channel, keyHash, renewedFrom: null, epoch, expiresAt };
+    }
+    case 'HandsetRenewed': {
+      if (!('keyHash' in state)) return state;
+      const { keyHash, replacesKeyHash, expiresAt } = event.data;
+      return { ...state, keyHash, renewedFrom: replacesKeyHash, expiresAt };
+    }
+    case 'HandsetReplaced': {
+      if (!('keyHash' in state)) return state;
+      const { keyHash, epoch, expiresAt } = event.data;
+      return { ...state, status: 'active', keyHash, renewedFrom: null, epoch, expiresAt };
+    }
+    case 'HandsetRevoked':
+      return 'keyHash' in state ? { ...state, status: 'revoked' } : state;
+    case 'SubjectForgotten':
+      return { status: 'forgotten' };
+    case 'RulesDelivered':
+      return state; // read by the timeline, not needed to decide
+  }
+}
+
+export const handset: Decider<HandsetState, HandsetCommand, HandsetEvent> = {
+  topic: 'muster.handset',
+  initial: { status: 'none' },
+  decide,
+  evolve,
+};

@@ -1,0 +1,96 @@
+/** What a person or token may be. Roles add up; none implies another. */
+export const ROLES = ['viewer', 'author', 'approver', 'operator', 'analyst', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Every act that a route can ask for: resource, then verb. `tenant:write` is the platform's (see `permits`). */
+export const PERMISSIONS = [
+  'analytics:read',
+  'campaign:approve',
+  'campaign:operate',
+  'campaign:read',
+  'campaign:write',
+  'content:read',
+  'content:write',
+  'device:read',
+  'device:write',
+  'enrolment:read',
+  'enrolment:write',
+  'event:read',
+  'key:read',
+  'key:write',
+  'projection:read',
+  'projection:write',
+  'rule:read',
+  'rule:write',
+  'schema:read',
+  'schema:write',
+  'tenant:read',
+  'tenant:write',
+  'token:read',
+  'token:write',
+  'user:read',
+  'user:write',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+const READS: readonly Permission[] = [
+  'campaign:read',
+  'content:read',
+  'device:read',
+  'projection:read',
+  'rule:read',
+  'schema:read',
+  'tenant:read',
+];
+
+/** The table. What is not in it is denied. */
+const TABLE: Readonly<Record<Role, ReadonlySet<Permission>>> = {
+  viewer: new Set(READS),
+  author: new Set([...READS, 'campaign:write', 'content:write', 'rule:write', 'schema:write']),
+  approver: new Set([...READS, 'campaign:approve']),
+  operator: new Set([...READS, 'campaign:operate', 'device:write', 'enrolment:read', 'enrolment:write']),
+  analyst: new Set([...READS, 'analytics:read', 'event:read']),
+  admin: new Set([
+    ...READS,
+    'device:write',
+    'enrolment:read',
+    'enrolment:write',
+    'event:read',
+    'key:read',
+    'key:write',
+    'projection:write',
+    'tenant:write',
+    'token:read',
+    'token:write',
+    'user:read',
+    'user:write',
+  ]),
+};
+
+/** Acts that reach beyond the caller's tenant. */
+const PLATFORM: ReadonlySet<Permission> = new Set(['tenant:write']);
+
+/** Who calls, as the credential says: the tenant comes from nowhere else. */
+export interface Principal {
+  tenant: string;
+  kind: 'person' | 'token';
+  id: string;
+  roles: readonly Role[];
+  /** Set for the people who run the installation; no route grants it, and a token never carries it. */
+  platform?: boolean;
+  /** AID (hex) of the one security domain that the caller is confined to; absent = the whole tenant. */
+  domain?: string;
+}
+
+/**
+ * Whether the caller may do it. Who is confined to a security domain may act on objects of that domain alone, so an
+ * act on an object without one, or on the tenant as a whole, is denied.
+ * @param domain AID (hex) of the security domain that the object belongs to
+ */
+export function permits(caller: Principal, permission: Permission, domain?: string): boolean {
+  if (PLATFORM.has(permission) && caller.platform !== true) return false;
+  if (caller.domain !== undefined && caller.domain !== domain) return false;
+  return caller.roles.some((role) => TABLE[role].has(permission));
+}
+
+export const isRole = (value: unknown): value is Role => ROLES.some((role) => role === value);
