@@ -1,0 +1,76 @@
+import { Controller, Get, Header, HttpCode, Inject, Optional, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { register } from 'prom-client';
+import { ABOUT, READINESS_CHECKS } from './tokens.js';
+
+/** One thing that must work before traffic is welcome. Rejects with a reason that may be shown to anyone. */
+export interface ReadinessCheck {
+  name: string;
+  check(): Promise<void>;
+}
+
+export interface About {
+  name: string;
+  version: string;
+}
+
+export interface Readiness {
+  ready: boolean;
+  checks: { name: string; ok: boolean; reason?: string }[];
+}
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** For those who operate the process: is it alive, is it ready, what does it count, what is it. */
+@Controller()
+export class HealthController {
+  constructor(
+    @Inject(ABOUT) private readonly about: About,
+    @Optional() @Inject(READINESS_CHECKS) private readonly checks: ReadinessCheck[] = [],
+  ) {}
+
+  /** Answers while the process runs. */
+  @Get('livez')
+  livez(): { alive: true } {
+    return { alive: true };
+  }
+
+  /** 200 when everything that the process needs works, otherwise 503 with what does not. */
+  @Get('readyz')
+  @HttpCode(200)
+  async readyz(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
+    const checks = await Promise.all(this.checks.map(outcomeOf));
+    const ready = checks.every(({ ok }) => ok);
+    void reply.status(ready ? 200 : 503);
+    return { ready, checks };
+  }
+
+  /** Counters in Prometheus' text format. */
+  @Get('metrics')
+  @Header('content-type', register.contentType)
+  metrics(): Promise<string> {
+    return register.metrics();
+  }
+
+  /** Name and version of the software. */
+  @Get('version')
+  version(): About {
+    return this.about;
+  }
+}
+
+async function outcomeOf(wanted: ReadinessCheck): Promise<Readiness['checks'][number]> {
+  const { name } = wanted;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([wanted.check(), tooLong]);
+    return { name, ok: true };
+  } catch (error) {
+    return { name, ok: false, reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}

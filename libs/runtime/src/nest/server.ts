@@ -1,0 +1,161 @@
+import type { RequestListener, Server } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { type DynamicModule, NotFoundException, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication, RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { DomainError } from '../errors.js';
+import type { Log } from '../log.js';
+import { countRequests } from './http-metrics.js';
+import {
+  closeListener,
+  LISTENER_LIMITS,
+  listenOn,
+  plainListener,
+  present,
+  socketsOf,
+  tlsListener,
+} from './listener.js';
+import type { TlsIdentity } from './listener.js';
+import { nestLogger } from './nest-logger.js';
+
+export type { TlsIdentity } from './listener.js';
+
+export interface ListenOptions {
+  /** `tls` is needed when the server was created with `peopleTls`. */
+  people: { host: string; port: number; tls?: TlsIdentity };
+  handset?: { host: string; port: number; tls: TlsIdentity };
+}
+
+export interface MusterServer {
+  /** Initialised, routes known, not listening. */
+  app: NestFastifyApplication;
+  /** Opens the ports and answers their numbers. */
+  listen(options: ListenOptions): Promise<{ people: number; handset?: number }>;
+  /** Presents another certificate to new connections. */
+  renew(identities: { people?: TlsIdentity; handset?: TlsIdentity }): void;
+  /** Lets running requests finish, runs the shutdown hooks, closes. */
+  close(): Promise<void>;
+}
+
+/** Gives a route its own limit of the body, bytes. */
+export const BodyLimit = (bytes: number): MethodDecorator => RouteConfig({ bodyLimit: bytes });
+/** The handler reads `request.raw` itself, of any size; the body only has to keep coming. */
+export const StreamsBody = (): MethodDecorator => RouteConfig({ streamsBody: true });
+
+interface RouteSettings {
+  bodyLimit?: number;
+  streamsBody?: boolean;
+}
+
+/** Routes of the handset's port; all others are for people. `/` at the end, so that `/devices` is not one. */
+const HANDSET_ROUTES = /^\/(tuf|d|enrol)\//;
+const SHUTDOWN_GRACE_MS = 5_000;
+
+/** One Nest application behind two listeners, which see disjoint sets of its routes. */
+export async function createServer(
+  module: Type | DynamicModule,
+  { log, peopleTls = false }: { log: Log; peopleTls?: boolean },
+): Promise<MusterServer> {
+  let dispatch: RequestListener = () => undefined;
+  const handler: RequestListener = (request, response) => dispatch(request, response);
+  const handset = tlsListener(handler, true);
+  const people = peopleTls ? tlsListener(handler, false) : plainListener(handler);
+  const serverFactory = (routes: RequestListener): Server => {
+    dispatch = routes;
+    return people;
+  };
+  const adapter = new FastifyAdapter({ bodyLimit: LISTENER_LIMITS.bodyBytes, serverFactory });
+  equip(adapter.getInstance() as unknown as FastifyInstance, socketsOf(handset));
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: nestLogger(log),
+    abortOnError: false,
+  });
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+
+  const renew: MusterServer['renew'] = (identities) => {
+    if (identities.handset !== undefined) present(handset, identities.handset);
+    if (identities.people !== undefined && peopleTls) present(people as HttpsServer, identities.people);
+  };
+  return {
+    app,
+    renew,
+    listen: async (options) => {
+      renew({ people: options.people.tls, handset: options.handset?.tls });
+      const port = await listenOn(people, options.people.host, options.people.port);
+      if (options.handset === undefined) return { people: port };
+      return { people: port, handset: await listenOn(handset, options.handset.host, options.handset.port) };
+    },
+    close: async () => {
+      await Promise.all([people, handset].map((server) => closeListener(server, SHUTDOWN_GRACE_MS)));
+      await app.close();
+    },
+  };
+}
+
+function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void {
+  fastify.addHook('onRoute', (route) => {
+    const { bodyLimit } = (route.config ?? {}) as RouteSettings;
+    if (bodyLimit !== undefined) route.bodyLimit = bodyLimit;
+  });
+  fastify.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  // tus sends its bytes as this type; the route that reads them is marked @StreamsBody.
+  fastify.addContentTypeParser('application/offset+octet-stream', (_request, _payload, done) => done(null));
+  fastify.addHook('onRequest', (request, _reply, done) => done(refusalOf(request, handsetSockets)));
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    guardBody(request);
+    done();
+  });
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (!handsetSockets.has(request.raw.socket)) reply.headers(securingHeaders(request, reply.getHeaders()));
+    done(null, payload);
+  });
+  countRequests(fastify, (request) => (handsetSockets.has(request.raw.socket) ? 'handset' : 'people'));
+}
+
+/** What is refused before anything is read: a route of the other port, a body that would have to be inflated. */
+function refusalOf(request: FastifyRequest, handsetSockets: WeakSet<Socket>): Error | undefined {
+  // The route that the router found, not the path as sent, which may spell it in other ways (`/%64/v1/inbox`).
+  const route = request.routeOptions.url;
+  if (route !== undefined && HANDSET_ROUTES.test(route) !== handsetSockets.has(request.raw.socket))
+    return new NotFoundException('there is no such route on this port');
+  const coding = request.headers['content-encoding'];
+  if (coding === undefined || coding === 'identity') return undefined;
+  return new DomainError('request.media-type', {}, 'bodies are taken uncompressed only', [
+    { pointer: '/content-encoding', message: 'send the body as it is' },
+  ]);
+}
+
+/** Cuts a request whose body is late: an ordinary one as a whole, a streamed one when it makes no progress. */
+function guardBody(request: FastifyRequest): void {
+  const { raw } = request;
+  if (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined) return;
+  const cut = setTimeout(() => raw.destroy(), LISTENER_LIMITS.bodyMs);
+  cut.unref();
+  const settings = request.routeOptions.config as RouteSettings | undefined;
+  if (settings?.streamsBody === true) {
+    const { socket } = raw;
+    let seen = socket.bytesRead;
+    const look = setInterval(() => {
+      if (socket.bytesRead !== seen) cut.refresh();
+      seen = socket.bytesRead;
+    }, 1_000);
+    look.unref();
+    raw.once('close', () => clearInterval(look));
+  }
+  raw.once('end', () => clearTimeout(cut)).once('close', () => clearTimeout(cut));
+}
+
+/** For browsers: answers are data, never a page, a frame or something to sniff; a route that differs sets its own. */
+function securingHeaders(request: FastifyRequest, set: Record<string, unknown>): Record<string, string> {
+  const headers: Record<string, string> = {
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cache-control': 'no-store',
+    ...(request.protocol === 'https' ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+  };
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => set[name] === undefined));
+}
