@@ -12,7 +12,11 @@ const decorators = () =>
     },
   });
 
-const sources = { resolve: { conditions: ['muster-src'] }, ssr: { resolve: { conditions: ['muster-src'] } } };
+const sources = {
+  resolve: { conditions: ['muster-src'] },
+  ssr: { resolve: { conditions: ['muster-src'] } },
+  environments: { __vitest__: { resolve: { conditions: ['muster-src', 'node', 'import'] } } }, // the global set-up runs here
+};
 
 /** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run. */
 const suite = (name: string, include: string[], seconds: number, globalSetup: string[] = []) => ({

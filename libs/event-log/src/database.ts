@@ -1,0 +1,62 @@
+import pg from 'pg';
+import { type Log, silentLog } from '#runtime/index.js';
+
+/** SQL inside a transaction. `bigint` comes as a number, `timestamptz` as a Date, `json` parsed. */
+export interface Tx {
+  query<R extends object>(sql: string, params?: readonly unknown[]): Promise<R[]>;
+}
+
+/** Our counters stay far below 2^53, so `bigint` is a number everywhere. */
+const INT8: number = pg.types.builtins.INT8;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (Number(oid) === INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)),
+};
+
+/** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
+export class Database implements Tx {
+  private readonly pool: pg.Pool;
+
+  constructor(url: string, options: { max?: number; applicationName?: string; log?: Log } = {}) {
+    const { max = 10, applicationName = 'muster', log = silentLog } = options;
+    this.pool = new pg.Pool({ connectionString: url, max, application_name: applicationName, types });
+    this.pool.on('error', (err) => log.warn('database.connection-lost', { applicationName, err }));
+  }
+
+  async query<R extends object>(sql: string, params: readonly unknown[] = []): Promise<R[]> {
+    return (await this.pool.query<R>(sql, [...params])).rows;
+  }
+
+  /** A transaction that sees and writes one tenant's rows: the only place that sets `muster.tenant`. */
+  inTenant<T>(tenant: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.transaction(async (tx) => {
+      await tx.query(`select set_config('muster.tenant', $1, true)`, [tenant]);
+      return work(tx);
+    });
+  }
+
+  /** READ COMMITTED. Commits when `work` resolves, rolls back when it rejects. */
+  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    const remember = (error: Error) => (broken = error);
+    client.on('error', remember);
+    try {
+      await client.query('begin');
+      const query = async <R extends object>(sql: string, params: readonly unknown[] = []) =>
+        (await client.query<R>(sql, [...params])).rows;
+      const result = await work({ query });
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch(remember);
+      throw error;
+    } finally {
+      client.removeListener('error', remember);
+      client.release(broken); // a broken connection does not go back to the pool
+    }
+  }
+
+  end(): Promise<void> {
+    return this.pool.end();
+  }
+}
