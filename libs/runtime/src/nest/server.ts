@@ -67,7 +67,7 @@ export async function createServer(
     return people;
   };
   const adapter = new FastifyAdapter({ bodyLimit: LISTENER_LIMITS.bodyBytes, serverFactory });
-  equip(adapter.getInstance() as unknown as FastifyInstance, socketsOf(handset));
+  equip(adapter.getInstance<FastifyInstance>(), socketsOf(handset));
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: nestLogger(log),
     abortOnError: false,
