@@ -2,5 +2,4 @@
 export * from './catalogue.js';
 export * from './grant.js';
 export * from './headers.js';
-export * from './polls.js';
 export * from './requests.js';
