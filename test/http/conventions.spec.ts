@@ -273,9 +273,10 @@ describe('pages', () => {
   it('walks a list to its end by following Link', async () => {
     const seen: string[] = [];
     for (let url: string | undefined = '/v1/things?limit=3'; url !== undefined; ) {
-      const { body, headers } = await people().get(url);
-      seen.push(...(body as Page<{ id: string }>).items.map(({ id }) => id));
-      url = /<([^>]+)>; rel="next"/.exec(headers.link ?? '')?.[1];
+      const answer = await people().get(url);
+      seen.push(...(answer.body as Page<{ id: string }>).items.map(({ id }) => id));
+      const { link } = answer.headers as Record<string, string>;
+      url = /<([^>]+)>; rel="next"/.exec(link ?? '')?.[1];
     }
     expect(seen).toEqual(things.map(({ id }) => id));
   });
