@@ -1,0 +1,40 @@
+/** Rules, attributes, triggers and offers: pure, the same code on server and handset. */
+export { MatchingError, type MatchingErrorCode } from './matching-error.js';
+export {
+  ATTRIBUTE_LIMITS,
+  ATTRIBUTE_TYPES,
+  checkAttributes,
+  checkSchema,
+  checkSuccessor,
+  type AttributeDeclaration,
+  type AttributeEntry,
+  type AttributeSchema,
+  type AttributeType,
+  type Attributes,
+} from './attributes.js';
+export { checkRule, RULE_LIMITS, type CheckedRule, type RuleKind } from './rule.js';
+export { evaluate, type DecidingLeaf, type RuleVariables, type Verdict } from './evaluate.js';
+export { EVENT_SCHEMA, TRIGGER_EVENTS, type TriggerEvent } from './event-attributes.js';
+export {
+  checkRuleSet,
+  FLOOR_RULE,
+  isTriggerEvent,
+  TRIGGER_LIMITS,
+  type CheckedRuleSet,
+  type RuleSet,
+  type TriggerRule,
+} from './rule-set.js';
+export {
+  initialTriggers,
+  nextTimer,
+  polled,
+  stepTriggers,
+  TIMER_FLOOR_MS,
+  type Considered,
+  type Fire,
+  type Occurrence,
+  type TriggerState,
+} from './trigger.js';
+export { BUCKETS, bucketOf, inWave, isHeldOut } from './bucket.js';
+export { checkWindows, DEVICE_ZONE, isInWindow, nextWindowStart, type WeeklyWindow } from './window.js';
+export { matchOffer, type Match, type MatchableOffer, type MatchContext, type MatchReason } from './match.js';
