@@ -10,7 +10,7 @@ const INTERVAL_SPREAD = 0.15;
  * @param failures in a row, 1 or more
  */
 export function backoffMs(failures: number, random: Random): number {
-  return Math.floor(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures, 30)));
+  return Math.floor(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures - 1, 30)));
 }
 
 /** The server's interval, spread by ±15 %, so that handsets that polled together drift apart. */
