@@ -1,0 +1,46 @@
+import { DomainError, type FieldError } from '#runtime/index.js';
+
+export type CampaignErrorCode =
+  | 'campaign.unknown'
+  | 'campaign.exists'
+  | 'campaign.not-draft'
+  | 'campaign.not-running'
+  | 'campaign.not-paused'
+  | 'campaign.closed'
+  | 'campaign.without-content'
+  | 'campaign.window-empty'
+  | 'campaign.wave-narrower'
+  | 'content.unknown'
+  | 'content.exists'
+  | 'content.withdrawn'
+  | 'upload.unknown'
+  | 'upload.incomplete'
+  | 'upload.digest'
+  | 'upload.name'
+  | 'upload.size'
+  | 'schema.not-next'
+  | 'rules.not-next'
+  | 'channel.unknown'
+  | 'channel.exists'
+  | 'keys.passphrase'
+  | 'keys.role'
+  | 'facts.unknown-type'
+  | 'facts.malformed'
+  | 'tuf.not-found'
+  | 'grant.missing'
+  | 'grant.malformed'
+  | 'grant.expired'
+  | 'grant.foreign'
+  | 'grant.revoked'
+  | 'range.unsatisfiable';
+
+/** A refused command or request of this room. Nothing was changed. */
+export class CampaignError extends DomainError<CampaignErrorCode> {
+  override readonly name = 'CampaignError';
+}
+
+/** A refusal that names one field of the input by its JSON pointer. */
+export function refusal(code: CampaignErrorCode, pointer: string, message: string): CampaignError {
+  const fields: FieldError[] = [{ pointer, message }];
+  return new CampaignError(code, {}, message, fields);
+}

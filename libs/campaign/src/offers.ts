@@ -1,0 +1,100 @@
+import type { ContentTarget, Gate, Offer } from '#device-protocol/index.js';
+import { bucketOf, inWave, isHeldOut, isInWindow, nextWindowStart } from '#matching/index.js';
+import type { CampaignState } from './campaign.js';
+import type { ContentState } from './content.js';
+import type { CampaignSettings } from './events.js';
+
+/** Both selectors must hold; `true` is left out so that a rule stays readable on the handset. */
+export function conjunction(content: string, campaign: string): string {
+  if (content === 'true') return campaign;
+  return campaign === 'true' ? content : `(${content}) && (${campaign})`;
+}
+
+/** True while a campaign's offers stand in the catalogue of its channel. */
+export const isOffered = ({ status, settings }: CampaignState): boolean =>
+  (status === 'scheduled' || status === 'running') && settings !== null && settings.mode !== 'server';
+
+/** What the catalogue says of a content; undefined while nobody offers it. */
+export function contentTarget(
+  { published, withdrawn }: ContentState,
+  campaigns: readonly (readonly [campaignId: string, state: CampaignState])[],
+): ContentTarget | undefined {
+  if (published === null || withdrawn) return undefined;
+  const offers = campaigns
+    .filter(([, state]) => isOffered(state) && state.settings!.contents.includes(published.contentId))
+    .map(([campaignId, { settings }]) => offerOf(campaignId, settings!, published.selector));
+  return offers.length === 0 ? undefined : { description: published.description, offers };
+}
+
+const offerOf = (campaign: string, settings: CampaignSettings, contentSelector: string): Offer => ({
+  campaign,
+  selector: conjunction(contentSelector, settings.selector),
+  salt: settings.salt,
+  waveUpTo: settings.waveUpTo,
+  holdOut: settings.holdOut,
+  start: settings.start!,
+  end: settings.end,
+  windows: settings.windows,
+  priority: settings.priority,
+});
+
+export interface GateCheck {
+  contentId: string;
+  content: ContentState | undefined;
+  campaign: CampaignState | undefined;
+  channel: string;
+  deviceId: string;
+  /** Milliseconds. */
+  now: number;
+}
+
+export interface HeldBack {
+  gate: Gate;
+  retryAfterSeconds?: number;
+}
+
+/**
+ * The gate that holds a request back, or undefined: everything that the handset checked and the server can check too,
+ * again, because the handset's snapshot may be old or its word false. The selector is not among them: its attributes
+ * never come here.
+ */
+export function gateOf(check: GateCheck): HeldBack | undefined {
+  const { campaign, content } = check;
+  const settings = campaign?.settings;
+  if (campaign === undefined || content === undefined || !settings || !offeredAtAll(check, settings))
+    return { gate: 'not-offered' };
+  if (content.withdrawn) return { gate: 'withdrawn' };
+  return stateGate(campaign.status, settings, check.now) ?? deviceGate(settings, check);
+}
+
+/** Other channels, server-side campaigns and drafts look the same as what does not exist. */
+const offeredAtAll = ({ campaign, channel, contentId }: GateCheck, settings: CampaignSettings): boolean =>
+  campaign?.status !== 'draft' &&
+  settings.channel === channel &&
+  settings.mode !== 'server' &&
+  settings.contents.includes(contentId);
+
+function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
+  if (status === 'completed' || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
+  if (status === 'paused') return { gate: 'paused' };
+  const startsInMs = Date.parse(settings.start ?? '') - now;
+  if (startsInMs > 0) return { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) };
+  return status === 'running' ? undefined : { gate: 'not-running' };
+}
+
+function deviceGate(settings: CampaignSettings, { deviceId, now }: GateCheck): HeldBack | undefined {
+  const bucket = bucketOf(settings.salt, deviceId);
+  if (isHeldOut(bucket, settings.holdOut)) return { gate: 'hold-out' };
+  if (!inWave(bucket, settings.waveUpTo, settings.holdOut)) return { gate: 'wave' };
+  // A window in the device's own zone is the handset's to keep: its zone is an attribute and stays there.
+  const windows = settings.windows.filter(({ zone }) => zone !== 'device');
+  if (windows.length < settings.windows.length || windows.length === 0 || isInWindow(windows, now)) return undefined;
+  const next = nextWindowStart(windows, now);
+  return { gate: 'window', ...(next === undefined ? {} : { retryAfterSeconds: Math.ceil((next - now) / 1000) }) };
+}
+
+/** Why the bytes of a running transfer stop: soft pauses and ends let it finish, these do not. */
+export function stopsTransfer(campaign: CampaignState | undefined, content: ContentState | undefined): boolean {
+  if (campaign === undefined || content === undefined || content.withdrawn) return true;
+  return campaign.pause === 'hard' || campaign.recalled;
+}
