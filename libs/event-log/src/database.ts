@@ -12,6 +12,15 @@ const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) => (Number(oid) === INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)),
 };
 
+const commitHooks = new WeakMap<Tx, (() => void)[]>();
+
+/** Runs `work` once `tx` is committed; never when it rolls back. */
+export function afterCommit(tx: Tx, work: () => void): void {
+  const hooks = commitHooks.get(tx);
+  if (hooks === undefined) throw new Error('not a running transaction');
+  hooks.push(work);
+}
+
 /** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
 export class Database implements Tx {
   private readonly pool: pg.Pool;
@@ -44,8 +53,11 @@ export class Database implements Tx {
       await client.query('begin');
       const query = async <R extends object>(sql: string, params: readonly unknown[] = []) =>
         (await client.query<R>(sql, [...params])).rows;
-      const result = await work({ query });
+      const tx: Tx = { query };
+      commitHooks.set(tx, []);
+      const result = await work(tx);
       await client.query('commit');
+      for (const hook of commitHooks.get(tx) ?? []) hook();
       return result;
     } catch (error) {
       await client.query('rollback').catch(remember);

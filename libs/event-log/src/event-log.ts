@@ -3,7 +3,7 @@ import { DomainError } from '#runtime/index.js';
 /** Partitions a topic; frozen, because adding one would move keys (design §3). */
 export const PARTITIONS = 12;
 
-/** Every topic there is. `muster.device` is the only one that scale mode produces straight to Kafka. */
+/** Every topic there is; encoded positions name them by index, so new ones go to the end. `muster.device` is the only one that scale mode produces straight to Kafka. */
 export const TOPICS = [
   'muster.content',
   'muster.campaign',

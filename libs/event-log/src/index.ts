@@ -1,7 +1,22 @@
 /** Tier 1: the event log, its rules and its projections. */
 export * from './event-log.js';
 export type { Decider } from './decider.js';
+export {
+  defineEvents,
+  type EventCatalog,
+  eventCatalog,
+  type EventData,
+  type EventDefinition,
+  type EventDefinitions,
+  type JsonSchema,
+  wireType,
+} from './catalog.js';
 export { Database, type Tx } from './database.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+export { Keyring, KeyringError, loadKek, type SecretName } from './keyring.js';
 export { type Migration, migrate } from './migrate.js';
+export { partitionOf } from './murmur2.js';
+export { decodePosition, encodePosition, nextOffset, reaches } from './position.js';
+export { PostgresLog, type PostgresLogOptions, type StreamEnd } from './postgres-log.js';
+export { type Projection, projection, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';

@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DomainError } from '#runtime/index.js';
+import { Database, type Tx } from './database.js';
+import { decrypt, encrypt } from './seal.js';
+
+export type KeyringErrorCode = 'keyring.kek-malformed' | 'keyring.kek-readable-by-others' | 'keyring.kek-wrong';
+/** The key-encryption key cannot be used. Details name the file, never its content. */
+export class KeyringError extends DomainError<KeyringErrorCode> {}
+
+/** Names a key or secret: `purpose` says what it is for, e.g. `ca`, `grant`; the installation's own have tenant `platform`. */
+export interface SecretName {
+  tenant: string;
+  purpose: string;
+  id: string;
+}
+
+const KEY_BYTES = 32;
+const SUBJECT = 'subject';
+/** How long another process may still open what was forgotten. */
+const CACHE_MS = 30_000;
+const CACHE_KEYS = 10_000;
+
+/**
+ * Reads the key-encryption key, or makes it: 32 bytes as base64url in a 0600 file.
+ * @throws KeyringError `keyring.kek-malformed`, `keyring.kek-readable-by-others`
+ */
+export function loadKek(file: string): Uint8Array {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  if (!existsSync(file)) makeKek(file);
+  if ((statSync(file).mode & 0o077) !== 0) throw new KeyringError('keyring.kek-readable-by-others', { file });
+  const kek = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64url');
+  if (kek.length !== KEY_BYTES) throw new KeyringError('keyring.kek-malformed', { file });
+  return kek;
+}
+
+/** Whole or not at all, and by one of the processes that start together. */
+function makeKek(file: string): void {
+  const made = `${file}.${process.pid}.new`;
+  writeFileSync(made, `${randomBytes(KEY_BYTES).toString('base64url')}\n`, { mode: 0o600, flush: true });
+  try {
+    linkSync(made, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(made);
+  }
+}
+
+/** Keys and secrets outside the log, wrapped by the key-encryption key: a database dump alone opens nothing. */
+export class Keyring {
+  private readonly cache = new Map<string, { key: Uint8Array; until: number }>();
+
+  private constructor(
+    private readonly database: Database,
+    private readonly kek: Uint8Array,
+  ) {}
+
+  /** @throws KeyringError `keyring.kek-wrong` when this database was wrapped under another key */
+  static async open({ database, kek }: { database: Database; kek: Uint8Array }): Promise<Keyring> {
+    const keyring = new Keyring(database, kek);
+    const probe = { tenant: 'platform', purpose: 'probe', id: 'kek' };
+    await database.inTenant(probe.tenant, async (tx) => keyring.store(tx, probe, Buffer.from('muster'), 'do nothing'));
+    await keyring.secret(probe);
+    return keyring;
+  }
+
+  /**
+   * The key that seals a subject's personal fields, made in `tx` when it is the first. A forgotten subject gets one
+   * that nobody keeps: what is sealed from now on cannot be opened either.
+   */
+  async subjectKey(tx: Tx, tenant: string, subject: string): Promise<Uint8Array> {
+    const name = { tenant, purpose: SUBJECT, id: subject };
+    const cached = this.cached(name);
+    if (cached !== undefined) return cached;
+    await this.store(tx, name, randomBytes(KEY_BYTES), 'do nothing');
+    // Not cached: the transaction may roll back, and the key with it.
+    return (await this.load(tx, tenant, SUBJECT, [subject])).get(subject) ?? randomBytes(KEY_BYTES);
+  }
+
+  /** Keys by subject; a subject that was forgotten, or never had one, is absent. */
+  async subjectKeys(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    const keys = new Map<string, Uint8Array>();
+    for (const id of subjects) {
+      const key = this.cached({ tenant, purpose: SUBJECT, id });
+      if (key !== undefined) keys.set(id, key);
+    }
+    const missing = subjects.filter((subject) => !keys.has(subject));
+    if (missing.length === 0) return keys;
+    const loaded = await this.database.inTenant(tenant, (tx) => this.load(tx, tenant, SUBJECT, missing));
+    for (const [id, key] of loaded) {
+      keys.set(id, key);
+      this.keep({ tenant, purpose: SUBJECT, id }, key);
+    }
+    return keys;
+  }
+
+  /** Erases the subject's key, for ever: everything sealed under it reads as `null`. Repeating is harmless. */
+  async forget(tenant: string, subject: string, tx?: Tx): Promise<void> {
+    const erase = (on: Tx) =>
+      on.query(
+        `insert into ops.keyring (tenant, purpose, id, wrapped) values ($1, $2, $3, null)
+         on conflict (tenant, purpose, id) do update set wrapped = null`,
+        [tenant, SUBJECT, subject],
+      );
+    await (tx === undefined ? this.database.inTenant(tenant, erase) : erase(tx));
+    this.cache.delete(keyOf({ tenant, purpose: SUBJECT, id: subject }));
+  }
+
+  /** Stores or replaces a secret. On a `Tx` it belongs to that transaction, which must be in the secret's tenant. */
+  async putSecret(on: Tx | Database, name: SecretName, bytes: Uint8Array): Promise<void> {
+    const put = (tx: Tx) => this.store(tx, name, bytes, 'do update set wrapped = excluded.wrapped');
+    await (on instanceof Database ? on.inTenant(name.tenant, put) : put(on));
+  }
+
+  async secret({ tenant, purpose, id }: SecretName): Promise<Uint8Array | undefined> {
+    return (await this.database.inTenant(tenant, (tx) => this.load(tx, tenant, purpose, [id]))).get(id);
+  }
+
+  private async store(tx: Tx, name: SecretName, bytes: Uint8Array, onConflict: string): Promise<void> {
+    await tx.query(
+      `insert into ops.keyring (tenant, purpose, id, wrapped) values ($1, $2, $3, $4)
+       on conflict (tenant, purpose, id) ${onConflict}`,
+      [name.tenant, name.purpose, name.id, encrypt(this.kek, bytes, keyOf(name))],
+    );
+  }
+
+  private async load(
+    tx: Tx,
+    tenant: string,
+    purpose: string,
+    ids: readonly string[],
+  ): Promise<Map<string, Uint8Array>> {
+    const rows = await tx.query<{ id: string; wrapped: Buffer }>(
+      `select id, wrapped from ops.keyring
+       where tenant = $1 and purpose = $2 and id = any($3) and wrapped is not null`,
+      [tenant, purpose, ids],
+    );
+    return new Map(rows.map(({ id, wrapped }) => [id, this.unwrap({ tenant, purpose, id }, wrapped)]));
+  }
+
+  private unwrap(name: SecretName, wrapped: Uint8Array): Uint8Array {
+    const bytes = decrypt(this.kek, wrapped, keyOf(name));
+    if (bytes === undefined) throw new KeyringError('keyring.kek-wrong', { ...name });
+    return bytes;
+  }
+
+  private cached(name: SecretName): Uint8Array | undefined {
+    const found = this.cache.get(keyOf(name));
+    return found !== undefined && found.until > performance.now() ? found.key : undefined;
+  }
+
+  private keep(name: SecretName, key: Uint8Array): void {
+    if (this.cache.size >= CACHE_KEYS) this.cache.clear();
+    this.cache.set(keyOf(name), { key, until: performance.now() + CACHE_MS });
+  }
+}
+
+/** Associated data of a wrapped key, and its name in the cache. Tenants and purposes hold no slash. */
+const keyOf = ({ tenant, purpose, id }: SecretName): string => `${tenant}/${purpose}/${id}`;

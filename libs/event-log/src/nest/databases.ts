@@ -1,0 +1,35 @@
+import { Database } from '../database.js';
+import type { Log } from '#runtime/index.js';
+import { PostgresLog } from '../postgres-log.js';
+
+export interface DatabaseUrls {
+  /** Role of this process's actor. */
+  actor: string;
+  tail: string;
+  projector: string;
+  insight: string;
+}
+
+/** One pool a role. */
+export class Databases {
+  readonly actor: Database;
+  readonly tail: Database;
+  readonly projector: Database;
+  readonly insight: Database;
+
+  constructor(urls: DatabaseUrls, log: Log) {
+    const open = (role: keyof DatabaseUrls, max: number) =>
+      new Database(urls[role], { max, applicationName: `muster ${role}`, log });
+    this.actor = open('actor', 20);
+    this.tail = open('tail', 5);
+    this.projector = open('projector', 5);
+    this.insight = open('insight', 10);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.actor.end(), this.tail.end(), this.projector.end(), this.insight.end()]);
+  }
+}
+
+/** The log for readers across tenants: process managers, live streams. It cannot append. */
+export class TailLog extends PostgresLog {}

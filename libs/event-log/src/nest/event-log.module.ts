@@ -1,0 +1,59 @@
+import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Clock, Log } from '#runtime/index.js';
+import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import type { EventCatalog } from '../catalog.js';
+import { Keyring, loadKek } from '../keyring.js';
+import { PostgresLog } from '../postgres-log.js';
+import { Databases, type DatabaseUrls, TailLog } from './databases.js';
+import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
+import { CreateLog1767000000000 } from './migrations/create-log.js';
+
+export { Databases, type DatabaseUrls, TailLog } from './databases.js';
+
+/** In order; they come before those of every other room. */
+export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001];
+
+export interface EventLogModuleOptions {
+  urls: DatabaseUrls;
+  kekFile: string;
+  /** Events of all rooms that this process writes or reads. */
+  catalog: EventCatalog;
+}
+
+@Injectable()
+class ClosePools implements OnApplicationShutdown {
+  constructor(@Inject(Databases) private readonly databases: Databases) {}
+
+  onApplicationShutdown(): Promise<void> {
+    return this.databases.end();
+  }
+}
+
+/** Provides, everywhere: `Databases`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants). Needs RuntimeModule. */
+@Module({})
+export class EventLogModule {
+  static forRoot({ urls, kekFile, catalog }: EventLogModuleOptions): DynamicModule {
+    const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
+      provide: Kind,
+      inject: [Databases, Keyring, CLOCK],
+      useFactory: (databases: Databases, keyring: Keyring, clock: Clock) =>
+        new Kind({ database: databases[role], events: catalog, keyring, clock }),
+    });
+    return {
+      module: EventLogModule,
+      global: true,
+      providers: [
+        { provide: Databases, inject: [LOG], useFactory: (log: Log) => new Databases(urls, log) },
+        {
+          provide: Keyring,
+          inject: [Databases],
+          useFactory: ({ actor }: Databases) => Keyring.open({ database: actor, kek: loadKek(kekFile) }),
+        },
+        logOf('actor', PostgresLog),
+        logOf('tail', TailLog),
+        ClosePools,
+      ],
+      exports: [Databases, Keyring, PostgresLog, TailLog],
+    };
+  }
+}

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId, systemClock } from '#runtime/index.js';
+import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { eventCatalog } from './catalog.js';
+import { Database } from './database.js';
+import type { EventContext } from './event-log.js';
+import { Keyring } from './keyring.js';
+import { contractDefinitions, logContract } from './log-contract.js';
+import { eventLogMigrations } from './nest/event-log.module.js';
+import { PostgresLog } from './postgres-log.js';
+
+const TOPIC = 'muster.campaign';
+const kek = randomBytes(32);
+const events = eventCatalog(contractDefinitions);
+
+async function logsOf(db: TestDatabase) {
+  const actor = db.database('muster_campaign', 12);
+  const keyring = await Keyring.open({ database: actor, kek });
+  const common = { events, keyring, clock: systemClock };
+  const writer = new PostgresLog({ database: actor, ...common });
+  const reader = new PostgresLog({ database: db.database('muster_tail'), ...common });
+  return { actor, keyring, writer, reader };
+}
+
+logContract('the Postgres log', async () => {
+  const db = await testDatabase(eventLogMigrations);
+  const { writer, reader } = await logsOf(db);
+  return { writer, reader, close: () => db.drop() };
+});
+
+describe('the Postgres log', () => {
+  let db: TestDatabase;
+  let logs: Awaited<ReturnType<typeof logsOf>>;
+  const by = (tenant: string): EventContext => ({ tenant, actor: 'system:test', commandId: newId() });
+  const note = (text: string, secret?: string) => ({ type: 'ThingNoted', data: { text, secret } });
+  const write = (tenant: string, subject: string, event = note('x')) =>
+    logs.writer.append(TOPIC, { subject, expectedVersion: 0 }, [event], by(tenant));
+
+  beforeAll(async () => {
+    db = await testDatabase(eventLogMigrations);
+    logs = await logsOf(db);
+    await write('acme', 'one');
+    await write('umbrella', 'one');
+  });
+  afterAll(() => db.drop());
+
+  it('shows an actor no row of another tenant when the query names no tenant at all', async () => {
+    const rows = await logs.actor.inTenant('acme', (tx) => tx.query('select distinct tenant from log.record'));
+    expect(rows).toEqual([{ tenant: 'acme' }]);
+    expect(await logs.actor.query('select 1 from log.record')).toEqual([]);
+    expect(await db.owner.inTenant('acme', (tx) => tx.query('select distinct tenant from log.record'))).toEqual(rows);
+  });
+
+  it('has row-level security forced on every table with a tenant', async () => {
+    const open = await db.owner.query(
+      `select c.oid::regclass::text as table from pg_class c join pg_attribute a on a.attrelid = c.oid
+       where a.attname = 'tenant' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)`,
+    );
+    expect(open).toEqual([]);
+  });
+
+  it.each([
+    `update log.record set actor = 'x'`,
+    'delete from log.record',
+    'update log.head set next_off = 0',
+    `select * from log.record_campaign`,
+    `select * from ops.keyring where set_config('role', 'muster_owner', true) is null`,
+  ])('gives an actor no right to: %s', async (sql) => {
+    await expect(logs.actor.inTenant('acme', (tx) => tx.query(sql))).rejects.toThrow('permission denied');
+  });
+
+  it('returns the offsets of a transaction that rolls back', async () => {
+    const heads = await logs.reader.heads();
+    const failing = logs.actor.inTenant('acme', async (tx) => {
+      await logs.writer.appendIn(tx, TOPIC, { subject: 'rolled-back' }, [note('x', 'personal')], by('acme'));
+      throw new Error('the row was refused');
+    });
+    await expect(failing).rejects.toThrow('the row was refused');
+    expect(await logs.reader.heads()).toEqual(heads);
+    await write('acme', 'rolled-back', note('x', 'personal')); // and its key is made again
+    expect(await logs.reader.readStream(TOPIC, 'acme', 'rolled-back')).toMatchObject([
+      { data: { secret: 'personal' } },
+    ]);
+  });
+
+  it('stores personal fields sealed, and reads them as null once the subject is forgotten', async () => {
+    await write('acme', 'person', note('kept', 'canary-4711'));
+    const stored = await db.owner.inTenant('acme', (tx) => tx.query('select r::text from log.record r'));
+    expect(JSON.stringify(stored)).not.toContain('canary-4711');
+    expect(await logs.reader.readStream(TOPIC, 'acme', 'person')).toMatchObject([{ data: { secret: 'canary-4711' } }]);
+
+    await logs.keyring.forget('acme', 'person');
+    await logs.writer.append(TOPIC, { subject: 'person' }, [note('later', 'canary-4712')], by('acme'));
+    expect((await logs.reader.readStream(TOPIC, 'acme', 'person')).map(({ data }) => data)).toEqual([
+      { text: 'kept', secret: null },
+      { text: 'later', secret: null },
+    ]);
+  });
+
+  it('keeps secrets by tenant, and opens none of them under another key-encryption key', async () => {
+    const name = { tenant: 'acme', purpose: 'ca', id: 'device' };
+    await logs.keyring.putSecret(logs.actor, name, Buffer.from('first'));
+    await logs.keyring.putSecret(logs.actor, name, Buffer.from('second'));
+    expect(Buffer.from((await logs.keyring.secret(name)) ?? []).toString()).toBe('second');
+    expect(await logs.keyring.secret({ ...name, tenant: 'umbrella' })).toBeUndefined();
+    await expect(Keyring.open({ database: logs.actor, kek: randomBytes(32) })).rejects.toMatchObject({
+      code: 'keyring.kek-wrong',
+    });
+  });
+
+  it('answers log.unavailable while the database is away', async () => {
+    const database = new Database('postgres://muster_campaign@127.0.0.1:1/nowhere');
+    const away = new PostgresLog({ database, events, keyring: logs.keyring, clock: systemClock });
+    await expect(
+      away.append(TOPIC, { subject: 'x', expectedVersion: 0 }, [note('x')], by('acme')),
+    ).rejects.toMatchObject({ code: 'log.unavailable' });
+  });
+});
