@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, type Json, type JsonObject } from './canonical-json.js';
-import { binOf } from './delegation.js';
+import { binNames, binOf } from './delegation.js';
 import { malformed, TufError } from './errors.js';
 import { keyIdOf, type TufKey } from './keys.js';
 import { isTopLevelRole, type MetaFile, type Scope, type TargetFile, type TopLevelRole } from './metadata.js';
@@ -114,8 +114,7 @@ export function spreadOverBins(
   if (targets.length <= limit && leastBits === 0) return undefined;
   for (let bitLength = Math.max(1, leastBits); bitLength <= 12; bitLength++) {
     const bins = new Map<string, TargetFile[]>();
-    for (let n = 0; n < 2 ** bitLength; n++)
-      bins.set(`${namePrefix}-${n.toString(16).padStart(Math.ceil(bitLength / 4), '0')}`, []);
+    for (const name of binNames({ bitLength, namePrefix })) bins.set(name, []);
     for (const target of targets) bins.get(binOf({ bitLength, namePrefix }, target.path))!.push(target);
     if (Math.max(...[...bins.values()].map((bin) => bin.length)) <= limit) return { bitLength, bins };
   }

@@ -28,9 +28,8 @@ function encode(value: unknown, pointer: string, depth: number): string {
 }
 
 function object(value: Record<string, unknown>, pointer: string, depth: number): string {
-  const members = Object.keys(value)
+  const members = inOrder(Object.keys(value))
     .filter((key) => value[key] !== undefined) // as JSON.stringify drops them
-    .sort(byCodePoint)
     .map((key) => `${quote(key, pointer)}:${encode(value[key], `${pointer}/${key}`, depth + 1)}`);
   return `{${members.join(',')}}`;
 }
@@ -45,7 +44,8 @@ function quote(text: string, pointer: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** JavaScript orders strings by UTF-16 unit; Python and the other signers by code point. They differ above U+FFFF. */
-function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
+/** JavaScript orders strings by UTF-16 unit, the other signers by code point: they differ where there are surrogates. */
+function inOrder(keys: string[]): string[] {
+  if (!keys.some((key) => /[\ud800-\udfff]/.test(key))) return keys.sort();
+  return keys.sort((a, b) => Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8')));
 }

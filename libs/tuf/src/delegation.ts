@@ -16,7 +16,11 @@ export function delegatesFor({ roles, bins }: Delegations, path: string): Delega
 /** Every delegated role, in order of trust; bins in the order of their numbers. Lazy: there may be 2^32 bins. */
 export function* allDelegates({ roles, bins }: Delegations): Iterable<string> {
   for (const { name } of roles) yield name;
-  if (bins !== undefined) for (let n = 0; n < 2 ** bins.bitLength; n++) yield binName(bins, n);
+  if (bins !== undefined) yield* binNames(bins);
+}
+
+export function* binNames(bins: Pick<HashBins, 'bitLength' | 'namePrefix'>): Iterable<string> {
+  for (let n = 0; n < 2 ** bins.bitLength; n++) yield binName(bins, n);
 }
 
 /** Whose signatures a delegated role needs, or undefined when nothing is delegated to that name. */
