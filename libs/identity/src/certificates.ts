@@ -1,5 +1,5 @@
 import 'reflect-metadata'; // the X.509 library's injection needs it before it loads
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import { IdentityError, refusedField } from './errors.js';
@@ -73,7 +73,7 @@ function parseCsr(pem: string): x509.Pkcs10CertificateRequest {
 /** Name of a key everywhere: sha-256 (hex) of its SubjectPublicKeyInfo. */
 export const keyHashOf = (publicKey: Uint8Array): string => createHash('sha256').update(publicKey).digest('hex');
 
-const SAN = /^urn:muster:device:([a-z][a-z0-9-]{1,30}):([0-9a-f-]{36})$/;
+const SAN = /^URI:urn:muster:device:([a-z][a-z0-9-]{1,30}):([0-9a-f-]{36})$/;
 
 /** Certifies a device's key for client authentication; tenant and device id stand in the SAN, nothing personal does. */
 export async function issueDeviceCertificate(
@@ -154,28 +154,31 @@ export interface DeviceCertificate {
 }
 
 /**
- * Reads a device certificate and checks that `authority` signed it.
- * @param input PEM, or DER as a TLS connection has it
+ * Reads a device certificate and checks that `authority` signed it. By OpenSSL, because this runs at every new connection.
+ * @param input PEM (the first certificate counts), or DER as a TLS connection has it
  * @returns undefined when it is not one of ours
  */
-export async function readDeviceCertificate(
+export function readDeviceCertificate(
   input: string | Uint8Array,
-  authority: string,
-): Promise<DeviceCertificate | undefined> {
+  authority: X509Certificate,
+): DeviceCertificate | undefined {
   const certificate = parseCertificate(input);
-  if (certificate === undefined || !isP256(certificate.publicKey)) return undefined;
-  const signer = new x509.X509Certificate(authority);
-  const isOurs = await certificate.verify({ publicKey: signer.publicKey, signatureOnly: true }).catch(() => false);
-  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
-  const [, tenant, deviceId] = names.map(({ value }) => SAN.exec(value)).find((match) => match !== null) ?? [];
-  if (!isOurs || tenant === undefined || deviceId === undefined) return undefined;
-  const publicKey = new Uint8Array(certificate.publicKey.rawData);
-  return { tenant, deviceId, publicKey, keyHash: keyHashOf(publicKey), notAfter: certificate.notAfter.getTime() };
+  if (certificate === undefined || !isSignedBy(certificate, authority)) return undefined;
+  const [, tenant, deviceId] = SAN.exec(certificate.subjectAltName ?? '') ?? [];
+  if (tenant === undefined || deviceId === undefined) return undefined;
+  const publicKey = new Uint8Array(certificate.publicKey.export({ type: 'spki', format: 'der' }));
+  const notAfter = Date.parse(certificate.validTo);
+  return { tenant, deviceId, publicKey, keyHash: keyHashOf(publicKey), notAfter };
 }
 
-function parseCertificate(input: string | Uint8Array): x509.X509Certificate | undefined {
+const isSignedBy = (certificate: X509Certificate, authority: X509Certificate): boolean =>
+  certificate.publicKey.asymmetricKeyDetails?.namedCurve === 'prime256v1' &&
+  certificate.checkIssued(authority) &&
+  certificate.verify(authority.publicKey);
+
+function parseCertificate(input: string | Uint8Array): X509Certificate | undefined {
   try {
-    return new x509.X509Certificate(typeof input === 'string' ? derOf(input, 'CERTIFICATE') : Uint8Array.from(input));
+    return new X509Certificate(input);
   } catch {
     return undefined; // not a certificate: the caller refuses it
   }

@@ -1,3 +1,5 @@
+import { defineEvents, type EventDefinitions, type JsonSchema } from '#event-log/index.js';
+
 /** `muster.handset`: one stream per device id. Keys are named by the sha-256 (hex) of their SubjectPublicKeyInfo. */
 export type HandsetEvent =
   | {
@@ -34,3 +36,91 @@ export type AuditEvent = {
     summary: string;
   };
 };
+
+const DEVICE = '018f8c2e-7b1a-7c3d-8e4f-0123456789ab';
+const KEY = 'ab'.repeat(32);
+const OTHER_KEY = 'cd'.repeat(32);
+const AT = '2027-02-22T12:00:00.000Z';
+
+const id: JsonSchema = { type: 'string', format: 'uuid' };
+const keyHash: JsonSchema = { type: 'string', pattern: '^[0-9a-f]{64}$' };
+const at: JsonSchema = { type: 'string', format: 'date-time' };
+const text: JsonSchema = { type: 'string', maxLength: 500 };
+const channel: JsonSchema = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,30}$' };
+const count: JsonSchema = { type: 'integer', minimum: 0 };
+const epoch: JsonSchema = { type: 'integer', minimum: 1 };
+
+/** An object of exactly these fields. */
+const object = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+  type: 'object',
+  additionalProperties: false,
+  required: Object.keys(properties),
+  properties,
+});
+
+export const handsetDefinitions: EventDefinitions = defineEvents<HandsetEvent>('muster.handset', {
+  HandsetEnrolled: {
+    version: 1,
+    schema: object({
+      deviceId: id,
+      deviceNo: { type: 'integer', minimum: 0, maximum: 4_294_967_295 },
+      channel,
+      keyHash,
+      epoch,
+      label: { type: ['string', 'null'], maxLength: 500, 'x-personal': true },
+      expiresAt: at,
+    }),
+    samples: [
+      {
+        v: 1,
+        data: {
+          deviceId: DEVICE,
+          deviceNo: 0,
+          channel: 'main',
+          keyHash: KEY,
+          epoch: 1,
+          label: 'van 7',
+          expiresAt: AT,
+        },
+      },
+    ],
+  },
+  HandsetRenewed: {
+    version: 1,
+    schema: object({ deviceId: id, keyHash, replacesKeyHash: keyHash, expiresAt: at }),
+    samples: [{ v: 1, data: { deviceId: DEVICE, keyHash: OTHER_KEY, replacesKeyHash: KEY, expiresAt: AT } }],
+  },
+  HandsetReplaced: {
+    version: 1,
+    schema: object({ deviceId: id, keyHash, replacesKeyHash: keyHash, epoch, expiresAt: at }),
+    samples: [{ v: 1, data: { deviceId: DEVICE, keyHash: OTHER_KEY, replacesKeyHash: KEY, epoch: 2, expiresAt: AT } }],
+  },
+  HandsetRevoked: {
+    version: 1,
+    schema: object({ deviceId: id, keyHash, reason: text }),
+    samples: [{ v: 1, data: { deviceId: DEVICE, keyHash: KEY, reason: 'lost' } }],
+  },
+  RulesDelivered: {
+    version: 1,
+    schema: object({ deviceId: id, channel, version: count }),
+    samples: [{ v: 1, data: { deviceId: DEVICE, channel: 'main', version: 1 } }],
+  },
+  SubjectForgotten: {
+    version: 1,
+    schema: object({ deviceId: id, reason: text }),
+    samples: [{ v: 1, data: { deviceId: DEVICE, reason: 'asked by its owner' } }],
+  },
+});
+
+export const auditDefinitions: EventDefinitions = defineEvents<AuditEvent>('muster.audit', {
+  OperationAudited: {
+    version: 1,
+    schema: object({ operation: text, object: object({ kind: text, id: text }), summary: text }),
+    samples: [
+      {
+        v: 1,
+        data: { operation: 'user.add', object: { kind: 'person', id: DEVICE }, summary: 'roles viewer' },
+      },
+    ],
+  },
+});

@@ -54,6 +54,15 @@ describe('roles', () => {
     expect(permits({ ...person('operator'), platform: true }, 'tenant:write')).toBe(false);
   });
 
+  it('lets no token change people, tokens or tenants', () => {
+    const token: Principal = { ...person('admin'), kind: 'token', platform: true };
+    expect(PERMISSIONS.filter((act) => permits({ ...token, kind: 'person' }, act) && !permits(token, act))).toEqual([
+      'tenant:write',
+      'token:write',
+      'user:write',
+    ]);
+  });
+
   it('confines who is bound to a security domain to objects of that domain', () => {
     const confined = { ...person('author'), domain: 'A000000151' };
     expect(permits(confined, 'content:write', 'A000000151')).toBe(true);

@@ -70,6 +70,9 @@ const TABLE: Readonly<Record<Role, ReadonlySet<Permission>>> = {
 /** Acts that reach beyond the caller's tenant. */
 const PLATFORM: ReadonlySet<Permission> = new Set(['tenant:write']);
 
+/** Acts on who may do what: for people who logged in, so that a token cannot make another. */
+const PEOPLE_ONLY: ReadonlySet<Permission> = new Set(['tenant:write', 'token:write', 'user:write']);
+
 /** Who calls, as the credential says: the tenant comes from nowhere else. */
 export interface Principal {
   tenant: string;
@@ -88,6 +91,7 @@ export interface Principal {
  * @param domain AID (hex) of the security domain that the object belongs to
  */
 export function permits(caller: Principal, permission: Permission, domain?: string): boolean {
+  if (PEOPLE_ONLY.has(permission) && caller.kind !== 'person') return false;
   if (PLATFORM.has(permission) && caller.platform !== true) return false;
   if (caller.domain !== undefined && caller.domain !== domain) return false;
   return caller.roles.some((role) => TABLE[role].has(permission));

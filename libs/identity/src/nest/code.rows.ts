@@ -1,0 +1,45 @@
+export const CODE_COLUMNS =
+  'code_id, batch_id, label, channel, replaces, created_at, expires_at, revoked_at, used_at, device_id, key_hash';
+
+export interface CodeRow {
+  code_id: string;
+  batch_id: string;
+  label: string | null;
+  channel: string;
+  replaces: string | null;
+  created_at: Date;
+  expires_at: Date;
+  revoked_at: Date | null;
+  used_at: Date | null;
+  device_id: string | null;
+  key_hash: string | null;
+}
+
+/** An enrolment code as routes show it: never the code itself. */
+export interface CodeView {
+  id: string;
+  batchId: string;
+  label: string | null;
+  channel: string;
+  /** The device that the code brings back; null = it makes a new one. */
+  replaces: string | null;
+  createdAt: string;
+  expiresAt: string;
+  revokedAt: string | null;
+  usedAt: string | null;
+  /** Who used it. */
+  deviceId: string | null;
+}
+
+export const viewOfCode = (row: CodeRow): CodeView => ({
+  id: row.code_id,
+  batchId: row.batch_id,
+  label: row.label,
+  channel: row.channel,
+  replaces: row.replaces,
+  createdAt: row.created_at.toISOString(),
+  expiresAt: row.expires_at.toISOString(),
+  revokedAt: row.revoked_at?.toISOString() ?? null,
+  usedAt: row.used_at?.toISOString() ?? null,
+  deviceId: row.device_id,
+});

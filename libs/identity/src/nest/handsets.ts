@@ -1,0 +1,166 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EventLogError, type EventContext, Keyring, PostgresLog, type Tx } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { type Clock, impossible } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { IdentityError } from '../errors.js';
+import type { HandsetEvent } from '../events.js';
+import { handset, type HandsetCommand, type HandsetState } from '../handset.js';
+import { Devices } from './devices.js';
+
+export interface Decided {
+  state: HandsetState;
+  version: number;
+  events: HandsetEvent[];
+}
+
+/** More in the transaction of a decision; `events` is empty when it was already so. */
+export type Also = (tx: Tx, decided: Decided) => Promise<void>;
+
+/** Makes the command inside the transaction, for what has to be taken or compared there. */
+export type CommandFor = (tx: Tx, before: { state: HandsetState; version: number }) => Promise<HandsetCommand>;
+
+const ATTEMPTS = 5;
+
+/**
+ * Device identities: the stream decides, and rows that are changed in the transaction of its append answer at every
+ * request which keys are good.
+ */
+@Injectable()
+export class Handsets {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(Keyring) private readonly keyring: Keyring,
+    @Inject(Devices) private readonly devices: Devices,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Decides and records; when another writer was first, decides again.
+   */
+  async run(
+    context: EventContext,
+    deviceId: string,
+    commandFor: CommandFor,
+    also: Also = async () => undefined,
+  ): Promise<Decided> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const decided = await this.runOnce(context, deviceId, commandFor, also);
+        if (decided.events.length > 0) this.devices.keysChanged();
+        return decided;
+      } catch (error) {
+        const isOvertaken = error instanceof EventLogError && error.code === 'log.version-conflict';
+        if (!isOvertaken || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private async runOnce(context: EventContext, deviceId: string, commandFor: CommandFor, also: Also): Promise<Decided> {
+    const { tenant } = context;
+    const history = await this.log.readStream<HandsetEvent>('muster.handset', tenant, deviceId);
+    const before = history.reduce<HandsetState>(
+      (state, { type, data }) => handset.evolve(state, { type, data } as HandsetEvent),
+      handset.initial,
+    );
+    const version = history.at(-1)?.version ?? 0;
+    return this.databases.actor.inTenant(tenant, async (tx) => {
+      const events = handset.decide(before, await commandFor(tx, { state: before, version }));
+      const state = events.reduce((folded, event) => handset.evolve(folded, event), before);
+      const decided = { state, version: version + events.length, events };
+      if (events.length > 0) {
+        await this.log.appendIn(tx, 'muster.handset', { subject: deviceId, expectedVersion: version }, events, context);
+        for (const event of events) await this.mirror(tx, tenant, event);
+        await tx.query('update ops.device set version = $3 where tenant = $1 and device_id = $2', [
+          tenant,
+          deviceId,
+          decided.version,
+        ]);
+      }
+      await also(tx, decided);
+      return decided;
+    });
+  }
+
+  private async mirror(tx: Tx, tenant: string, event: HandsetEvent): Promise<void> {
+    switch (event.type) {
+      case 'HandsetEnrolled': {
+        const { deviceId, deviceNo, channel, label, epoch, expiresAt, keyHash } = event.data;
+        await tx.query(
+          `insert into ops.device
+             (tenant, device_id, device_no, channel, label, status, epoch, enrolled_at, expires_at, version)
+           values ($1, $2, $3, $4, $5, 'active', $6, $7, $8, 1)`,
+          [tenant, deviceId, deviceNo, channel, label, epoch, this.now(), expiresAt],
+        );
+        return addKey(tx, tenant, deviceId, keyHash);
+      }
+      case 'HandsetRenewed': {
+        const { deviceId, keyHash, replacesKeyHash, expiresAt } = event.data;
+        await tx.query('update ops.device set expires_at = $3 where tenant = $1 and device_id = $2', [
+          tenant,
+          deviceId,
+          expiresAt,
+        ]);
+        if (keyHash === replacesKeyHash) return;
+        await this.retireKeys(tx, tenant, deviceId);
+        return addKey(tx, tenant, deviceId, keyHash);
+      }
+      case 'HandsetReplaced': {
+        const { deviceId, keyHash, epoch, expiresAt } = event.data;
+        await tx.query(
+          `update ops.device set status = 'active', epoch = $3, expires_at = $4 where tenant = $1 and device_id = $2`,
+          [tenant, deviceId, epoch, expiresAt],
+        );
+        await this.retireKeys(tx, tenant, deviceId);
+        return addKey(tx, tenant, deviceId, keyHash);
+      }
+      case 'HandsetRevoked': {
+        const { deviceId } = event.data;
+        await tx.query(`update ops.device set status = 'revoked' where tenant = $1 and device_id = $2`, [
+          tenant,
+          deviceId,
+        ]);
+        return this.retireKeys(tx, tenant, deviceId);
+      }
+      case 'SubjectForgotten':
+        return this.forget(tx, tenant, event.data.deviceId);
+      case 'RulesDelivered':
+        return;
+      default:
+        return impossible(event);
+    }
+  }
+
+  /** The label goes, and the key that sealed what the log holds of the subject: all in the transaction that says so. */
+  private async forget(tx: Tx, tenant: string, deviceId: string): Promise<void> {
+    await tx.query(`update ops.device set status = 'forgotten', label = null where tenant = $1 and device_id = $2`, [
+      tenant,
+      deviceId,
+    ]);
+    await this.keyring.forget(tenant, deviceId, tx);
+  }
+
+  private async retireKeys(tx: Tx, tenant: string, deviceId: string): Promise<void> {
+    await tx.query(
+      'update ops.device_key set retired_at = $3 where tenant = $1 and device_id = $2 and retired_at is null',
+      [tenant, deviceId, this.now()],
+    );
+  }
+
+  private now(): Date {
+    return new Date(this.clock.now());
+  }
+}
+
+/** A key is used once: not by two devices, and not again after it was retired. @throws IdentityError `device.key-taken` */
+async function addKey(tx: Tx, tenant: string, deviceId: string, keyHash: string): Promise<void> {
+  const added = await tx.query(
+    `insert into ops.device_key (tenant, key_hash, device_id) values ($1, $2, $3)
+     on conflict (tenant, key_hash) do nothing returning key_hash`,
+    [tenant, keyHash, deviceId],
+  );
+  if (added.length > 0) return;
+  const message = 'the key was used before: make a new one';
+  throw new IdentityError('device.key-taken', {}, message, [{ pointer: '/csr', message }]);
+}

@@ -1,0 +1,213 @@
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsEmail,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { CHANNEL, DEFAULT_CHANNEL, LABEL_LIMIT } from '../enrolment-csv.js';
+import { ROLES, type Role } from '../roles.js';
+
+/** Names and reasons: no control characters, so that no log line or terminal can be broken by them. */
+const PLAIN = /^\P{Cc}*$/u;
+const plain = { message: 'no control characters' };
+/** ISO/IEC 7816-5: 5 to 16 bytes. */
+const AID = /^([0-9A-F]{2}){5,16}$/;
+
+const DAY = 86_400;
+
+export class IdParams {
+  /** UUID. */
+  @IsUUID()
+  id!: string;
+}
+
+export class LoginDto {
+  /** Tenant's id. */
+  @IsString()
+  @MaxLength(31)
+  tenant!: string;
+
+  /** E-mail address of the account. */
+  @IsString()
+  @MaxLength(254)
+  email!: string;
+
+  @IsString()
+  @MaxLength(256)
+  password!: string;
+}
+
+export class OwnPasswordDto {
+  @IsString()
+  @MaxLength(256)
+  current!: string;
+
+  /** 12 to 256 characters. */
+  @IsString()
+  @MaxLength(256)
+  password!: string;
+}
+
+export class AdministratorDto {
+  @IsEmail()
+  @MaxLength(254)
+  email!: string;
+
+  @IsString()
+  @Length(1, 100)
+  @Matches(PLAIN, plain)
+  name!: string;
+
+  /** 12 to 256 characters. */
+  @IsString()
+  @MaxLength(256)
+  password!: string;
+}
+
+export class AddTenantDto {
+  /** 2 to 31 of a-z, 0-9 and -, a letter first. */
+  @IsString()
+  @MaxLength(31)
+  tenant!: string;
+
+  @IsString()
+  @Length(1, 100)
+  @Matches(PLAIN, plain)
+  name!: string;
+
+  /** Account of the tenant's first administrator. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => AdministratorDto)
+  administrator?: AdministratorDto;
+}
+
+export class AddUserDto extends AdministratorDto {
+  @IsArray()
+  @ArrayUnique()
+  @IsIn(ROLES, { each: true })
+  roles!: Role[];
+
+  /** AID (hex, upper case) of the one security domain that the person is confined to. */
+  @IsOptional()
+  @Matches(AID)
+  domain?: string;
+}
+
+export class ChangeUserDto {
+  @IsOptional()
+  @IsString()
+  @Length(1, 100)
+  @Matches(PLAIN, plain)
+  name?: string;
+
+  @IsOptional()
+  @IsArray()
+  @ArrayUnique()
+  @IsIn(ROLES, { each: true })
+  roles?: Role[];
+
+  @IsOptional()
+  @IsBoolean()
+  disabled?: boolean;
+
+  /** A new password; every session of the person ends. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  password?: string;
+}
+
+export class IssueTokenDto {
+  @IsString()
+  @Length(1, 100)
+  @Matches(PLAIN, plain)
+  name!: string;
+
+  /** Of those that the caller has. */
+  @IsArray()
+  @ArrayUnique()
+  @ArrayMaxSize(ROLES.length)
+  @IsIn(ROLES, { each: true })
+  roles!: Role[];
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(365)
+  lifetimeDays: number = 90;
+}
+
+export class LifetimeDto {
+  /** How long the code is good, seconds: one minute to 90 days. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(60)
+  @Max(90 * DAY)
+  lifetimeSeconds: number = 900;
+}
+
+export class IssueCodeDto extends LifetimeDto {
+  /** What people call the device. Personal: sealed in the log, erased when the device is forgotten. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(LABEL_LIMIT)
+  @Matches(PLAIN, plain)
+  @Transform(({ value }: { value: unknown }) => (value === '' ? undefined : value))
+  label?: string;
+
+  /** The audience that the device joins. */
+  @IsOptional()
+  @Matches(CHANNEL)
+  channel: string = DEFAULT_CHANNEL;
+}
+
+export class ReasonDto {
+  @IsString()
+  @Length(1, 200)
+  @Matches(PLAIN, plain)
+  reason!: string;
+}
+
+export class EnrolDto {
+  /** The enrolment code. */
+  @IsString()
+  @MaxLength(100)
+  code!: string;
+
+  /** PKCS #10 certificate request, PEM, of a P-256 key. */
+  @IsString()
+  @MaxLength(8_192)
+  csr!: string;
+}
+
+export class RenewDto {
+  /** The certificate to renew, PEM. */
+  @IsString()
+  @MaxLength(8_192)
+  certificate!: string;
+
+  /** A request by the old or a new key, PEM. */
+  @IsString()
+  @MaxLength(8_192)
+  csr!: string;
+
+  /** Compact JWS, ES256, by the old key, over the digest of the CSR and the time. */
+  @IsString()
+  @MaxLength(4_096)
+  proof!: string;
+}

@@ -1,0 +1,43 @@
+import { isRole, type Role } from '../roles.js';
+
+export const PERSON_COLUMNS =
+  'tenant, person_id, email, name, password_hash, roles, platform, domain, disabled_at, created_at, version';
+
+export interface PersonRow {
+  tenant: string;
+  person_id: string;
+  email: string;
+  name: string;
+  password_hash: string;
+  roles: string[];
+  platform: boolean;
+  domain: string | null;
+  disabled_at: Date | null;
+  created_at: Date;
+  version: number;
+}
+
+/** A person as routes show them: never the password's hash. */
+export interface PersonView {
+  id: string;
+  email: string;
+  name: string;
+  roles: Role[];
+  platform: boolean;
+  domain: string | null;
+  disabled: boolean;
+  createdAt: string;
+  version: number;
+}
+
+export const viewOfPerson = (row: PersonRow): PersonView => ({
+  id: row.person_id,
+  email: row.email,
+  name: row.name,
+  roles: row.roles.filter(isRole),
+  platform: row.platform,
+  domain: row.domain,
+  disabled: row.disabled_at !== null,
+  createdAt: row.created_at.toISOString(),
+  version: row.version,
+});

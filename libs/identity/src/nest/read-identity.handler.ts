@@ -1,0 +1,142 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { type CursorKey, Cursors, type Page, type PageQuery } from '#runtime/nest/runtime.module.js';
+import { IdentityError } from '../errors.js';
+import type { Principal } from '../roles.js';
+import { CODE_COLUMNS, type CodeRow, type CodeView, viewOfCode } from './code.rows.js';
+import { Devices, type DeviceView } from './devices.js';
+import { PERSON_COLUMNS, type PersonRow, type PersonView, viewOfPerson } from './person.rows.js';
+import { Tenants, type TenantView } from './tenants.js';
+import { TOKEN_COLUMNS, type TokenRow, type TokenView, viewOfToken } from './token.rows.js';
+
+export type IdentityList = 'people' | 'tokens' | 'codes' | 'devices';
+
+/** One page of a tenant's people, tokens, enrolment codes or devices. */
+export class ListIdentity<View> extends Query<Page<View>> {
+  constructor(
+    readonly list: IdentityList,
+    readonly tenant: string,
+    readonly page: PageQuery,
+  ) {
+    super();
+  }
+}
+
+export const listPeople = (tenant: string, page: PageQuery) => new ListIdentity<PersonView>('people', tenant, page);
+export const listTokens = (tenant: string, page: PageQuery) => new ListIdentity<TokenView>('tokens', tenant, page);
+export const listCodes = (tenant: string, page: PageQuery) => new ListIdentity<CodeView>('codes', tenant, page);
+export const listDevices = (tenant: string, page: PageQuery) => new ListIdentity<DeviceView>('devices', tenant, page);
+
+/** Ids are UUIDv7, so their order is that of making. */
+const TABLES = {
+  people: { from: `${PERSON_COLUMNS} from ops.person`, key: 'person_id' },
+  tokens: { from: `${TOKEN_COLUMNS} from ops.api_token`, key: 'token_id' },
+  codes: { from: `${CODE_COLUMNS} from ops.enrolment_code`, key: 'code_id' },
+} as const;
+
+@QueryHandler(ListIdentity)
+export class ListIdentityHandler implements IQueryHandler<ListIdentity<unknown>> {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(Devices) private readonly devices: Devices,
+    @Inject(Cursors) private readonly cursors: Cursors,
+  ) {}
+
+  async execute(query: ListIdentity<unknown>): Promise<Page<unknown>> {
+    switch (query.list) {
+      case 'people':
+        return this.rows<PersonRow, PersonView>(query, 'people', viewOfPerson);
+      case 'tokens':
+        return this.rows<TokenRow, TokenView>(query, 'tokens', viewOfToken);
+      case 'codes':
+        return this.rows<CodeRow, CodeView>(query, 'codes', viewOfCode);
+      case 'devices':
+        return this.devicePage(query);
+    }
+  }
+
+  private async rows<Row extends object, View extends { id: string }>(
+    { tenant, page }: ListIdentity<unknown>,
+    list: keyof typeof TABLES,
+    view: (row: Row) => View,
+  ): Promise<Page<View>> {
+    const { from, key } = TABLES[list];
+    const [after = null] = this.cursors.after(`${list}:${tenant}`, page) ?? [];
+    const rows = await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query<Row>(`select ${from} where tenant = $1 and ($2::uuid is null or ${key} > $2) order by ${key} limit $3`, [
+        tenant,
+        after,
+        page.limit + 1,
+      ]),
+    );
+    return this.cursors.page(`${list}:${tenant}`, page, rows.map(view), ({ id }): CursorKey => [id]);
+  }
+
+  private async devicePage({ tenant, page }: ListIdentity<unknown>): Promise<Page<DeviceView>> {
+    const list = `devices:${tenant}`;
+    const [after = -1] = this.cursors.after(list, page) ?? [];
+    const found = await this.devices.list(tenant, Number(after), page.limit);
+    return this.cursors.page(list, page, found, ({ deviceNo }): CursorKey => [deviceNo]);
+  }
+}
+
+export class GetDevice extends Query<DeviceView> {
+  constructor(
+    readonly tenant: string,
+    readonly deviceId: string,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetDevice)
+export class GetDeviceHandler implements IQueryHandler<GetDevice> {
+  constructor(@Inject(Devices) private readonly devices: Devices) {}
+
+  execute({ tenant, deviceId }: GetDevice): Promise<DeviceView> {
+    return this.devices.get(tenant, deviceId);
+  }
+}
+
+export class GetPerson extends Query<PersonView> {
+  constructor(
+    readonly tenant: string,
+    readonly personId: string,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetPerson)
+export class GetPersonHandler implements IQueryHandler<GetPerson> {
+  constructor(@Inject(Databases) private readonly databases: Databases) {}
+
+  /** @throws IdentityError `person.unknown` */
+  async execute({ tenant, personId }: GetPerson): Promise<PersonView> {
+    const [row] = await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query<PersonRow>(`select ${PERSON_COLUMNS} from ops.person where tenant = $1 and person_id = $2`, [
+        tenant,
+        personId,
+      ]),
+    );
+    if (row === undefined) throw new IdentityError('person.unknown', { personId });
+    return viewOfPerson(row);
+  }
+}
+
+/** Tenants that the caller may know of: all, for who runs the installation, else their own. */
+export class ListTenants extends Query<TenantView[]> {
+  constructor(readonly caller: Principal) {
+    super();
+  }
+}
+
+@QueryHandler(ListTenants)
+export class ListTenantsHandler implements IQueryHandler<ListTenants> {
+  constructor(@Inject(Tenants) private readonly tenants: Tenants) {}
+
+  async execute({ caller }: ListTenants): Promise<TenantView[]> {
+    return caller.platform === true ? this.tenants.list() : [await this.tenants.get(caller.tenant)];
+  }
+}

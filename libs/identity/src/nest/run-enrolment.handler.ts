@@ -1,0 +1,128 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type EventContext, PostgresLog, type Tx } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { type Clock, impossible, newId } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { newCredential } from '../credentials.js';
+import type { EnrolmentLine } from '../enrolment-csv.js';
+import { IdentityError } from '../errors.js';
+import { audit } from './audit.js';
+import { CODE_COLUMNS, type CodeRow, type CodeView, viewOfCode } from './code.rows.js';
+
+export type EnrolmentCommand =
+  | { type: 'IssueCodes'; data: { lines: readonly EnrolmentLine[]; lifetimeSeconds: number } }
+  /** A code by which a known device comes back with a new key. */
+  | { type: 'IssueReplacement'; data: { deviceId: string; lifetimeSeconds: number } }
+  | { type: 'RevokeCode'; data: { codeId: string } };
+
+/** `code` is the secret, shown once. */
+export type IssuedCode = CodeView & { code: string };
+
+export class RunEnrolment extends Command<IssuedCode[]> {
+  constructor(
+    readonly command: EnrolmentCommand,
+    readonly context: EventContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RunEnrolment)
+export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  execute({ command, context }: RunEnrolment): Promise<IssuedCode[]> {
+    return this.databases.actor.inTenant(context.tenant, async (tx) => {
+      switch (command.type) {
+        case 'IssueCodes':
+          return this.issue(tx, context, { ...command.data, replaces: null, operation: 'enrolment.issue' });
+        case 'IssueReplacement':
+          return this.replace(tx, context, command.data);
+        case 'RevokeCode':
+          return this.revoke(tx, context, command.data.codeId);
+        default:
+          return impossible(command);
+      }
+    });
+  }
+
+  /** One batch: all of them or none, one audit event. */
+  private async issue(
+    tx: Tx,
+    context: EventContext,
+    batch: { lines: readonly EnrolmentLine[]; lifetimeSeconds: number; replaces: string | null; operation: string },
+  ): Promise<IssuedCode[]> {
+    const { tenant } = context;
+    const now = this.clock.now();
+    const batchId = newId();
+    const made = batch.lines.map((line) => ({ ...line, id: newId(), ...newCredential('code', tenant) }));
+    const rows = await tx.query<CodeRow>(
+      `insert into ops.enrolment_code
+         (tenant, code_id, code_hash, batch_id, label, channel, replaces, created_at, expires_at)
+       select $1, m.id, m.hash, $2, m.label, m.channel, $3, $4, $5
+       from unnest($6::uuid[], $7::text[], $8::text[], $9::text[]) as m (id, hash, label, channel)
+       returning ${CODE_COLUMNS}`,
+      [
+        tenant,
+        batchId,
+        batch.replaces,
+        new Date(now),
+        new Date(now + batch.lifetimeSeconds * 1000),
+        made.map(({ id }) => id),
+        made.map(({ hash }) => hash),
+        made.map(({ label }) => label),
+        made.map(({ channel }) => channel),
+      ],
+    );
+    const object =
+      batch.replaces === null ? { kind: 'enrolment', id: batchId } : { kind: 'device', id: batch.replaces };
+    const summary = `${made.length} codes, ${batch.lifetimeSeconds} s`;
+    await audit(this.log, tx, context, { operation: batch.operation, object, summary });
+    const byId = new Map(rows.map((row) => [row.code_id, row]));
+    return made.map(({ id, text }) => ({ ...viewOfCode(byId.get(id)!), code: text }));
+  }
+
+  /** @throws IdentityError `device.unknown`, also for a device of another tenant, and for a forgotten one */
+  private async replace(
+    tx: Tx,
+    context: EventContext,
+    { deviceId, lifetimeSeconds }: { deviceId: string; lifetimeSeconds: number },
+  ): Promise<IssuedCode[]> {
+    const [device] = await tx.query<{ channel: string; label: string | null }>(
+      `select channel, label from ops.device where tenant = $1 and device_id = $2 and status <> 'forgotten'`,
+      [context.tenant, deviceId],
+    );
+    if (device === undefined) throw new IdentityError('device.unknown', { deviceId });
+    return this.issue(tx, context, {
+      lines: [device],
+      lifetimeSeconds,
+      replaces: deviceId,
+      operation: 'device.replace',
+    });
+  }
+
+  /** Repeating it is harmless. @throws IdentityError `enrolment.code-unknown` */
+  private async revoke(tx: Tx, context: EventContext, codeId: string): Promise<IssuedCode[]> {
+    const [row] = await tx.query<CodeRow>(
+      `select ${CODE_COLUMNS} from ops.enrolment_code where tenant = $1 and code_id = $2 for update`,
+      [context.tenant, codeId],
+    );
+    if (row === undefined) throw new IdentityError('enrolment.code-unknown', { codeId });
+    if (row.used_at !== null)
+      throw new IdentityError('enrolment.code-used', { codeId }, 'used: revoke the device instead');
+    if (row.revoked_at !== null) return [];
+    await tx.query('update ops.enrolment_code set revoked_at = $3 where tenant = $1 and code_id = $2', [
+      context.tenant,
+      codeId,
+      new Date(this.clock.now()),
+    ]);
+    const object = { kind: 'enrolment', id: codeId };
+    await audit(this.log, tx, context, { operation: 'enrolment.revoke', object, summary: 'revoked' });
+    return [];
+  }
+}

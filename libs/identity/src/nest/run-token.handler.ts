@@ -1,0 +1,100 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type EventContext, PostgresLog } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { type Clock, impossible, newId } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { newCredential } from '../credentials.js';
+import { IdentityError, refusedField } from '../errors.js';
+import type { Principal, Role } from '../roles.js';
+import { audit } from './audit.js';
+import { TOKEN_COLUMNS, type TokenRow, type TokenView, viewOfToken } from './token.rows.js';
+
+export type TokenCommand =
+  | { type: 'IssueToken'; data: { name: string; roles: readonly Role[]; lifetimeDays: number } }
+  | { type: 'RevokeToken'; data: { tokenId: string } };
+
+/** `token` is the secret, shown once, in the answer to IssueToken alone. */
+export type RunTokenAnswer = TokenView & { token?: string };
+
+export class RunToken extends Command<RunTokenAnswer> {
+  constructor(
+    readonly command: TokenCommand,
+    readonly caller: Principal,
+    readonly context: EventContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RunToken)
+export class RunTokenHandler implements ICommandHandler<RunToken> {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  execute({ command, caller, context }: RunToken): Promise<RunTokenAnswer> {
+    switch (command.type) {
+      case 'IssueToken':
+        return this.issue(command.data, caller, context);
+      case 'RevokeToken':
+        return this.revoke(command.data.tokenId, context);
+      default:
+        return impossible(command);
+    }
+  }
+
+  private async issue(
+    { name, roles, lifetimeDays }: Extract<TokenCommand, { type: 'IssueToken' }>['data'],
+    caller: Principal,
+    context: EventContext,
+  ): Promise<RunTokenAnswer> {
+    const beyond = roles.filter((role) => !caller.roles.includes(role));
+    if (beyond.length > 0)
+      throw refusedField('token.roles', '/roles', `a token has no role that its owner has not: ${beyond.join(', ')}`);
+    const { text, hash } = newCredential('token', context.tenant);
+    const now = this.clock.now();
+    return this.databases.actor.inTenant(context.tenant, async (tx) => {
+      const [row] = await tx.query<TokenRow>(
+        `insert into ops.api_token (tenant, token_id, token_hash, name, roles, owner_id, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${TOKEN_COLUMNS}`,
+        [
+          context.tenant,
+          newId(),
+          hash,
+          name,
+          [...new Set(roles)],
+          caller.id,
+          new Date(now),
+          new Date(now + lifetimeDays * 86_400_000),
+        ],
+      );
+      const object = { kind: 'token', id: row!.token_id };
+      await audit(this.log, tx, context, { operation: 'token.add', object, summary: `roles ${roles.join(', ')}` });
+      return { ...viewOfToken(row!), token: text };
+    });
+  }
+
+  /** Repeating it is harmless. @throws IdentityError `token.unknown` */
+  private revoke(tokenId: string, context: EventContext): Promise<RunTokenAnswer> {
+    return this.databases.actor.inTenant(context.tenant, async (tx) => {
+      const [before] = await tx.query<TokenRow>(
+        `select ${TOKEN_COLUMNS} from ops.api_token where tenant = $1 and token_id = $2 for update`,
+        [context.tenant, tokenId],
+      );
+      if (before === undefined) throw new IdentityError('token.unknown', { tokenId });
+      if (before.revoked_at !== null) return viewOfToken(before);
+      const revokedAt = new Date(this.clock.now());
+      await tx.query('update ops.api_token set revoked_at = $3 where tenant = $1 and token_id = $2', [
+        context.tenant,
+        tokenId,
+        revokedAt,
+      ]);
+      const object = { kind: 'token', id: tokenId };
+      await audit(this.log, tx, context, { operation: 'token.revoke', object, summary: 'revoked' });
+      return viewOfToken({ ...before, revoked_at: revokedAt });
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
+import type { EventContext } from '#event-log/index.js';
+import type { Principal } from '../roles.js';
+import { Caller, commandOf, Context } from './caller.js';
+import { LoginDto, OwnPasswordDto } from './identity.dto.js';
+import { bearerOf, PeopleGuard, SignedIn } from './people.guard.js';
+import type { PersonView } from './person.rows.js';
+import { GetPerson } from './read-identity.handler.js';
+import { RunPerson } from './run-person.handler.js';
+import { type OpenedSession, RunSession } from './run-session.handler.js';
+
+@Controller('v1')
+export class SessionsController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+  ) {}
+
+  /** Logs in. The token is shown once; a session that the caller sends along ends. */
+  @Post('sessions')
+  open(@Body() login: LoginDto, @Req() request: FastifyRequest): Promise<OpenedSession | undefined> {
+    const before = bearerOf(request.headers.authorization);
+    const data = { ...login, address: request.ip, before };
+    return this.commands.execute(new RunSession({ type: 'OpenSession', data }, commandOf(request, request.ip)));
+  }
+
+  /** Logs out. Repeating the call answers 401: the session is gone. */
+  @Delete('sessions/current')
+  @HttpCode(204)
+  @UseGuards(PeopleGuard)
+  @SignedIn()
+  async close(@Req() request: FastifyRequest): Promise<void> {
+    const token = bearerOf(request.headers.authorization) ?? '';
+    await this.commands.execute(new RunSession({ type: 'CloseSession', data: { token } }, commandOf(request, token)));
+  }
+
+  /** Who the caller is, and what they may be. */
+  @Get('me')
+  @UseGuards(PeopleGuard)
+  @SignedIn()
+  me(@Caller() caller: Principal): Principal {
+    return caller;
+  }
+
+  /** The caller's own account; for people, not tokens. */
+  @Get('me/account')
+  @UseGuards(PeopleGuard)
+  @SignedIn()
+  account(@Caller() caller: Principal): Promise<PersonView> {
+    return this.queries.execute(new GetPerson(caller.tenant, caller.id));
+  }
+
+  /** Changes the caller's own password. Every session of theirs ends. */
+  @Put('me/password')
+  @HttpCode(204)
+  @UseGuards(PeopleGuard)
+  @SignedIn()
+  async changePassword(
+    @Body() data: OwnPasswordDto,
+    @Caller() caller: Principal,
+    @Context() context: EventContext,
+  ): Promise<void> {
+    await this.commands.execute(new RunPerson({ type: 'ChangeOwnPassword', data }, caller, context));
+  }
+}
