@@ -1,6 +1,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { declarationOf, isInt64, type AttributeSchema } from './attributes.js';
 import type { MatchingErrorCode } from './matching-error.js';
+import { wholeRanges, type Range } from './rule-range.js';
 import {
   RULE_FUNCTIONS,
   type BinaryOperator,
@@ -14,7 +15,7 @@ export class ProfileFault extends Error {
   constructor(
     readonly code: MatchingErrorCode,
     message: string,
-    readonly range: { start: number; end: number },
+    readonly range: Range,
   ) {
     super(message);
   }
@@ -41,13 +42,15 @@ const FORMS: Record<RuleFunction, { global?: number; method?: number }> = {
  * @throws ProfileFault
  */
 export function profile(ast: ASTNode, settings: ProfileSettings): RuleNode {
+  const whole = wholeRanges(ast.input);
   let nodes = 0;
   const walk = (node: ASTNode, at: Place): RuleNode => {
     nodes += 1;
     if (nodes > settings.limits.nodes) throw fault('rule.too-large', `more than ${settings.limits.nodes} nodes`, node);
     if (at.depth > settings.limits.depth)
       throw fault('rule.too-large', `nested deeper than ${settings.limits.depth}`, node);
-    return translate(node, at, { walk, settings });
+    const translated = translate(node, at, { walk, settings });
+    return { ...translated, ...whole(translated) };
   };
   return walk(ast, { depth: 1 });
 }

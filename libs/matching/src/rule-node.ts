@@ -1,3 +1,5 @@
+import type { Range } from './rule-range.js';
+
 /** The tree of a checked rule: plain data, ours alone, so that evaluation owes nothing to a parser. */
 
 /** Variables a rule can name: `device` in selectors, `event` too in triggers. */
@@ -10,12 +12,7 @@ export type BinaryOperator = '==' | '!=' | 'in' | '[]' | Comparison | Arithmetic
 export const RULE_FUNCTIONS = ['size', 'startsWith', 'endsWith', 'contains', 'semver'] as const;
 export type RuleFunction = (typeof RULE_FUNCTIONS)[number];
 
-/** Where the node stands in the source: UTF-16 offsets, end exclusive. */
-interface Range {
-  start: number;
-  end: number;
-}
-
+/** A node and where it stands in the source: UTF-16 offsets, end exclusive. */
 export type RuleNode = Range &
   (
     | { op: 'literal'; value: bigint | number | string | boolean }

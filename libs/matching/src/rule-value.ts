@@ -105,8 +105,7 @@ const INTEGER: Record<Arithmetic, (left: bigint, right: bigint) => bigint> = {
   '-': (left, right) => left - right,
   '*': (left, right) => left * right,
   '/': (left, right) => left / right,
-  // The quotient of the least integer and −1 is out of range, so its remainder is an error as well.
-  '%': (left, right) => (isInt64(left / right) ? left % right : left / right),
+  '%': (left, right) => left % right,
 };
 
 const int64 = (value: bigint): bigint | Failure => (isInt64(value) ? value : new Failure('overflow'));

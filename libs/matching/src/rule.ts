@@ -5,6 +5,7 @@ import { isWellFormed, utf8Length } from './input.js';
 import { MatchingError, type MatchingErrorCode } from './matching-error.js';
 import { profile, ProfileFault } from './profile.js';
 import type { RuleNode, RuleVariable } from './rule-node.js';
+import type { Range } from './rule-range.js';
 import { weigh } from './rule-cost.js';
 
 /** Bounds of a rule; what is over them is refused where it is written and again on the handset. */
@@ -28,7 +29,7 @@ export interface CheckedRule {
  * @throws MatchingError `rule.*`, details `{ start, end }` in UTF-16 units of the source
  */
 export function checkRule(source: unknown, schema: AttributeSchema, kind: RuleKind, pointer = ''): CheckedRule {
-  const refuse = (code: MatchingErrorCode, message: string, range: { start: number; end: number }): MatchingError =>
+  const refuse = (code: MatchingErrorCode, message: string, range: Range): MatchingError =>
     new MatchingError(code, { start: range.start, end: range.end }, message, [{ pointer, message }]);
   if (typeof source !== 'string') throw refuse('rule.parse', 'must be a string', { start: 0, end: 0 });
   const whole = { start: 0, end: source.length };
@@ -66,7 +67,7 @@ const itemsOf = (schema: AttributeSchema | undefined, name: string): number =>
 interface Fault {
   code: MatchingErrorCode;
   message: string;
-  range: { start: number; end: number };
+  range: Range;
 }
 
 type TypeOutcome = { name: string } | { fault: Fault };
@@ -91,7 +92,7 @@ function typeOf(outcome: { valid: boolean; type?: string; error?: unknown }, sou
 function faultOf(error: unknown, source: string): Fault {
   const whole = { start: 0, end: source.length };
   if (error instanceof RangeError) return { code: 'rule.too-large', message: 'is nested too deeply', range: whole };
-  const { code, summary, range } = error as { code?: string; summary?: string; range?: Fault['range'] };
+  const { code, summary, range } = error as { code?: string; summary?: string; range?: Range };
   return {
     code: code === 'limit_exceeded' ? 'rule.too-large' : 'rule.parse',
     message: summary ?? 'does not parse',
