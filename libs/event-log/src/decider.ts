@@ -7,6 +7,6 @@ import type { EventShape, Topic } from './event-log.js';
 export interface Decider<State, Command, Event extends EventShape> {
   topic: Topic;
   initial: State;
-  decide(state: State, command: Command): Event[];
-  evolve(state: State, event: Event): State;
+  decide(this: void, state: State, command: Command): Event[];
+  evolve(this: void, state: State, event: Event): State;
 }

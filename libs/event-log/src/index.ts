@@ -3,7 +3,7 @@ export * from './event-log.js';
 export type { Decider } from './decider.js';
 export {
   defineEvents,
-  type EventCatalog,
+  EventCatalog,
   eventCatalog,
   type EventData,
   type EventDefinition,
@@ -14,6 +14,8 @@ export {
 export { Database, type Tx } from './database.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 export { Keyring, KeyringError, loadKek, type SecretName } from './keyring.js';
+export { type Aggregate, execute, type Executed } from './execute.js';
+export { follow, type FollowOptions } from './follow.js';
 export { type Migration, migrate } from './migrate.js';
 export { partitionOf } from './murmur2.js';
 export { decodePosition, encodePosition, nextOffset, reaches } from './position.js';

@@ -1,13 +1,14 @@
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
-import type { EventCatalog } from '../catalog.js';
+import { EventCatalog } from '../catalog.js';
 import { Keyring, loadKek } from '../keyring.js';
 import { PostgresLog } from '../postgres-log.js';
 import { Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 
+export { EventCatalog } from '../catalog.js';
 export { Databases, type DatabaseUrls, TailLog } from './databases.js';
 
 /** In order; they come before those of every other room. */
@@ -29,7 +30,7 @@ class ClosePools implements OnApplicationShutdown {
   }
 }
 
-/** Provides, everywhere: `Databases`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants). Needs RuntimeModule. */
+/** Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants). Needs RuntimeModule. */
 @Module({})
 export class EventLogModule {
   static forRoot({ urls, kekFile, catalog }: EventLogModuleOptions): DynamicModule {
@@ -43,6 +44,7 @@ export class EventLogModule {
       module: EventLogModule,
       global: true,
       providers: [
+        { provide: EventCatalog, useValue: catalog },
         { provide: Databases, inject: [LOG], useFactory: (log: Log) => new Databases(urls, log) },
         {
           provide: Keyring,
@@ -53,7 +55,7 @@ export class EventLogModule {
         logOf('tail', TailLog),
         ClosePools,
       ],
-      exports: [Databases, Keyring, PostgresLog, TailLog],
+      exports: [Databases, EventCatalog, Keyring, PostgresLog, TailLog],
     };
   }
 }
