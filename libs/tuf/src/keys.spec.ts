@@ -1,23 +1,18 @@
-import { constants, generateKeyPairSync, sign } from 'node:crypto';
+import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { isSignedBy, keyIdOf, type TufKey } from './keys.js';
 
 const data = Buffer.from('metadata');
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const pem = {
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-} as const;
-
-const ecdsa = generateKeyPairSync('ec', { namedCurve: 'P-256', ...pem });
-const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384', ...pem });
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048, ...pem });
-const shortRsa = generateKeyPairSync('rsa', { modulusLength: 1024, ...pem });
+const ecdsa = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const shortRsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
-const key = (keytype: string, scheme: string, value: string): TufKey => ({
+const key = (keytype: string, scheme: string, value: string | KeyObject): TufKey => ({
   keytype,
   scheme,
-  keyval: { public: value },
+  keyval: { public: typeof value === 'string' ? value : value.export({ format: 'pem', type: 'spki' }).toString() },
 });
 
 describe('signatures', () => {
