@@ -1,3 +1,25 @@
-import { processLog } from '#runtime/index.js';
+import { DomainError, processLog } from '#runtime/index.js';
+import { loadConfig } from '#runtime/nest/runtime.module.js';
+import { MusterConfig } from './muster.config.js';
+import { startMuster } from './start.js';
 
-processLog('muster').info('muster.ready');
+const log = processLog('muster');
+
+try {
+  // Heard from the first moment: a start that is told to stop finishes, then stops, and leaves nothing half done.
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+  const muster = await startMuster(loadConfig(MusterConfig), log);
+  // Since the process began, loading of modules included.
+  const readyInMs = Math.round(performance.now());
+  process.stdout.write(`muster is ready at ${muster.url} (handsets at ${muster.handsetUrl}) after ${readyInMs} ms\n`);
+  log.info('muster.stopping', { signal: await stopped });
+  await muster.stop();
+  log.info('muster.stopped');
+} catch (error) {
+  // What a person can mend is said in one line; anything else with its stack.
+  if (error instanceof DomainError) process.stderr.write(`muster: ${error.message}\n`);
+  else log.error('muster.failed', { err: error });
+  process.exitCode = 1;
+}

@@ -1,0 +1,29 @@
+import type { Command } from './cli/command.js';
+import { contentCommands } from './commands/content.js';
+import { doctorCommands } from './commands/doctor.js';
+import { projectionCommands } from './commands/projection.js';
+import { sessionCommands } from './commands/session.js';
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [
+  ...sessionCommands,
+  ...contentCommands,
+  ...projectionCommands,
+  ...doctorCommands,
+];
+
+/** What each noun is, for the help. */
+export const nouns: Readonly<Record<string, string>> = {
+  tenant: 'organisations on this installation',
+  user: 'people and their roles',
+  token: 'API tokens for programs',
+  device: 'handsets: enrolment, identities, timelines',
+  channel: 'named audiences of a tenant, each with its own catalogue',
+  schema: 'the attributes that rules may ask for',
+  content: 'files with a description and a selector',
+  campaign: 'what is offered to whom, when and how fast',
+  rule: 'trigger rules that handsets store',
+  event: 'the event log',
+  projection: 'read models, rebuilt from the log',
+  keys: 'signing keys of the catalogues',
+};

@@ -1,0 +1,132 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Command, command, type Context } from '../cli/command.js';
+import { CliError, EXIT } from '../cli/exit-codes.js';
+
+interface Finding {
+  check: string;
+  /** `unknown`: could not be looked at, which is no fault by itself. */
+  state: 'ok' | 'bad' | 'unknown';
+  detail: string;
+}
+
+type Check = (context: Context) => Finding | Finding[] | Promise<Finding[]>;
+
+const doctor = command({
+  name: 'doctor',
+  summary: 'Look at this machine and the server for what usually goes wrong',
+  examples: ['muster doctor', 'muster doctor --json'],
+  run: async (_, context) => {
+    const findings = (await Promise.all(CHECKS.map(async (check) => check(context)))).flat();
+    const { out } = context;
+    const { green, red, yellow } = out.colours;
+    const mark = { ok: green('ok'), bad: red('BAD'), unknown: yellow('?') };
+    out.table(findings, {
+      check: ({ check }) => check,
+      state: ({ state }) => (out.json ? state : mark[state]),
+      detail: ({ detail }) => detail,
+    });
+    if (findings.some(({ state }) => state === 'bad')) throw new CliError(EXIT.failed, 'something needs attention');
+  },
+});
+
+const finding = (check: string, isGood: boolean, detail: string): Finding => ({
+  check,
+  state: isGood ? 'ok' : 'bad',
+  detail,
+});
+
+/** The oldest Node that the packages allow (`engines` of package.json). */
+const NODE = [20, 19] as const;
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isNew = major > NODE[0] || (major === NODE[0] && minor >= NODE[1]);
+  return finding('node', isNew, `${process.version}, needs ${NODE.join('.')} or newer`);
+}
+
+function platform(): Finding {
+  const { platform: name, arch } = process;
+  if (name === 'win32') return finding('platform', false, 'Windows is not supported directly: run inside WSL2');
+  const isWsl = name === 'linux' && /microsoft/i.test(versionOfKernel());
+  return finding('platform', name === 'linux' || name === 'darwin', `${name} ${arch}${isWsl ? ' (WSL2)' : ''}`);
+}
+
+function versionOfKernel(): string {
+  return existsSync('/proc/version') ? readFileSync('/proc/version', 'utf8') : '';
+}
+
+/** The data folder of `npm start` in this directory, if there is one. */
+function store({ env }: Context): Finding {
+  const folder = path.resolve(env.MUSTER_DATA ?? '.muster');
+  if (!existsSync(folder)) return { check: 'store', state: 'unknown', detail: `${folder} is not there yet` };
+  try {
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return finding('store', true, `${folder} is writable`);
+  } catch {
+    return finding('store', false, `${folder} is not writable for this account`);
+  }
+}
+
+interface Ready {
+  ready: boolean;
+  checks: { name: string; ok: boolean; reason?: string }[];
+}
+
+/** Reachable, ready, of our version, and of our time: certificates and schedules depend on clocks that agree. */
+async function server({ api, signal }: Context): Promise<Finding[]> {
+  const { server: url } = api.options;
+  const asked = Date.now();
+  let response: Response;
+  try {
+    response = await fetch(new URL('/readyz', url), { signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]) });
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    return [
+      finding('server', false, `${url} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`),
+    ];
+  }
+  const answered = Date.now();
+  const { ready, checks } = (await response.json()) as Ready;
+  const date = Date.parse(response.headers.get('date') ?? '');
+  const { name, version } = await api.get<{ name: string; version: string }>('/version');
+  return [
+    finding('server', ready, `${url}, ${name} ${version}`),
+    ...checks.map(({ name: check, ok, reason }) => finding(`server: ${check}`, ok, reason ?? 'works')),
+    clock(date, asked, answered),
+  ];
+}
+
+/** `Date` has whole seconds, so two are noise. */
+function clock(date: number, asked: number, answered: number): Finding {
+  const offset = date < asked - 1_000 ? asked - date : date > answered ? date - answered : 0;
+  return finding(
+    'clock',
+    offset < 30_000,
+    offset === 0 ? 'agrees with the server' : `${Math.round(offset / 1000)} s apart from the server`,
+  );
+}
+
+interface KeyStatus {
+  items: { channel?: string; role: string; expiresAt: string }[];
+}
+
+/** What needs a login: without one it is not known. */
+async function keys({ api }: Context): Promise<Finding[]> {
+  try {
+    const { items } = await api.get<KeyStatus>('/v1/keys');
+    return items.map(({ channel, role, expiresAt }) =>
+      finding(
+        `key: ${[channel, role].filter(Boolean).join('/')}`,
+        Date.parse(expiresAt) > Date.now(),
+        `until ${expiresAt}`,
+      ),
+    );
+  } catch (error) {
+    return [{ check: 'keys', state: 'unknown', detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+const CHECKS: readonly Check[] = [node, platform, store, server, keys];
+
+export const doctorCommands: readonly Command[] = [doctor];

@@ -1,0 +1,69 @@
+import path from 'node:path';
+import { IsArray, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { Env } from '#runtime/nest/runtime.module.js';
+
+/** Settings of `npm start`. Every one has a default that works on a laptop. */
+export class MusterConfig {
+  /** Address of all ports. `MUSTER_HOST`; anything but a loopback address makes the people's port TLS. */
+  @Env('MUSTER_HOST')
+  @IsString()
+  @IsNotEmpty()
+  host: string = '127.0.0.1';
+
+  /** Port for people and programs: API, health. `MUSTER_PORT`; 0 = a free one. */
+  @Env('MUSTER_PORT')
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  port: number = 8080;
+
+  /** Port for handsets, mutual TLS. `MUSTER_HANDSET_PORT`; 0 = a free one. */
+  @Env('MUSTER_HANDSET_PORT')
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  handsetPort: number = 8443;
+
+  /** Names and addresses in the server's certificates, by comma. `MUSTER_HOSTS`; loopback and `MUSTER_HOST` are always in. */
+  @Env('MUSTER_HOSTS')
+  @IsArray()
+  @Matches(/^[A-Za-z0-9.:-]{1,253}$/, { each: true })
+  hosts: string[] = [];
+
+  /** Folder of everything that is kept: database, contents, keys. `MUSTER_DATA`. */
+  @Env('MUSTER_DATA')
+  @IsString()
+  @IsNotEmpty()
+  data: string = '.muster';
+
+  /** Who keeps the event log. `MUSTER_LOG`; `kafka` is not built yet. */
+  @Env('MUSTER_LOG')
+  @IsIn(['postgres'])
+  log: string = 'postgres';
+
+  /** A Postgres to use instead of the embedded one: a role that may create roles and databases. `DATABASE_URL`; no default. */
+  @Env('DATABASE_URL')
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\/[^/\s]+/, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
+  databaseUrl?: string;
+
+  /** File of the key-encryption key, made at the first start, 0600. `MUSTER_KEK_FILE`; `keys/kek` in the data folder. */
+  @Env('MUSTER_KEK_FILE')
+  @IsOptional()
+  @IsString()
+  kekFile?: string;
+}
+
+/** Paths and hosts that follow from the settings. */
+export function derived(config: MusterConfig): { data: string; kekFile: string; hosts: string[]; isLoopback: boolean } {
+  const data = path.resolve(config.data);
+  return {
+    data,
+    kekFile: path.resolve(config.kekFile ?? path.join(data, 'keys', 'kek')),
+    hosts: [...new Set([...config.hosts, ...LOOPBACK, ...(WILDCARD.has(config.host) ? [] : [config.host])])],
+    isLoopback: LOOPBACK.includes(config.host) || /^127(\.\d{1,3}){3}$/.test(config.host),
+  };
+}
+
+const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
+const WILDCARD = new Set(['0.0.0.0', '::']);

@@ -1,0 +1,51 @@
+import { hkdfSync } from 'node:crypto';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import type { Clock, Log } from '#runtime/index.js';
+import { type About, CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { PostgresIdempotency } from './idempotency.js';
+import { catalog } from './rooms.js';
+
+export interface MusterModuleOptions {
+  clock: Clock;
+  log: Log;
+  about: About;
+  urls: DatabaseUrls;
+  kek: Uint8Array;
+  kekFile: string;
+}
+
+/** A key of the process for one purpose, the same in all instances of an installation. */
+const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', kek, '', `muster ${purpose}`, 32));
+
+/** Every room in one process. */
+@Module({})
+export class MusterModule {
+  static forRoot({ clock, log, about, urls, kek, kekFile }: MusterModuleOptions): DynamicModule {
+    return {
+      module: MusterModule,
+      global: true,
+      imports: [
+        RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor(kek, 'cursors') }),
+        EventLogModule.forRoot({ urls, kekFile, catalog }),
+      ],
+      providers: [
+        {
+          provide: IDEMPOTENCY_STORE,
+          inject: [Databases, CLOCK],
+          useFactory: ({ actor }: Databases, at: Clock) =>
+            new PostgresIdempotency(actor, at, keyFor(kek, 'idempotency'), () => undefined),
+        },
+        {
+          provide: READINESS_CHECKS,
+          inject: [Databases],
+          useFactory: ({ actor }: Databases) => [
+            { name: 'postgres', check: async () => void (await actor.query('select 1')) },
+          ],
+        },
+      ],
+      exports: [IDEMPOTENCY_STORE, READINESS_CHECKS],
+    };
+  }
+}

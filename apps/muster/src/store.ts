@@ -1,0 +1,102 @@
+import { hkdfSync } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import {
+  bootstrapDatabase,
+  createRoles,
+  LOGIN_ROLES,
+  type LoginRole,
+  type RolePasswords,
+  startEmbeddedPostgres,
+} from '#event-log/index.js';
+import type { Log } from '#runtime/index.js';
+
+/** The Postgres of an installation, whoever runs it, with roles and schemas in place. */
+export interface Store {
+  url(role: LoginRole): string;
+  /** For creating logins of analysts. */
+  superuserUrl: string;
+  /** Stops what was started for it; a Postgres that was given goes on. */
+  stop(): Promise<void>;
+}
+
+const DATABASE = 'muster';
+
+export async function openStore(options: {
+  data: string;
+  databaseUrl: string | undefined;
+  kek: Uint8Array;
+  log: Log;
+}): Promise<Store> {
+  const store =
+    options.databaseUrl === undefined
+      ? await embedded(options.data, options.log)
+      : given(options.databaseUrl, options.kek);
+  try {
+    await createRoles(store.superuserUrl, store.passwords);
+    await bootstrapDatabase(store.superuserUrl, store.database);
+    return store;
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
+}
+
+type Opened = Store & { passwords: RolePasswords; database: string };
+
+async function embedded(dataDir: string, log: Log): Promise<Opened> {
+  const postgres = await startEmbeddedPostgres({ dataDir, port: await settledPort(dataDir), log });
+  return {
+    database: DATABASE,
+    passwords: postgres.passwords,
+    superuserUrl: postgres.superuserUrl(),
+    url: (role) => postgres.url(role, DATABASE),
+    stop: () => postgres.stop(),
+  };
+}
+
+/** The passwords of the roles follow from the key-encryption key, so that instances need no file between them. */
+function given(databaseUrl: string, kek: Uint8Array): Opened {
+  const database = decodeURIComponent(new URL(databaseUrl).pathname.slice(1)) || DATABASE;
+  const passwords = Object.fromEntries(
+    LOGIN_ROLES.map((role) => [
+      role,
+      Buffer.from(hkdfSync('sha256', kek, '', `muster role ${role}`, 24)).toString('base64url'),
+    ]),
+  ) as RolePasswords;
+  const at = (username: string, password: string, name: string) => {
+    const url = new URL(databaseUrl);
+    Object.assign(url, { username, password, pathname: `/${encodeURIComponent(name)}` });
+    return url.href;
+  };
+  const { username, password } = new URL(databaseUrl);
+  return {
+    database,
+    passwords,
+    superuserUrl: at(decodeURIComponent(username), decodeURIComponent(password), 'postgres'),
+    url: (role) => at(role, passwords[role], database),
+    stop: async () => undefined,
+  };
+}
+
+/** The port of the first start, so that analysts' connections stay; a free one while another program has it. */
+async function settledPort(dataDir: string): Promise<number | undefined> {
+  const file = path.join(dataDir, 'postgres.port');
+  const known = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  const port = await freePort(known);
+  if (known === 0) writeFileSync(file, `${port}\n`, { mode: 0o600 });
+  return port;
+}
+
+const freePort = (wanted: number): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
+    probe.listen({ port: wanted, host: '127.0.0.1' }, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
+    });
+  });
