@@ -1,0 +1,13 @@
+import { DomainError } from '#runtime/index.js';
+
+export type InsightErrorCode =
+  | 'as-of.malformed'
+  | 'as-of.future'
+  | 'as-of.unsupported'
+  | 'campaign.unknown'
+  | 'device.unknown'
+  | 'operation.unknown'
+  | 'projection.unknown'
+  | 'live.too-many';
+/** A question that the read side cannot answer. Nothing was changed. */
+export class InsightError extends DomainError<InsightErrorCode> {}
