@@ -1,4 +1,5 @@
 import { type EventContext, type PostgresLog, type Tx } from '#event-log/index.js';
+import { newId } from '#runtime/index.js';
 import type { AuditEvent } from '../events.js';
 
 /**
@@ -7,5 +8,7 @@ import type { AuditEvent } from '../events.js';
  */
 export async function audit(log: PostgresLog, tx: Tx, context: EventContext, data: AuditEvent['data']): Promise<void> {
   const event: AuditEvent = { type: 'OperationAudited', data };
-  await log.appendIn(tx, 'muster.audit', { subject: data.object.kind }, [event], context);
+  // The log would drop a second event of one command in one stream; here each one stands beside a change that was made.
+  const each = { ...context, commandId: newId(), correlationId: context.correlationId ?? context.commandId };
+  await log.appendIn(tx, 'muster.audit', { subject: data.object.kind }, [event], each);
 }

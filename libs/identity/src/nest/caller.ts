@@ -37,14 +37,17 @@ export const Context = createParamDecorator((_: unknown, context: ExecutionConte
 /** The same Idempotency-Key by the same caller on the same route is the same command. */
 export function contextOf(request: FastifyRequest): EventContext {
   const { tenant, kind, id } = requirePrincipal(request);
-  return { tenant, actor: `${kind}:${id}`, ...commandOf(request, `${tenant}/${kind}:${id}`) };
+  const actor = `${kind}:${id}`;
+  const key = idempotencyKey(request);
+  if (key === undefined) return { tenant, actor, ...newCommand(request) };
+  const [path = ''] = request.url.split('?');
+  const scope = [tenant, actor, request.method, path, key].join('\n');
+  const commandId = createHash('sha256').update(scope).digest('hex');
+  return { tenant, actor, ...newCommand(request), commandId };
 }
 
-export function commandOf(request: FastifyRequest, caller: string): Omit<EventContext, 'tenant' | 'actor'> {
-  const key = idempotencyKey(request);
-  const [path = ''] = request.url.split('?');
-  const scope = [caller, request.method, path, key].join('\n');
-  const commandId = key === undefined ? newId() : createHash('sha256').update(scope).digest('hex');
+/** What a request without a caller, a login or an enrolment, gives to its events. */
+export function newCommand(request: FastifyRequest): Omit<EventContext, 'tenant' | 'actor'> {
   const { traceId, traceparent } = traceOf(request.raw);
-  return { commandId, correlationId: traceId, traceparent };
+  return { commandId: newId(), correlationId: traceId, traceparent };
 }

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { type EnrolAnswer, LIMITS } from '#device-protocol/index.js';
 import { BodyLimit } from '#runtime/nest/runtime.module.js';
 import { CertificateAuthority } from './authority.js';
-import { commandOf } from './caller.js';
+import { newCommand } from './caller.js';
 import { Enrol } from './enrol.handler.js';
 import { EnrolDto, RenewDto } from './identity.dto.js';
 
@@ -28,7 +28,7 @@ export class EnrolController {
   @HttpCode(200)
   @BodyLimit(LIMITS.enrolBody)
   enrol(@Body() data: EnrolDto, @Req() request: FastifyRequest): Promise<EnrolAnswer> {
-    return this.commands.execute(new Enrol({ type: 'Enrol', data }, commandOf(request, 'enrol')));
+    return this.commands.execute(new Enrol({ type: 'Enrol', data }, newCommand(request)));
   }
 
   /** Renews a certificate, up to 400 days after its expiry, on proof of its key. */
@@ -36,6 +36,6 @@ export class EnrolController {
   @HttpCode(200)
   @BodyLimit(LIMITS.enrolBody)
   renew(@Body() data: RenewDto, @Req() request: FastifyRequest): Promise<EnrolAnswer> {
-    return this.commands.execute(new Enrol({ type: 'Renew', data }, commandOf(request, 'enrol')));
+    return this.commands.execute(new Enrol({ type: 'Renew', data }, newCommand(request)));
   }
 }

@@ -70,7 +70,10 @@ export class Handsets {
       const state = events.reduce((folded, event) => handset.evolve(folded, event), before);
       const decided = { state, version: version + events.length, events };
       if (events.length > 0) {
-        await this.log.appendIn(tx, 'muster.handset', { subject: deviceId, expectedVersion: version }, events, context);
+        const end = { subject: deviceId, expectedVersion: version };
+        const appended = await this.log.appendIn(tx, 'muster.handset', end, events, context);
+        // The log knew the command id: an old command came again, and its result stands.
+        if (appended.version !== decided.version) return { state: before, version, events: [] };
         for (const event of events) await this.mirror(tx, tenant, event);
         await tx.query('update ops.device set version = $3 where tenant = $1 and device_id = $2', [
           tenant,

@@ -32,9 +32,10 @@ import { TenantsController } from './tenants.controller.js';
 import { TokensController } from './tokens.controller.js';
 import { UsersController } from './users.controller.js';
 
+export { audit } from './audit.js';
 export { CertificateAuthority, type ServerTls } from './authority.js';
 export { Bootstrap, type FirstAdministrator } from './bootstrap.js';
-export { Caller, commandOf, Context, contextOf, principalOf, requirePrincipal } from './caller.js';
+export { Caller, Context, contextOf, newCommand, principalOf, requirePrincipal } from './caller.js';
 export { Device, DeviceConnections, DeviceGuard } from './device.guard.js';
 export { type DeviceIdentity, Devices, type DeviceView } from './devices.js';
 export { ENROL_CATALOGUE, type EnrolCatalogue } from './enrol-catalogue.js';

@@ -3,7 +3,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '../roles.js';
-import { Caller, commandOf, Context } from './caller.js';
+import { Caller, newCommand, Context } from './caller.js';
 import { LoginDto, OwnPasswordDto } from './identity.dto.js';
 import { bearerOf, PeopleGuard, SignedIn } from './people.guard.js';
 import type { PersonView } from './person.rows.js';
@@ -23,7 +23,7 @@ export class SessionsController {
   open(@Body() login: LoginDto, @Req() request: FastifyRequest): Promise<OpenedSession | undefined> {
     const before = bearerOf(request.headers.authorization);
     const data = { ...login, address: request.ip, before };
-    return this.commands.execute(new RunSession({ type: 'OpenSession', data }, commandOf(request, request.ip)));
+    return this.commands.execute(new RunSession({ type: 'OpenSession', data }, newCommand(request)));
   }
 
   /** Logs out. Repeating the call answers 401: the session is gone. */
@@ -33,7 +33,7 @@ export class SessionsController {
   @SignedIn()
   async close(@Req() request: FastifyRequest): Promise<void> {
     const token = bearerOf(request.headers.authorization) ?? '';
-    await this.commands.execute(new RunSession({ type: 'CloseSession', data: { token } }, commandOf(request, token)));
+    await this.commands.execute(new RunSession({ type: 'CloseSession', data: { token } }, newCommand(request)));
   }
 
   /** Who the caller is, and what they may be. */
