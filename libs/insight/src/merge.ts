@@ -5,7 +5,7 @@ export interface Scan {
   topics: readonly Topic[];
   from: Position;
   limit: number;
-  wanted(record: EventRecord): boolean;
+  wanted: (record: EventRecord) => boolean;
 }
 
 export interface Scanned {

@@ -51,7 +51,7 @@ export async function build(
   batches: readonly (readonly EventRecord[])[],
 ): Promise<void> {
   await projector.transaction(async (tx) => {
-    await tx.query(`create schema ${schema}`);
+    await tx.query(`create schema if not exists ${schema}`);
     await tx.query(`grant usage on schema ${schema} to muster_insight, muster_analytics`);
     await tx.query(`set local search_path = ${schema}`);
     for (const statement of projection.ddl) await tx.query(statement);
@@ -77,6 +77,24 @@ async function rowsOf(tx: Tx, table: string): Promise<string[]> {
 export const enrolled = (deviceId: string, deviceNo: number, label: string | null = null): ObservedEvent => ({
   type: 'HandsetEnrolled',
   data: { deviceId, deviceNo, channel: 'main', keyHash: 'f00d', epoch: 1, label, expiresAt: '2027-01-01T00:00:00Z' },
+});
+
+/** A draft on channel `main` with one content. */
+export const drafted = (campaignId: string, name: string): ObservedEvent => ({
+  type: 'CampaignDrafted',
+  data: {
+    ...{
+      campaignId,
+      name,
+      channel: 'main',
+      contents: ['c1'],
+      mode: 'device',
+      selector: 'true',
+      start: null,
+      end: null,
+    },
+    ...{ windows: [], waveUpTo: 10_000, holdOut: 0, salt: 's', priority: 0 },
+  },
 });
 
 interface PolledBy {

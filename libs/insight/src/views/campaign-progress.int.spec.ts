@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '#event-log/index.js';
 import { type TestDatabase, testDatabase } from '../../../../test/support/database.js';
 import { CreateInsight1767300000000 } from '../nest/migrations/create-insight.js';
-import { build, contents, enrolled, interleave, pollsRecorded, story, TestLog } from '../testing.js';
+import { build, contents, drafted, enrolled, interleave, pollsRecorded, story, TestLog } from '../testing.js';
 import { campaignProgress } from './campaign-progress.js';
 import { funnelSql } from './funnel.js';
 
@@ -20,14 +20,8 @@ async function funnel(insight: Database, schema: string, tenant = 'acme') {
   return rows.map(({ changed_at: _, event_at: __, tenant: ___, ...row }) => row);
 }
 
-function drafted(log: TestLog): void {
-  log.add('muster.campaign', 'k1', {
-    type: 'CampaignDrafted',
-    data: {
-      ...{ campaignId: 'k1', name: 'spring', channel: 'main', contents: ['c1'], mode: 'device', selector: 'true' },
-      ...{ start: null, end: null, windows: [], waveUpTo: 10_000, holdOut: 0, salt: 's', priority: 0 },
-    },
-  });
+function started(log: TestLog): void {
+  log.add('muster.campaign', 'k1', drafted('k1', 'spring'));
   log.add('muster.campaign', 'k1', { type: 'CampaignStarted', data: { campaignId: 'k1' } });
 }
 
@@ -59,7 +53,7 @@ describe('campaign progress', () => {
 
   it('counts the devices of each step, and where the others stand', async () => {
     const log = new TestLog();
-    drafted(log);
+    started(log);
     published(log);
     for (const no of [1, 2, 3, 4, 5]) log.add('muster.handset', `d${no}`, enrolled(`d${no}`, no), no);
     log.add(
@@ -96,7 +90,7 @@ describe('campaign progress', () => {
 
   it('counts a device as dropped no longer once it goes on', async () => {
     const log = new TestLog();
-    drafted(log);
+    started(log);
     log.add('muster.device', 'd1', { type: 'OfferWithheld', data: { ...OFFER, gate: 'cap' } });
     log.add('muster.device', 'd1', { type: 'ContentRequested', data: ASKED });
     expect(await run(log)).toMatchObject([{ requested: 1, dropped: [] }]);
@@ -104,7 +98,7 @@ describe('campaign progress', () => {
 
   it('counts a device of several contents once', async () => {
     const log = new TestLog();
-    drafted(log);
+    started(log);
     for (const contentId of ['c1', 'c2'])
       log.add('muster.device', 'd1', { type: 'ContentRequested', data: { ...ASKED, contentId } });
     expect(await run(log)).toMatchObject([{ matched: 1, requested: 1 }]);
@@ -112,7 +106,7 @@ describe('campaign progress', () => {
 
   it('counts polls answered with a snapshot that held the campaign, and no others', async () => {
     const log = new TestLog();
-    drafted(log);
+    started(log);
     published(log);
     log.add(
       'muster.device',
@@ -127,7 +121,7 @@ describe('campaign progress', () => {
 
   it('counts a device that tells of its poll behind a cache once, whether or not the server saw one too', async () => {
     const log = new TestLog();
-    drafted(log);
+    started(log);
     published(log);
     log.add('muster.handset', 'd1', enrolled('d1', 1));
     log.add('muster.handset', 'd2', enrolled('d2', 2));
@@ -142,7 +136,7 @@ describe('campaign progress', () => {
 
   it('shows a tenant nothing of another', async () => {
     const log = new TestLog('acme');
-    drafted(log);
+    started(log);
     await run(log);
     expect(await funnel(insight, `build_${builds}`, 'globex')).toEqual([]);
   });
