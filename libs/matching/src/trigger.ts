@@ -16,6 +16,8 @@ export interface TriggerState {
 interface RuleProgress {
   /** When the rule last made the handset ask; ms. */
   firedAt?: number;
+  /** When a `timer` last found it not satisfied; ms. */
+  checkedAt?: number;
   /** Occurrences that satisfied it since. */
   count: number;
 }
@@ -70,9 +72,10 @@ export function stepTriggers(
     const progress = progressOf(state, rule.id);
     const { outcome, verdict } = consider(rule, progress, occurrence, context);
     considered.push({ rule: rule.id, outcome, ...(verdict === undefined ? {} : { verdict }) });
-    if (outcome === 'when') continue;
-    rules[rule.id] = { ...progress, count: Math.min(progress.count + 1, rule.after ?? 1) };
-    if (outcome !== 'fired') continue;
+    if (outcome !== 'fired') {
+      rules[rule.id] = notFired(rule, progress, { outcome, occurrence });
+      continue;
+    }
     const at = Math.max(occurrence.at, Math.min(occurrence.at + jitterOf(rule, random), floorOf(state, occurrence.at)));
     rules[rule.id] = { firedAt: at, count: 0 };
     fires.push({ rule: rule.id, version: ruleSet.version, at });
@@ -95,10 +98,24 @@ export const polled = (state: TriggerState, at: number): TriggerState => ({ ...s
 
 /** When the agent's clock has to bring the next `timer` occurrence: the first period that ends, at the latest the floor. */
 export function nextTimer(state: TriggerState, ruleSet: CheckedRuleSet, now: number): number {
-  const periods = ruleSet.rules
-    .filter(({ on, minInterval }) => on.includes('timer') && minInterval !== undefined)
-    .map((rule) => mayFireAt(rule, progressOf(state, rule.id), now) ?? state.polledAt);
+  const periods = ruleSet.rules.flatMap(({ id, on, minInterval }) => {
+    if (!on.includes('timer') || minInterval === undefined) return [];
+    const { firedAt, checkedAt } = progressOf(state, id);
+    const last =
+      firedAt === undefined && checkedAt === undefined ? state.polledAt : Math.max(firedAt ?? 0, checkedAt ?? 0);
+    return [last + minInterval * 1000];
+  });
   return Math.max(now, Math.min(floorOf(state, now), ...periods));
+}
+
+function notFired(
+  rule: CheckedTrigger,
+  progress: RuleProgress,
+  { outcome, occurrence }: { outcome: Considered['outcome']; occurrence: Occurrence },
+): RuleProgress {
+  const count = outcome === 'when' ? progress.count : Math.min(progress.count + 1, rule.after ?? 1);
+  const checked = occurrence.on === 'timer' && outcome !== 'min-interval' ? { checkedAt: occurrence.at } : {};
+  return { ...progress, ...checked, count };
 }
 
 const progressOf = (state: TriggerState, rule: string): RuleProgress =>
