@@ -8,12 +8,7 @@ let store: PostgresIdempotency;
 let now = Date.parse('2026-01-01T00:00:00Z');
 beforeAll(async () => {
   database = await testDatabase(idempotencyMigrations);
-  store = new PostgresIdempotency(
-    database.database('muster_campaign'),
-    { now: () => now },
-    randomBytes(32),
-    () => undefined,
-  );
+  store = new PostgresIdempotency(database.database('muster_campaign'), { now: () => now }, randomBytes(32));
 });
 afterAll(() => database.drop());
 

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Database, Migration } from '#event-log/index.js';
+import { idempotentCaller } from '#identity/nest/identity.module.js';
 import type { Clock } from '#runtime/index.js';
 import type { Claim, IdempotencyScope, IdempotencyStore, StoredAnswer } from '#runtime/nest/runtime.module.js';
 import { CreateIdempotency1767400000000 } from './migrations/create-idempotency.js';
@@ -19,18 +20,16 @@ interface Row {
   claimed_at: Date;
 }
 
-/** Answers in `ops.idempotency`, sealed, because some show a token or a code once. */
+/** Answers in `ops.idempotency`, sealed, because they may hold personal data. */
 export class PostgresIdempotency implements IdempotencyStore {
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly key: Uint8Array,
-    private readonly principalOf: (request: FastifyRequest) => { tenant: string; kind: string; id: string } | undefined,
   ) {}
 
   callerOf(request: FastifyRequest): { tenant: string; caller: string } | undefined {
-    const principal = this.principalOf(request);
-    return principal && { tenant: principal.tenant, caller: `${principal.kind}:${principal.id}` };
+    return idempotentCaller(request);
   }
 
   claim({ tenant, id }: IdempotencyScope, bodyHash: string): Promise<Claim> {

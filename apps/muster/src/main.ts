@@ -2,6 +2,7 @@ import { DomainError, processLog } from '#runtime/index.js';
 import { loadConfig } from '#runtime/nest/runtime.module.js';
 import { MusterConfig } from './muster.config.js';
 import { startMuster } from './start.js';
+import { welcome } from './welcome.js';
 
 const log = processLog('muster');
 
@@ -11,6 +12,8 @@ try {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
   const muster = await startMuster(loadConfig(MusterConfig), log);
+  if (muster.firstLogin !== undefined) process.stdout.write(welcome(muster.firstLogin));
+  muster.firstLoginShown();
   // Since the process began, loading of modules included.
   const readyInMs = Math.round(performance.now());
   process.stdout.write(`muster is ready at ${muster.url} (handsets at ${muster.handsetUrl}) after ${readyInMs} ms\n`);
@@ -19,7 +22,7 @@ try {
   log.info('muster.stopped');
 } catch (error) {
   // What a person can mend is said in one line; anything else with its stack.
-  if (error instanceof DomainError) process.stderr.write(`muster: ${error.message}\n`);
+  if (error instanceof DomainError) process.stderr.write(`muster: ${error.message} ${JSON.stringify(error.details)}\n`);
   else log.error('muster.failed', { err: error });
   process.exitCode = 1;
 }

@@ -1,9 +1,12 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import { IdentityModule } from '#identity/nest/identity.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { type About, CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
 import { PostgresIdempotency } from './idempotency.js';
+import { HandsetAddress, InstallationController } from './installation.controller.js';
+import { readinessChecks } from './readiness.js';
 import { catalog } from './rooms.js';
 
 export interface MusterModuleOptions {
@@ -19,32 +22,26 @@ export interface MusterModuleOptions {
 const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', kek, '', `muster ${purpose}`, 32));
 
-/** Every room in one process. */
+/** Every room in one process. Global, because it gives the rooms what they ask the app for. */
 @Module({})
 export class MusterModule {
   static forRoot({ clock, log, about, urls, kek, kekFile }: MusterModuleOptions): DynamicModule {
+    const idempotency = {
+      provide: IDEMPOTENCY_STORE,
+      inject: [Databases, CLOCK],
+      useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor(kek, 'idempotency')),
+    };
+    const readiness = { provide: READINESS_CHECKS, inject: [Databases], useFactory: readinessChecks };
     return {
       module: MusterModule,
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor(kek, 'cursors') }),
         EventLogModule.forRoot({ urls, kekFile, catalog }),
+        IdentityModule.forRoot(),
       ],
-      providers: [
-        {
-          provide: IDEMPOTENCY_STORE,
-          inject: [Databases, CLOCK],
-          useFactory: ({ actor }: Databases, at: Clock) =>
-            new PostgresIdempotency(actor, at, keyFor(kek, 'idempotency'), () => undefined),
-        },
-        {
-          provide: READINESS_CHECKS,
-          inject: [Databases],
-          useFactory: ({ actor }: Databases) => [
-            { name: 'postgres', check: async () => void (await actor.query('select 1')) },
-          ],
-        },
-      ],
+      controllers: [InstallationController],
+      providers: [HandsetAddress, idempotency, readiness],
       exports: [IDEMPOTENCY_STORE, READINESS_CHECKS],
     };
   }

@@ -1,16 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { loadKek, migrate } from '#event-log/index.js';
+import { Bootstrap } from '#identity/nest/identity.module.js';
 import { type Log, processClock } from '#runtime/index.js';
-import { createServer, type MusterServer } from '#runtime/nest/runtime.module.js';
+import { createServer } from '#runtime/nest/runtime.module.js';
 import { takeDataFolder } from './data-folder.js';
+import { FirstStart, type FirstLogin } from './first-start.js';
+import { type Addresses, listen } from './listen.js';
 import { derived, type MusterConfig } from './muster.config.js';
 import { MusterModule } from './muster.module.js';
 import { migrations } from './rooms.js';
 import { openStore } from './store.js';
 
-export interface RunningMuster {
-  url: string;
-  handsetUrl: string;
+export interface RunningMuster extends Addresses {
+  /** On the first start only. */
+  firstLogin: FirstLogin | undefined;
+  firstLoginShown(): void;
   stop(): Promise<void>;
 }
 
@@ -23,6 +27,7 @@ export async function startMuster(config: MusterConfig, log: Log): Promise<Runni
   };
   try {
     undo.push(takeDataFolder(data));
+    const firstStart = new FirstStart(data);
     const kek = loadKek(kekFile);
     const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log });
     undo.push(() => store.stop());
@@ -36,16 +41,14 @@ export async function startMuster(config: MusterConfig, log: Log): Promise<Runni
     const module = MusterModule.forRoot({ clock: processClock(), log, about: about(), urls, kek, kekFile });
     const server = await createServer(module, { log, peopleTls: !isLoopback });
     undo.push(() => server.close());
-    return { ...(await listen(server, config)), stop };
+    const firstLogin = await firstStart.settle((login) => server.app.get(Bootstrap).bootstrapAdministrator(login));
+    const { addresses, stopRenewing } = await listen(server, config);
+    undo.push(stopRenewing);
+    return { ...addresses, firstLogin, firstLoginShown: () => firstStart.shown(), stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-async function listen(server: MusterServer, config: MusterConfig): Promise<Omit<RunningMuster, 'stop'>> {
-  const ports = await server.listen({ people: { host: config.host, port: config.port } });
-  return { url: `http://${config.host}:${ports.people}`, handsetUrl: '' };
 }
 
 function about(): { name: string; version: string } {

@@ -1,0 +1,39 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { randomToken } from '#runtime/index.js';
+
+export interface FirstLogin {
+  tenant: string;
+  email: string;
+  password: string;
+}
+
+/**
+ * The first administrator's login, shown once. It is written to a 0600 file before the account exists and removed when it
+ * has been shown, so that a start killed in between shows it at the next one.
+ */
+export class FirstStart {
+  private readonly file: string;
+
+  constructor(dataFolder: string) {
+    this.file = path.join(dataFolder, 'first-login.json');
+  }
+
+  /** @param create makes the account; false when there is one already */
+  async settle(create: (login: FirstLogin) => Promise<boolean>): Promise<FirstLogin | undefined> {
+    const pending = this.pending();
+    const login = pending ?? { tenant: 'main', email: 'admin@main.example', password: randomToken(18) };
+    writeFileSync(this.file, JSON.stringify(login), { mode: 0o600, flush: true });
+    if ((await create(login)) || pending !== undefined) return login;
+    this.shown();
+    return undefined;
+  }
+
+  shown(): void {
+    rmSync(this.file, { force: true });
+  }
+
+  private pending(): FirstLogin | undefined {
+    return existsSync(this.file) ? (JSON.parse(readFileSync(this.file, 'utf8')) as FirstLogin) : undefined;
+  }
+}
