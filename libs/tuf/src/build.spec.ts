@@ -109,6 +109,21 @@ describe('spreading targets over bins', () => {
     expect([...bins.values()].flat()).toHaveLength(3_000);
   });
 
+  it('counts bytes as well as targets, so that every bin can be signed', () => {
+    const fat = Array.from({ length: 300 }, (_, n) =>
+      targetOf(`content/${n}`, Buffer.of(), { text: 'x'.repeat(3_000) }),
+    );
+    const { bins } = spreadOverBins(fat, 'catalogue')!;
+    expect(bins.size).toBeGreaterThan(1);
+    for (const targets of bins.values())
+      expect(signMetadata(buildTargets({ version: 1, expires, targets }), signers).length).toBeLessThan(524_288);
+  });
+
+  it('refuses a target that no bin can hold with tuf.too-many-targets', () => {
+    const target = targetOf('content/1', Buffer.of(), { text: 'x'.repeat(524_288) });
+    expect(() => spreadOverBins([target], 'catalogue')).toThrow(refusal('tuf.too-many-targets'));
+  });
+
   it('never takes fewer bins than were published before', () => {
     const { bitLength, bins } = spreadOverBins(many(1), 'catalogue', { leastBits: 4 })!;
     expect([bitLength, bins.size]).toEqual([4, 16]);

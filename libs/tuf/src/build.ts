@@ -101,22 +101,32 @@ export function delegateToBins(bins: RoleHolders & { bitLength: number; namePref
   };
 }
 
+/** What a role file needs beside its targets: header, delegations and signatures. */
+const HEADROOM_BYTES = 8_192;
+/** 2,048 bins: more would not fit into the snapshot, which names each in about 140 bytes. */
+const MAX_BITS = 11;
+
 /**
- * Spreads targets over the fewest bins that hold at most `limit` each. Every bin is in the answer, empty ones too: a
- * reader needs it to learn that a path is not there.
+ * Spreads targets over the fewest bins that hold at most `limit` of them, and no more bytes than a role file may have.
+ * Every bin is in the answer, empty ones too: a reader needs it to learn that a path is not there.
+ * @param options.leastBits as published before: bins are not taken back, for readers refuse a role's removal
  * @returns undefined when one file is enough
+ * @throws TufError `tuf.too-many-targets`
  */
 export function spreadOverBins(
   targets: readonly TargetFile[],
   namePrefix: string,
   { limit = MAX_TARGETS, leastBits = 0 } = {},
 ): { bitLength: number; bins: ReadonlyMap<string, readonly TargetFile[]> } | undefined {
-  if (targets.length <= limit && leastBits === 0) return undefined;
-  for (let bitLength = Math.max(1, leastBits); bitLength <= 12; bitLength++) {
+  const sizes = new Map(targets.map((target) => [target, Buffer.byteLength(JSON.stringify(target))]));
+  const fits = (file: readonly TargetFile[]) =>
+    file.length <= limit && file.reduce((sum, target) => sum + sizes.get(target)!, HEADROOM_BYTES) <= MAX_ROLE_BYTES;
+  if (leastBits === 0 && fits(targets)) return undefined;
+  for (let bitLength = Math.max(1, leastBits); bitLength <= MAX_BITS; bitLength++) {
     const bins = new Map<string, TargetFile[]>();
     for (const name of binNames({ bitLength, namePrefix })) bins.set(name, []);
     for (const target of targets) bins.get(binOf({ bitLength, namePrefix }, target.path))!.push(target);
-    if (Math.max(...[...bins.values()].map((bin) => bin.length)) <= limit) return { bitLength, bins };
+    if ([...bins.values()].every(fits)) return { bitLength, bins };
   }
   throw new TufError('tuf.too-many-targets', { targets: targets.length });
 }
