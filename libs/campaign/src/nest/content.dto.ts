@@ -1,0 +1,83 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsMimeType,
+  IsObject,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Matches,
+  MaxLength,
+  MinLength,
+  ValidateNested,
+} from 'class-validator';
+import type { AttributeValue } from '#device-protocol/index.js';
+
+export class ContentParams {
+  /** Content id. */
+  @IsUUID()
+  contentId!: string;
+}
+
+/** What a content is, for people and for matching; every handset of the channel can read it. */
+export class DescriptionDto {
+  /** What people call it; 1 to 255 bytes of UTF-8. */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(255)
+  name!: string;
+
+  @IsString()
+  @MinLength(1)
+  @MaxLength(64)
+  version!: string;
+
+  @IsMimeType()
+  @MaxLength(127)
+  mediaType: string = 'application/octet-stream';
+
+  /** Facts about the content, by name. */
+  @IsOptional()
+  @IsObject()
+  attributes: Record<string, AttributeValue> = {};
+
+  /** AID (hex) of the security domain that the content is for. */
+  @IsOptional()
+  @Matches(/^([0-9a-f]{2}){5,16}$/)
+  securityDomain?: string;
+
+  /** Applications that process the content, in order; the next is told when the one before has acknowledged. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(16)
+  @Matches(/^[\x21-\x7e]{1,64}$/, { each: true })
+  applications?: string[];
+}
+
+export class PublishContentDto {
+  /** A finished upload, the last part of its address. The content gets its id. */
+  @IsUUID()
+  uploadId!: string;
+
+  /** sha-256 of the bytes, hex; refused if the upload has another. */
+  @IsOptional()
+  @Matches(/^[0-9a-f]{64}$/)
+  sha256?: string;
+
+  @ValidateNested()
+  @Type(() => DescriptionDto)
+  description!: DescriptionDto;
+
+  /** Which handsets it fits: CEL over `device`. */
+  @IsString()
+  @MaxLength(4_096)
+  selector: string = 'true';
+}
+
+export class WithdrawContentDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(500)
+  reason!: string;
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ByteRange } from '../range.js';
+import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
+
+/** Bytes of contents, once each, as `contents/<first two digits>/<sha-256>`. No name that anyone chose becomes a path. */
+@Injectable()
+export class FileStore {
+  private readonly root: string;
+  readonly uploads: string;
+
+  constructor(@Inject(CAMPAIGN_OPTIONS) { dataDir }: CampaignOptions) {
+    this.root = path.resolve(dataDir, 'contents');
+    this.uploads = path.resolve(dataDir, 'uploads');
+  }
+
+  /**
+   * Takes a finished file in, whole or not at all: flushed, given a temporary name beside its place, renamed, and the
+   * folder flushed. The file stays where it was, too.
+   */
+  async adopt(file: string, sha256: string): Promise<void> {
+    const target = this.pathOf(sha256);
+    await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+    await flush(file);
+    const temporary = `${target}.${path.basename(file)}`;
+    await rm(temporary, { force: true }); // of an attempt that was cut off
+    await link(file, temporary);
+    await rename(temporary, target);
+    await flush(path.dirname(target));
+  }
+
+  read(sha256: string, range?: ByteRange): Readable {
+    const { first, last } = range ?? {};
+    return createReadStream(this.pathOf(sha256), { start: first, end: last });
+  }
+
+  private pathOf(sha256: string): string {
+    return path.join(this.root, sha256.slice(0, 2), sha256);
+  }
+}
+
+async function flush(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns undefined when there is no such file */
+export async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** sha-256, hex. */
+export async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1_048_576 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

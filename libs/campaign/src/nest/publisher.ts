@@ -1,0 +1,82 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type EventContext, PostgresLog, type Tx } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { type Clock, newId } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { catalogueOf } from '../catalogue.js';
+import type { CatalogueEvent } from '../events.js';
+import { nextPublication, type OnlineSigners, type RoleFile } from '../repository.js';
+import { catalogueStream } from '../vocabulary.js';
+import { ChannelKeys, type InChannel } from './channel-keys.js';
+import { LiveBoard } from './live-board.js';
+import { insertRoleFiles, insertTargets, standingFiles, sweepFiles } from './repository-rows.js';
+import { ServedFiles } from './served-files.js';
+
+/** Files and keys that a rotation makes in the transaction of the publication. */
+export interface Rotated {
+  files: readonly RoleFile[];
+  signers: Partial<OnlineSigners>;
+}
+
+/**
+ * Signs what the log says. One transaction a publication: metadata, small targets and CataloguePublished become visible
+ * together, so that a reader sees the old snapshot or the new one. An advisory lock keeps two processes from signing the
+ * same version twice.
+ */
+@Injectable()
+export class Publisher {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(ChannelKeys) private readonly keys: ChannelKeys,
+    @Inject(ServedFiles) private readonly served: ServedFiles,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @returns whether anything had to be published. @param rotate makes the offline-signed files that go first */
+  async publish(
+    tenant: string,
+    channel: string,
+    rotate: (at: InChannel) => Promise<Rotated> = async () => ({ files: [], signers: {} }),
+  ): Promise<boolean> {
+    const published = await this.databases.actor.inTenant(tenant, async (tx) => {
+      await lockChannel(tx, tenant, channel);
+      const at: InChannel = { tx, tenant, channel, now: this.clock.now() };
+      return this.publishIn(at, await rotate(at));
+    });
+    if (published) this.served.forget(tenant, channel);
+    return published;
+  }
+
+  private async publishIn(at: InChannel, rotated: Rotated): Promise<boolean> {
+    // Read after the lock was taken: what another process published before is in the rows and in the log.
+    const catalogue = catalogueOf(await this.board.tenant(at.tenant), at.channel, await this.keys.grantKeySet(at));
+    const standing = new Map(await standingFiles(at));
+    for (const file of rotated.files) standing.set(file.role, file);
+    const signers = await this.keys.onlineSigners(at, rotated.signers);
+    const changed = rotated.files.length > 0;
+    const added = nextPublication(standing, catalogue, signers, { now: at.now, changed });
+    if (added.length === 0) return false;
+    await insertTargets(at, catalogue.policy);
+    await insertRoleFiles(at, [...rotated.files, ...added], catalogue.digest);
+    await sweepFiles(at);
+    const snapshot = added.find(({ role }) => role === 'snapshot');
+    if (snapshot !== undefined) await this.record(at, snapshot.version, catalogue);
+    return true;
+  }
+
+  /** Last, because the append holds its partition until commit. */
+  private async record(
+    { tx, tenant, channel }: InChannel,
+    version: number,
+    { digest, campaigns }: { digest: string; campaigns: readonly string[] },
+  ): Promise<void> {
+    const event: CatalogueEvent = { type: 'CataloguePublished', data: { channel, version, digest, campaigns } };
+    const context: EventContext = { tenant, actor: 'system:publisher', commandId: newId() };
+    await this.log.appendIn(tx, 'muster.campaign', { subject: catalogueStream(channel) }, [event], context);
+  }
+}
+
+export const lockChannel = (tx: Tx, tenant: string, channel: string): Promise<object[]> =>
+  tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`muster.tuf ${tenant}/${channel}`]);

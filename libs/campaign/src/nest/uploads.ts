@@ -1,0 +1,122 @@
+import { rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import path from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
+import { FileStore as TusFileStore } from '@tus/file-store';
+import { Server } from '@tus/server';
+import type { EventContext } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { type Clock, isId, newId } from '#runtime/index.js';
+import { CLOCK, problemOf, traceOf } from '#runtime/nest/runtime.module.js';
+import { CampaignError, refusal } from '../errors.js';
+import { readUploadMetadata, type UploadLabel } from '../upload-metadata.js';
+import { FileStore } from './file-store.js';
+
+export const UPLOADS_PATH = '/v1/uploads';
+
+export interface UploadRow {
+  upload_id: string;
+  size_bytes: number;
+  sha256: string | null;
+}
+
+type TusRequest = Parameters<NonNullable<Server['options']['onUploadCreate']>>[0];
+const nodeOf = (request: TusRequest): { req: IncomingMessage; res: ServerResponse } =>
+  request.runtime?.node as unknown as { req: IncomingMessage; res: ServerResponse };
+
+/**
+ * Resumable uploads by tus 1.0. The bytes lie in `uploads/<id>`, whatever the client calls them; whose they are is a row.
+ * An upload is cut off and goes on at any byte; nothing of it is visible to others before it becomes a content.
+ */
+@Injectable()
+export class Uploads {
+  private readonly tus: Server;
+  /** What the guard and the checks know of a request that tus is creating an upload for. */
+  private readonly creating = new WeakMap<IncomingMessage, { context: EventContext; label: UploadLabel }>();
+
+  constructor(
+    @Inject(FileStore) private readonly files: FileStore,
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    this.tus = new Server({
+      path: UPLOADS_PATH,
+      datastore: new TusFileStore({ directory: files.uploads }),
+      relativeLocation: true,
+      namingFunction: () => newId(),
+      onUploadCreate: (request, upload) => this.insert(request, upload.id, upload.size ?? 0),
+      onResponseError: (request, error) => asProblem(nodeOf(request), error),
+    });
+  }
+
+  /** @throws CampaignError `upload.name`, `upload.digest` */
+  async create(context: EventContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.headers['upload-defer-length'] !== undefined)
+      throw refusal('upload.size', '/upload-defer-length', 'say the length when the upload is created');
+    const label = readUploadMetadata(request.headers['upload-metadata']?.toString());
+    this.creating.set(request, { context, label });
+    await this.tus.handle(request, response);
+  }
+
+  /** HEAD, PATCH and DELETE of the tenant's own upload. @throws CampaignError `upload.unknown` */
+  async handle(tenant: string, uploadId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.find(tenant, uploadId);
+    await this.tus.handle(request, response);
+    if (request.method === 'DELETE' && response.statusCode < 300) await this.forget(tenant, uploadId);
+  }
+
+  /** @throws CampaignError `upload.unknown`, for another tenant's upload alike */
+  async find(tenant: string, uploadId: string): Promise<UploadRow & { file: string }> {
+    const row = isId(uploadId) ? await this.row(tenant, uploadId) : undefined;
+    if (row === undefined)
+      throw new CampaignError('upload.unknown', { uploadId }, 'no such upload', [
+        { pointer: '/uploadId', message: 'no such upload' },
+      ]);
+    return { ...row, file: path.join(this.files.uploads, uploadId) };
+  }
+
+  /** Drops the row, then the files. Repeating is harmless. */
+  async forget(tenant: string, uploadId: string): Promise<void> {
+    await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query('delete from ops.upload where tenant = $1 and upload_id = $2', [tenant, uploadId]),
+    );
+    const file = path.join(this.files.uploads, uploadId);
+    await Promise.all([rm(file, { force: true }), rm(`${file}.json`, { force: true })]);
+  }
+
+  private async row(tenant: string, uploadId: string): Promise<UploadRow | undefined> {
+    const [row] = await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query<UploadRow>('select upload_id, size_bytes, sha256 from ops.upload where tenant = $1 and upload_id = $2', [
+        tenant,
+        uploadId,
+      ]),
+    );
+    return row;
+  }
+
+  private async insert(request: TusRequest, uploadId: string, sizeBytes: number): Promise<object> {
+    const known = this.creating.get(nodeOf(request).req);
+    if (known === undefined) throw new Error('an upload is created by its route only');
+    const { context, label } = known;
+    await this.databases.actor.inTenant(context.tenant, (tx) =>
+      tx.query(
+        `insert into ops.upload (tenant, upload_id, size_bytes, sha256, file_name, created_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)`,
+        [context.tenant, uploadId, sizeBytes, label.sha256, label.fileName, context.actor, new Date(this.clock.now())],
+      ),
+    );
+    return {};
+  }
+}
+
+/** The protocol's own refusals (offset, length, content type) keep their status and get a problem document. */
+function asProblem(
+  { req, res }: { req: IncomingMessage; res: ServerResponse },
+  error: Error | { status_code: number; body: string },
+): { status_code: number; body: string } {
+  const status = 'status_code' in error ? error.status_code : 500;
+  const detail = 'body' in error ? error.body.trim() : 'the upload failed';
+  const refused = new CampaignError('upload.protocol', {}, detail);
+  res.setHeader('content-type', 'application/problem+json');
+  return { status_code: status, body: JSON.stringify(problemOf(refused, traceOf(req).traceId, status)) };
+}
