@@ -1,0 +1,179 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { run, type Running, startNode } from './processes.js';
+
+const MUSTER = path.resolve('dist/apps/muster/src/main.js');
+const MUSTER_CLI = path.resolve('dist/apps/muster/src/cli.js');
+const HANDSET_CLI = path.resolve('dist/apps/handset/src/cli.js');
+
+export interface Server {
+  url: string;
+  handsetPort: number;
+  readyMs: number;
+  process: Running;
+  /** What the first start printed of the administrator, or undefined. */
+  administrator: { tenant: string; email: string; password: string } | undefined;
+  data: string;
+  /** Moves the clock of the server and of agents started with `clockFile`, milliseconds from now. */
+  clockFile: string;
+}
+
+export interface ServerOptions {
+  data: string;
+  env?: Record<string, string>;
+}
+
+const environment = (extra: Record<string, string>): NodeJS.ProcessEnv => ({
+  PATH: process.env.PATH ?? '/usr/bin:/bin',
+  HOME: process.env.HOME ?? '/',
+  NO_COLOR: '1',
+  ...extra,
+});
+
+/** `npm start` without the build: the process that it runs, on ports of its own and a data folder of the test. */
+export async function startServer({ data, env = {} }: ServerOptions): Promise<Server> {
+  mkdirSync(data, { recursive: true });
+  const clockFile = path.join(path.dirname(data), 'clock');
+  const settings = {
+    MUSTER_DATA: data,
+    MUSTER_PORT: '0',
+    MUSTER_HANDSET_PORT: '0',
+    MUSTER_TEST_CLOCK: clockFile,
+    ...env,
+  };
+  const child = startNode(MUSTER, [], { env: environment(settings) });
+  const ready = await child.waitFor(
+    /muster is ready at (\S+) \(handsets at https:\/\/[^:]+:(\d+)\) after (\d+) ms/,
+    90_000,
+  );
+  const said = child.output();
+  const administrator = /administrator\s+(\S+) of tenant (\S+)\s+password\s+(\S+)/.exec(said);
+  return {
+    url: ready[1]!,
+    handsetPort: Number(ready[2]),
+    readyMs: Number(ready[3]),
+    process: child,
+    administrator:
+      administrator === null
+        ? undefined
+        : { email: administrator[1]!, tenant: administrator[2]!, password: administrator[3]! },
+    data,
+    clockFile,
+  };
+}
+
+/** The CLI, logged in on a folder of its own. */
+export class Cli {
+  constructor(
+    private readonly server: Server,
+    private readonly home: string,
+  ) {
+    mkdirSync(home, { recursive: true });
+  }
+
+  /** Runs `muster …` and answers its output. @throws when it exits other than 0 */
+  async text(...args: string[]): Promise<string> {
+    const { code, output } = await this.try(...args);
+    if (code !== 0) throw new Error(`muster ${args.join(' ')} exited ${code}:\n${output}`);
+    return output;
+  }
+
+  try(...args: string[]): Promise<{ code: number | null; output: string }> {
+    const env = environment({
+      HOME: this.home,
+      XDG_CONFIG_HOME: path.join(this.home, '.config'),
+      MUSTER_URL: this.server.url,
+    });
+    return run(process.execPath, [MUSTER_CLI, ...args], { env });
+  }
+
+  /** The same with `--json`, parsed. */
+  async json<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.text(...args, '--json')) as T;
+  }
+
+  async login(administrator = this.server.administrator): Promise<this> {
+    if (administrator === undefined) throw new Error('no administrator was shown');
+    const secret = path.join(this.home, 'password');
+    writeFileSync(secret, administrator.password, { mode: 0o600 });
+    await this.text(
+      'login',
+      '--tenant',
+      administrator.tenant,
+      '--email',
+      administrator.email,
+      '--password-file',
+      secret,
+    );
+    return this;
+  }
+}
+
+/** One handset: a folder, and the agent's command line on it. */
+export class Handset {
+  readonly folder: string;
+
+  constructor(
+    readonly name: string,
+    parent: string,
+    private readonly env: Record<string, string> = {},
+  ) {
+    this.folder = path.join(parent, name);
+    mkdirSync(this.folder, { recursive: true });
+  }
+
+  run(...args: string[]): Promise<{ code: number | null; output: string }> {
+    return run(process.execPath, [HANDSET_CLI, ...args], { env: this.environment() });
+  }
+
+  async text(...args: string[]): Promise<string> {
+    const { code, output } = await this.run(...args);
+    if (code !== 0) throw new Error(`muster-handset ${args.join(' ')} exited ${code}:\n${output}`);
+    return output;
+  }
+
+  start(...args: string[]): Running {
+    return startNode(HANDSET_CLI, args, { env: this.environment() });
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    return environment({ MUSTER_HANDSET_DATA: this.folder, ...this.env });
+  }
+}
+
+/** A certificate authority of the test, and a server certificate for loopback by it: what the recording proxy shows. */
+export function proxyAuthority(folder: string): { ca: string; key: string; certificate: string } {
+  const file = (name: string) => path.join(folder, name);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const key = (name: string) => [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    file(name),
+  ];
+  openssl('req', '-x509', ...key('ca.key'), '-out', file('ca.pem'), '-days', '2', '-subj', '/CN=test authority');
+  openssl('req', ...key('proxy.key'), '-out', file('proxy.csr'), '-subj', '/CN=127.0.0.1');
+  writeFileSync(file('ext'), 'subjectAltName=IP:127.0.0.1,DNS:localhost');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    file('proxy.csr'),
+    '-CA',
+    file('ca.pem'),
+    '-CAkey',
+    file('ca.key'),
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    file('ext'),
+    '-out',
+    file('proxy.pem'),
+  );
+  return { ca: file('ca.pem'), key: file('proxy.key'), certificate: file('proxy.pem') };
+}
