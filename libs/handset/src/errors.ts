@@ -39,3 +39,6 @@ export class HandsetError extends DomainError<HandsetErrorCode> {}
 /** True for an error of this room with one of the codes. */
 export const hasCode = (error: unknown, ...codes: readonly HandsetErrorCode[]): error is HandsetError =>
   error instanceof HandsetError && codes.includes(error.code);
+
+/** True for a refusal of any room; anything else is a mistake of ours. */
+export const isRefusal = (error: unknown): error is DomainError => error instanceof DomainError;

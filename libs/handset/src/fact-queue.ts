@@ -69,6 +69,11 @@ export class FactQueue {
     return this.facts.length;
   }
 
+  /** True when something waits that should not wait for the next full exchange. */
+  get hasOutcome(): boolean {
+    return this.facts.some((fact) => !PROGRESS.has(fact.type));
+  }
+
   get sequence(): Readonly<Header> {
     return this.header;
   }

@@ -1,7 +1,5 @@
 import { type ContentDescription } from '#device-protocol/index.js';
-import { type Clock, type Log } from '#runtime/index.js';
 import { type DeviceFactByHandset } from './events.js';
-import { type Store } from './store.js';
 
 export interface HttpRequest {
   method: 'GET' | 'POST';
@@ -37,15 +35,6 @@ export type Random = () => number;
 /** Sees what the agent does, as it does it (for a backup of its activity); absent in most handsets. */
 export interface Recorder {
   record(fact: DeviceFactByHandset, occurredAt: string): void;
-}
-
-export interface Ports {
-  transport: Transport;
-  store: Store;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  recorder?: Recorder;
 }
 
 /** What fits this handset, as the hooks see it. */

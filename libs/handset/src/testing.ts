@@ -28,7 +28,11 @@ export async function testAuthority(): Promise<TestAuthority> {
   const extensions = [new x509.BasicConstraintsExtension(true, 0, true)];
   const name = 'CN=test CA';
   const own = await x509.X509CertificateGenerator.createSelfSigned({ name, keys, signingAlgorithm: P256, extensions });
-  const certify = async (subject: string, publicKey: x509.PublicKeyType, options: IssueOptions = {}) => {
+  const certify = async (
+    subject: string,
+    publicKey: x509.PublicKey | webcrypto.CryptoKey,
+    options: IssueOptions = {},
+  ) => {
     const names = new x509.SubjectAlternativeNameExtension([
       { type: 'ip', value: '127.0.0.1' },
       { type: 'dns', value: 'localhost' },

@@ -1,0 +1,155 @@
+#!/usr/bin/env node
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { enrolHandset, fileStore, HandsetError, isRefusal } from '#handset/index.js';
+import { processClock, processLog } from '#runtime/index.js';
+import { askDaemon, type ControlRequest, spoolEvent, takeFolder, wideIntegers } from './control.js';
+import { openAgent, perform, runDaemon } from './daemon.js';
+import { defaultFolder, type SharedOptions, socketPath } from './handset.config.js';
+import { tufDownload, tufInit, type TufOptions, tufRefresh } from './tuf-command.js';
+
+const log = processLog('handset');
+const print = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, wideIntegers, 2)}\n`);
+
+const program = new Command('muster-handset')
+  .description('The agent of one handset: enrols, polls when its stored rules say so, and takes what fits.')
+  .showHelpAfterError()
+  .addHelpText('after', '\nExit codes: 0 ok, 1 failed or refused, 2 usage.')
+  .exitOverride();
+
+/** Options of the commands that open the agent. */
+function onAgent(name: string, summary: string): Command {
+  return program
+    .command(name)
+    .description(summary)
+    .addOption(folderOption())
+    .option('--attributes <file>', 'JSON or JSON lines: what the handset knows of itself; never leaves it')
+    .option('--collect <program>', 'prints attributes as JSON; wins over the file')
+    .option('--choose <program>', 'gets what fits as JSON on standard input, prints the content ids to take')
+    .option('--may-start <program>', 'consent: exit 0 lets a transfer begin')
+    .option('--verify <program>', '<program> <file>: a check of your own')
+    .option('--install <program>', '<program> <file> <description.json>; without it the file stays under contents/')
+    .option('--process <program>', '<program> <application> <file>')
+    .option('--hook-timeout <seconds>', 'for each hook', '300')
+    .option('--min-battery <percent>', 'nothing starts below, unless charging', '20')
+    .option('--metered-limit <bytes>', 'largest content over a metered network', '0')
+    .option('--reserve <bytes>', 'left free beside a content', String(16 * 1024 * 1024))
+    .option('--zone <zone>', 'IANA zone of the device');
+}
+
+const folderOption = (): Option =>
+  new Option('--folder <folder>', 'what the handset keeps; MUSTER_HANDSET_DATA').default(defaultFolder(process.env));
+
+program
+  .command('enrol <server>')
+  .description('Enrol with the line that the operator gave you')
+  .requiredOption('--ca <fingerprint>', 'sha-256 of the server CA, hex')
+  .requiredOption('--code <code>', 'one-time code')
+  .addOption(folderOption())
+  .addHelpText('after', '\nExample: muster-handset enrol https://127.0.0.1:8443 --ca 3f…9a --code main.k7…')
+  .action(async (server: string, options: { ca: string; code: string; folder: string }) => {
+    const enrolment = { server, caFingerprint: options.ca, code: options.code };
+    const identity = await enrolHandset(fileStore(resolve(options.folder)), enrolment, { clock: processClock(), log });
+    const { tenant, deviceId, deviceNo, channel } = identity;
+    print({ tenant, deviceId, deviceNo, channel });
+  });
+
+onAgent('run', 'Run the agent until it is stopped').action(async (options: SharedOptions) => {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  await runDaemon(options, log, stop.signal);
+});
+
+onAgent('poll', 'Poll once, now, whatever the rules say').action(async (options: SharedOptions) => {
+  const outcome = (await ask(options, { command: 'poll' })) as { answer: string };
+  print(outcome);
+  if (outcome.answer === 'failed') process.exitCode = 1;
+});
+
+onAgent('status', 'How the agent is, as JSON').action(async (options: SharedOptions) =>
+  print(await ask(options, { command: 'status' })),
+);
+
+onAgent(
+  'explain [contentOrCampaign]',
+  'Every condition of every offer: true, false or unknown, and what decided',
+).action(async (of: string | undefined, options: SharedOptions) =>
+  print(await ask(options, { command: 'explain', of })),
+);
+
+onAgent('attributes', 'What rules read of this handset, and what the schema refused').action(
+  async (options: SharedOptions) => print(await ask(options, { command: 'attributes' })),
+);
+
+program
+  .command('event <on>')
+  .description('Tell the agent that something happened: network, charging, card-changed, boot …')
+  .option('--data <json>', 'what is known of it', '{}')
+  .addOption(folderOption())
+  .addHelpText('after', `\nExample: muster-handset event network --data '{"network":"wifi","metered":false}'`)
+  .action(async (on: string, options: { data: string; folder: string }) => {
+    const data = objectFrom(options.data);
+    const told = await askDaemon(socketPath(options.folder), { command: 'event', on, data });
+    if (told === undefined) spoolEvent(options.folder, { on, data });
+    print(told === undefined ? { spooled: true } : told.value);
+  });
+
+function objectFrom(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // refused below, as any other text that is not an object
+  }
+  throw new HandsetError('event.malformed', {}, '--data is not a JSON object', [
+    { pointer: '/data', message: 'is not a JSON object' },
+  ]);
+}
+
+/** The running daemon answers; when none runs, an agent of this process does, and holds the folder meanwhile. */
+async function ask(options: SharedOptions, request: ControlRequest): Promise<unknown> {
+  const path = socketPath(options.folder);
+  const answer = await askDaemon(path, request);
+  if (answer !== undefined) return answer.value;
+  const control = await takeFolder(path);
+  const agent = openAgent(options, log);
+  try {
+    return await perform(agent, request);
+  } finally {
+    await agent.close();
+    control.release();
+  }
+}
+
+const tuf = program
+  .command('tuf')
+  .description('A bare TUF client: init, refresh, download')
+  .requiredOption('--metadata-dir <folder>', 'trusted metadata')
+  .option('--metadata-url <url>')
+  .option('--target-name <path>', 'may be given several times', (name: string, names: string[] = []) => [
+    ...names,
+    name,
+  ])
+  .option('--target-base-url <url>')
+  .option('--target-dir <folder>');
+tuf.command('init <root>').action((root: string) => tufInit(tuf.opts<TufOptions>(), root));
+tuf.command('refresh').action(() => tufRefresh(tuf.opts<TufOptions>()));
+tuf.command('download').action(() => tufDownload(tuf.opts<TufOptions>()));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+/** Says what was refused on standard error, without values. commander has said its own already. */
+function exitCodeOf(error: unknown): number {
+  if (isRefusal(error)) {
+    const { code, message, fields } = error;
+    process.stderr.write(`${JSON.stringify({ code, message, ...(fields.length > 0 ? { fields } : {}) })}\n`);
+    return 1;
+  }
+  if (error instanceof Error && 'exitCode' in error && 'code' in error) return error.exitCode === 0 ? 0 : 2;
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 1;
+}

@@ -1,0 +1,279 @@
+import { type TriggerName } from '#device-protocol/index.js';
+import {
+  checkAttributes,
+  EVENT_SCHEMA,
+  type Fire,
+  isTriggerEvent,
+  nextTimer,
+  polled,
+  stepTriggers,
+  TIMER_FLOOR_MS,
+} from '#matching/index.js';
+import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
+import { type Collected, collectAttributes } from './attributes.js';
+import { type Catalogue, type CatalogueSource, keptCatalogue } from './catalogue-client.js';
+import { settleInterrupted } from './deliver.js';
+import { deviceApi } from './device-api.js';
+import { HandsetError, hasCode } from './errors.js';
+import { FactQueue } from './fact-queue.js';
+import { DEFAULT_GATES, type GateSettings, noteConditions } from './gates.js';
+import { type DeviceIdentity, isRenewalDue, readIdentity, renew } from './identity.js';
+import { type ExplainedOffer, explainOffers } from './offers.js';
+import { type Parts, record } from './parts.js';
+import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
+import { awaitsProcessing, followUp, poll, type PollOutcome, refusalOf, rulesOf } from './round.js';
+import { adoptRules, readRules, type StoredRules } from './rules.js';
+import { StateKeeper } from './state.js';
+import { type AgentStatus, statusOf } from './status.js';
+import { type Store } from './store.js';
+import { httpsTransport } from './transport.js';
+
+export interface AgentOptions {
+  store: Store;
+  hooks?: Hooks;
+  gates?: Partial<GateSettings>;
+  /** IANA zone of the device, for windows in the device's own time. */
+  zone?: string;
+  clock?: Clock;
+  random?: Random;
+  log?: Log;
+  recorder?: Recorder;
+  /** How to reach the server as this device. Called again after a renewal. */
+  connect?(identity: DeviceIdentity): Transport;
+}
+
+export const connectByHttps = ({ server, serverCa, certificate, key }: DeviceIdentity): Transport =>
+  httpsTransport({ origin: server, ca: serverCa, certificate, key });
+
+/**
+ * The agent of one enrolled handset. Everything that matters is in its store, so it may be killed at any point.
+ * @throws HandsetError `enrol.missing`
+ */
+export function createAgent(options: AgentOptions): Agent {
+  const identity = readIdentity(options.store);
+  if (identity === undefined) throw new HandsetError('enrol.missing', {}, 'this handset is not enrolled');
+  return new Agent(identity, options);
+}
+
+export class Agent {
+  private readonly clock: Clock;
+  private readonly log: Log;
+  private readonly zone: string;
+  private readonly source: CatalogueSource;
+  private parts: Parts;
+  private rules: StoredRules;
+  /** When something waits that no trigger announces, ms. A new process looks at once. */
+  private followUpAt: number | undefined;
+  private inboxLooks = 0;
+  /** Steps run one after the other: a local event may come in while a poll is under way. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    identity: DeviceIdentity,
+    private readonly options: AgentOptions,
+  ) {
+    const { store, hooks = {}, random = Math.random, recorder } = options;
+    this.clock = options.clock ?? systemClock;
+    this.log = options.log ?? silentLog;
+    this.zone = options.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    this.source = { store, clock: this.clock, tuf: identity.tuf };
+    this.rules = readRules(store, this.log);
+    const own = { store, hooks, random, recorder, clock: this.clock, log: this.log };
+    const state = new StateKeeper(store, this.clock.now());
+    const queue = this.openQueue(identity);
+    const gates = { ...DEFAULT_GATES, ...options.gates };
+    this.parts = { ...own, state, queue, gates, ...this.connection(identity) };
+    settleInterrupted(this.parts);
+    if (Object.values(state.now.contents).some(({ stage }) => stage === 'granted' || stage === 'transferred'))
+      this.followUpAt = this.clock.now();
+  }
+
+  private connection(identity: DeviceIdentity): Pick<Parts, 'identity' | 'transport' | 'api'> {
+    const transport = (this.options.connect ?? connectByHttps)(identity);
+    return { identity, transport, api: deviceApi(transport, this.clock) };
+  }
+
+  /** A lost queue begins again at the clock's milliseconds: more than one fact a millisecond there never was. */
+  private openQueue({ epoch }: DeviceIdentity): FactQueue {
+    const { store } = this.options;
+    try {
+      return FactQueue.open(store);
+    } catch (error) {
+      if (!hasCode(error, 'queue.lost')) throw error;
+      this.log.error('queue.lost', { epoch });
+      FactQueue.create(store, epoch, this.clock.now());
+      return FactQueue.open(store);
+    }
+  }
+
+  /** One round, whether or not a rule asks for it. */
+  poll(trigger: TriggerName = { rule: 'manual', version: this.rules.ruleSet.version }): Promise<PollOutcome> {
+    return this.exclusively(() => this.pollNow(trigger));
+  }
+
+  private async pollNow(trigger: TriggerName): Promise<PollOutcome> {
+    const { state } = this.parts;
+    await this.renewWhenDue();
+    const outcome = await poll(this.parts, trigger, this.round());
+    state.update({ triggers: polled(state.now.triggers, this.clock.now()) });
+    if (outcome.answer !== 'failed') state.update({ due: undefined });
+    else if (state.now.due === undefined) state.update({ due: { ...trigger, at: this.clock.now() } });
+    this.followUpAt = outcome.followUpAt ?? this.followUpAt;
+    return outcome;
+  }
+
+  private round() {
+    const { source, zone, inboxLooks } = this;
+    return { source, zone, inboxLooks, adopt: (catalogue: Catalogue) => this.adopt(catalogue) };
+  }
+
+  private adopt(catalogue: Catalogue): void {
+    const rules = rulesOf(catalogue);
+    if (rules === undefined) return;
+    const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules.rules);
+    const hasGrown = catalogue.schema.version !== this.rules.schema.version;
+    if (!isNew && !hasGrown) return;
+    this.rules = adoptRules(this.options.store, { schema: catalogue.schema, rules }, this.log) ?? this.rules;
+  }
+
+  /**
+   * Something happened on the handset. Its rules decide whether that is a reason to ask; what they read stays here.
+   * @throws HandsetError `event.unknown`; MatchingError `attributes.malformed` naming the field
+   */
+  occur(on: string, data: Readonly<Record<string, unknown>> = {}): Promise<Fire | undefined> {
+    if (!isTriggerEvent(on)) throw new HandsetError('event.unknown', { on }, 'not an event that rules know');
+    const event = checkAttributes(EVENT_SCHEMA, data);
+    return this.exclusively(async () => {
+      const { state, store, random } = this.parts;
+      noteConditions(store, on, data);
+      const isAsked = this.rules.ruleSet.rules.some((rule) => rule.on.includes(on) && rule.when !== undefined);
+      const device = isAsked ? (await this.collect()).attributes : {};
+      const occurrence = { on, at: this.clock.now(), event };
+      const step = stepTriggers(state.now.triggers, occurrence, { ruleSet: this.rules.ruleSet, device, random });
+      const due = earliest(state.now.due, step.fire);
+      state.update({ triggers: step.state, ...(due === undefined ? {} : { due }) });
+      if (step.fire !== undefined) this.fired(step.fire, on);
+      return step.fire;
+    });
+  }
+
+  private fired({ rule, version }: Fire, on: string): void {
+    record(this.parts, { type: 'TriggerFired', data: { rule, version, on } });
+    this.wake();
+  }
+
+  private collect(): Promise<Collected> {
+    return collectAttributes(this.parts.hooks, this.rules.schema, this.log);
+  }
+
+  /** Runs until aborted: rules, timers, back-off, and what waits. A killed agent goes on here. */
+  async run({ signal, maxSleepMs = 60_000 }: { signal: AbortSignal; maxSleepMs?: number }): Promise<void> {
+    signal.addEventListener('abort', () => this.wake(), { once: true });
+    await this.occur('boot');
+    while (!signal.aborted) {
+      const { wakeAt, step } = this.next();
+      const waitMs = wakeAt - this.clock.now();
+      if (waitMs <= 0) await step();
+      else await this.sleep(Math.min(waitMs, maxSleepMs));
+    }
+  }
+
+  /** What is to be done next, and when. */
+  private next(): { wakeAt: number; step: () => Promise<unknown> } {
+    const { due, notBefore } = this.parts.state.now;
+    const steps = [{ wakeAt: this.timerAt(), step: () => this.timer() }];
+    if (due !== undefined) {
+      const { rule, version } = due;
+      steps.push({ wakeAt: Math.max(due.at, notBefore), step: async () => void (await this.poll({ rule, version })) });
+    }
+    if (this.followUpAt !== undefined)
+      steps.push({ wakeAt: Math.max(this.followUpAt, notBefore), step: () => this.goOn() });
+    return steps.reduce((first, next) => (next.wakeAt < first.wakeAt ? next : first));
+  }
+
+  /** The server's interval holds timers back, but never beyond the floor. */
+  private timerAt(): number {
+    const { triggers, timerNotBefore } = this.parts.state.now;
+    const now = this.clock.now();
+    const floor = triggers.polledAt + TIMER_FLOOR_MS;
+    return Math.min(Math.max(nextTimer(triggers, this.rules.ruleSet, now), timerNotBefore), Math.max(floor, 0));
+  }
+
+  private async timer(): Promise<void> {
+    const fire = await this.occur('timer');
+    const { state } = this.parts;
+    const pauseMs = Math.min((state.now.intervalSeconds ?? 60) * 1000, 60_000);
+    if (fire === undefined) state.update({ timerNotBefore: this.clock.now() + pauseMs });
+  }
+
+  private goOn(): Promise<void> {
+    return this.exclusively(async () => {
+      await this.renewWhenDue();
+      this.inboxLooks = awaitsProcessing(this.parts) ? this.inboxLooks + 1 : 0;
+      this.followUpAt = await followUp(this.parts, this.round());
+    });
+  }
+
+  private async renewWhenDue(): Promise<void> {
+    const { store, identity } = this.parts;
+    if (!isRenewalDue(identity, this.clock.now())) return;
+    try {
+      const renewed = await renew(store, identity, this.clock);
+      this.parts.transport.close();
+      this.parts = { ...this.parts, ...this.connection(renewed) };
+      this.log.info('certificate.renewed', { deviceId: identity.deviceId });
+    } catch (error) {
+      this.log.warn('certificate.not-renewed', { code: refusalOf(error).code }); // the old one may still do
+    }
+  }
+
+  status(): AgentStatus {
+    return statusOf(this.parts, this.rules.ruleSet, this.timerAt());
+  }
+
+  /** Every condition of every offer at hand, for the device's owner. Nothing is fetched and nothing sent. */
+  async explain(contentOrCampaign?: string): Promise<ExplainedOffer[]> {
+    const { contents, schema } = await keptCatalogue(this.source);
+    const { attributes } = await collectAttributes(this.parts.hooks, schema, this.log);
+    const { deviceId } = this.parts.identity;
+    const offers = explainOffers(contents, { deviceId, attributes, schema, now: this.clock.now(), zone: this.zone });
+    return offers.filter(
+      ({ contentId, campaignId }) =>
+        contentOrCampaign === undefined || [contentId, campaignId].includes(contentOrCampaign),
+    );
+  }
+
+  /** What rules would read now, and what the schema refused. */
+  attributes(): Promise<Collected> {
+    return this.collect();
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    this.parts.transport.close();
+    this.parts.queue.close();
+  }
+
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.last.then(work);
+    this.last = mine.catch(() => undefined); // whoever asked gets the error; the next step runs all the same
+    return mine;
+  }
+
+  private wake: () => void = () => undefined;
+
+  private sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function earliest(a: Fire | undefined, b: Fire | undefined): Fire | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.at < a.at ? b : a;
+}

@@ -1,0 +1,50 @@
+import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
+import { keptCatalogue, NO_SCHEMA, refreshAnonymously, trustRoot } from './catalogue-client.js';
+import { HandsetError } from './errors.js';
+import { FactQueue } from './fact-queue.js';
+import { type DeviceIdentity, type Enrolment, enrol, keepIdentity, readIdentity } from './identity.js';
+import { refusalOf, rulesOf } from './round.js';
+import { adoptRules } from './rules.js';
+import { StateKeeper } from './state.js';
+import { parseJson, type Store } from './store.js';
+
+/**
+ * Makes a handset of an empty store: identity, trusted root, first rules, a sequence for its facts. The identity is
+ * written last, so that a store is enrolled wholly or not at all.
+ * @throws HandsetError `enrol.already`, and what `enrol` throws
+ */
+export async function enrolHandset(
+  store: Store,
+  enrolment: Enrolment,
+  { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
+): Promise<DeviceIdentity> {
+  if (readIdentity(store) !== undefined) throw new HandsetError('enrol.already', {}, 'this store is enrolled already');
+  const { identity, answer } = await enrol(enrolment, clock);
+  trustRoot(store, answer.root);
+  FactQueue.create(store, identity.epoch);
+  new StateKeeper(store, clock.now()).update({ intervalSeconds: answer.intervalSeconds });
+  const rules = parseJson(Buffer.from(answer.rules));
+  if (adoptRules(store, { schema: NO_SCHEMA, rules }, silentLog) === undefined)
+    await adoptWithSchema(store, identity, { clock, log, rules });
+  keepIdentity(store, identity);
+  return identity;
+}
+
+/**
+ * The first rules name attributes: their schema is a target of the channel. It is fetched as anyone may, without the
+ * device's certificate, because this is no availability request of the device. When that fails, the floor wakes it.
+ */
+async function adoptWithSchema(
+  store: Store,
+  { server, serverCa, tuf }: DeviceIdentity,
+  { clock, log, rules }: { clock: Clock; log: Log; rules: unknown },
+): Promise<void> {
+  try {
+    const source = { store, clock, tuf };
+    await refreshAnonymously(source, { origin: server, ca: serverCa });
+    const catalogue = await keptCatalogue(source);
+    adoptRules(store, { schema: catalogue.schema, rules: rulesOf(catalogue) ?? rules }, log);
+  } catch (error) {
+    log.warn('enrol.rules-later', { code: refusalOf(error).code });
+  }
+}

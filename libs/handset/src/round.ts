@@ -1,0 +1,163 @@
+import { type TriggerName } from '#device-protocol/index.js';
+import { MatchingError } from '#matching/index.js';
+import { TufError } from '#tuf/index.js';
+import { collectAttributes } from './attributes.js';
+import { backoffMs, spreadMs } from './backoff.js';
+import {
+  type Catalogue,
+  type CataloguePoll,
+  type CatalogueSource,
+  keptCatalogue,
+  pollCatalogue,
+} from './catalogue-client.js';
+import { keptDescription } from './deliver.js';
+import { HandsetError, isRefusal } from './errors.js';
+import { workInbox } from './inbox.js';
+import { flushFacts, type Parts, record } from './parts.js';
+import { parseJson } from './store.js';
+import { takeOffers } from './take-offers.js';
+
+export interface PollOutcome {
+  answer: 'changed' | 'unchanged' | 'failed';
+  snapshotVersion?: number;
+  /** Why it failed. */
+  code?: string;
+  /** When something waits that no trigger announces, ms. */
+  followUpAt?: number;
+}
+
+/** Facts that tell of progress only ride along with a fuller exchange, unless so many have gathered. */
+const GATHERED = 20;
+/** How soon to look for the next processing command, ms; twice as long each time. */
+const INBOX_FIRST_MS = 2_000;
+
+export interface RoundContext {
+  source: CatalogueSource;
+  zone: string;
+  /** Takes rules and schema over. */
+  adopt(catalogue: Catalogue): void;
+  /** Times in a row that an expected processing command has been looked for. */
+  inboxLooks: number;
+}
+
+/** The state after a poll that the server answered. */
+function noteSuccess({ state, clock, random }: Parts, trigger: TriggerName, poll: CataloguePoll): void {
+  const now = clock.now();
+  const intervalSeconds = poll.intervalSeconds ?? state.now.intervalSeconds ?? 3_600;
+  state.update({
+    failures: 0,
+    notBefore: 0,
+    refusal: undefined,
+    intervalSeconds,
+    timerNotBefore: now + spreadMs(intervalSeconds * 1000, random),
+    timestampEtag: poll.etag,
+    lastPoll: { at: now, ...trigger, answer: poll.isChanged ? 'changed' : 'unchanged' },
+  });
+}
+
+/**
+ * One poll: the availability request, and what its answer leads to. A failure is on the record with the hour before which
+ * the server is left alone; it is not thrown.
+ */
+export async function poll(parts: Parts, trigger: TriggerName, context: RoundContext): Promise<PollOutcome> {
+  const { state, transport } = parts;
+  try {
+    const etag = state.now.timestampEtag;
+    const answer = await pollCatalogue(context.source, transport, { trigger, etag });
+    noteSuccess(parts, trigger, answer);
+    const { snapshotVersion } = answer.catalogue;
+    // A cache answered: the server has not seen the request, so the handset says it itself.
+    if (answer.inboxEtag === undefined)
+      record(parts, { type: 'AvailabilityRequested', data: { ...trigger, snapshotVersion } });
+    context.adopt(answer.catalogue);
+    const isManual = trigger.rule === 'manual';
+    const followUpAt = await act(parts, answer.catalogue, { ...context, isManual, inboxEtag: answer.inboxEtag });
+    if (answer.isChanged || parts.queue.hasOutcome || parts.queue.size >= GATHERED) await flushFacts(parts);
+    return { answer: answer.isChanged ? 'changed' : 'unchanged', snapshotVersion, followUpAt };
+  } catch (error) {
+    return noteFailure(parts, trigger, error);
+  }
+}
+
+/** Goes on with what waits, from the catalogue at hand: no poll, because nothing new is asked for. */
+export async function followUp(parts: Parts, context: RoundContext): Promise<number | undefined> {
+  try {
+    const catalogue = await keptCatalogue(context.source, parts.transport);
+    const followUpAt = await act(parts, catalogue, { ...context, isManual: false, inboxEtag: undefined });
+    if (parts.queue.hasOutcome) await flushFacts(parts);
+    return followUpAt;
+  } catch (error) {
+    if (error instanceof TufError) return undefined; // not good any more: the next poll brings a new one
+    const { retryAfterMs, code } = refusalOf(error);
+    parts.log.warn('follow-up.failed', { code });
+    return parts.clock.now() + (retryAfterMs ?? 1_000 + backoffMs(4, parts.random));
+  }
+}
+
+async function act(
+  parts: Parts,
+  catalogue: Catalogue,
+  context: RoundContext & { isManual: boolean; inboxEtag: string | undefined },
+): Promise<number | undefined> {
+  const { state, hooks, log, clock } = parts;
+  prune(parts, catalogue);
+  const collected = await collectAttributes(hooks, catalogue.schema, log);
+  const opensAt = await takeOffers(parts, { ...context, catalogue, collected });
+  const { inboxEtag } = context;
+  const hasNews = inboxEtag !== undefined && inboxEtag !== state.now.inboxEtag;
+  if (awaitsProcessing(parts)) await flushFacts(parts);
+  if (hasNews || awaitsProcessing(parts)) await workInbox(parts);
+  const looksAt = awaitsProcessing(parts)
+    ? clock.now() + INBOX_FIRST_MS * 2 ** Math.min(context.inboxLooks, 10)
+    : undefined;
+  return opensAt === undefined || looksAt === undefined ? (opensAt ?? looksAt) : Math.min(opensAt, looksAt);
+}
+
+/** Installed, but not every application has processed it: the server will order the next. */
+export function awaitsProcessing(parts: Pick<Parts, 'state' | 'store'>): boolean {
+  return Object.entries(parts.state.now.contents).some(
+    ([contentId, { stage, isConfirmed }]) =>
+      stage === 'installed' && !isConfirmed && keptDescription(parts, contentId).applications !== undefined,
+  );
+}
+
+/** What was said of offers that are gone is forgotten, so the memory does not grow with every campaign. */
+function prune({ state }: Parts, { contents }: Catalogue): void {
+  const offers = new Set(
+    contents.flatMap(({ contentId, offers: all }) => all.map(({ campaign }) => `${contentId} ${campaign}`)),
+  );
+  const ids = new Set(contents.map(({ contentId }) => contentId));
+  const declined = Object.fromEntries(Object.entries(state.now.declined).filter(([key]) => offers.has(key)));
+  const held = Object.fromEntries(Object.entries(state.now.held).filter(([contentId]) => ids.has(contentId)));
+  const isSame =
+    Object.keys(declined).length === Object.keys(state.now.declined).length &&
+    Object.keys(held).length === Object.keys(state.now.held).length;
+  if (!isSame) state.update({ declined, held });
+}
+
+async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): Promise<PollOutcome> {
+  const { state, clock, random, log } = parts;
+  const { code, retryAfterMs } = refusalOf(error);
+  const failures = state.now.failures + 1;
+  const now = clock.now();
+  const notBefore = now + Math.max(backoffMs(failures, random), retryAfterMs ?? 0);
+  log.warn('poll.failed', { code, failures, retryInMs: notBefore - now });
+  state.update({ failures, notBefore, lastPoll: { at: now, ...trigger, answer: 'failed', code } });
+  const isRefused = error instanceof TufError || error instanceof MatchingError;
+  if (isRefused && state.now.refusal !== code) {
+    record(parts, { type: 'CatalogueRefused', data: { code } });
+    state.update({ refusal: code });
+    await flushFacts(parts).catch((failure: unknown) => log.warn('facts.waiting', { code: refusalOf(failure).code }));
+  }
+  return { answer: 'failed', code };
+}
+
+/** The code of a refusal; what is none is a mistake of ours and ends the agent. */
+export function refusalOf(error: unknown): { code: string; retryAfterMs: number | undefined } {
+  if (!isRefusal(error)) throw error;
+  const retryAfterMs = error instanceof HandsetError ? error.details.retryAfterMs : undefined;
+  return { code: error.code, retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined };
+}
+
+/** The rules of a catalogue as JSON. */
+export const rulesOf = ({ rules }: Catalogue): unknown => (rules === undefined ? undefined : parseJson(rules));

@@ -1,0 +1,64 @@
+import {
+  type AttributeSchema,
+  checkRuleSet,
+  type CheckedRuleSet,
+  checkSchema,
+  MatchingError,
+} from '#matching/index.js';
+import { type Log } from '#runtime/index.js';
+import { NO_SCHEMA } from './catalogue-client.js';
+import { readJson, type Store, writeJson } from './store.js';
+
+const FILE = 'rules.json';
+
+/** The rules that the handset wakes by, and the schema that they are written against: one blob, so they change together. */
+export interface StoredRules {
+  schema: AttributeSchema;
+  ruleSet: CheckedRuleSet;
+  /** The set as it was signed. */
+  rules: unknown;
+}
+
+interface Stored {
+  schema: unknown;
+  rules: unknown;
+}
+
+/** No rule: the floor alone wakes the handset. */
+const NONE: StoredRules = { schema: NO_SCHEMA, ruleSet: { version: 0, rules: [] }, rules: null };
+
+const isStored = (value: unknown): value is Stored =>
+  typeof value === 'object' && value !== null && 'schema' in value && 'rules' in value;
+
+/** The rules as last adopted; the generation before when the newest does not read. */
+export function readRules(store: Store, log: Log): StoredRules {
+  const isSound = (value: unknown): value is Stored => isStored(value) && checked(value, log) !== undefined;
+  const stored = readJson(store, FILE, isSound);
+  return (stored && checked(stored, log)) ?? NONE;
+}
+
+/**
+ * Takes new rules over, in one write. A set that does not hold against its schema is refused and the old one stays: a
+ * mistake in a rule must not silence a fleet.
+ */
+export function adoptRules(
+  store: Store,
+  { schema, rules }: { schema: AttributeSchema; rules: unknown },
+  log: Log,
+): StoredRules | undefined {
+  const stored = { schema: schema.version === 0 ? null : schema, rules };
+  const adopted = checked(stored, log);
+  if (adopted !== undefined) writeJson(store, FILE, stored);
+  return adopted;
+}
+
+function checked({ schema, rules }: Stored, log: Log): StoredRules | undefined {
+  try {
+    const known = schema === null ? NO_SCHEMA : checkSchema(schema);
+    return { schema: known, ruleSet: checkRuleSet(rules, known), rules };
+  } catch (error) {
+    if (!(error instanceof MatchingError)) throw error;
+    log.error('rules.refused', { code: error.code, fields: error.fields.map(({ pointer }) => pointer) });
+    return undefined;
+  }
+}

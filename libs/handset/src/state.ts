@@ -1,0 +1,94 @@
+import { type DeclineReason, type Gate } from '#device-protocol/index.js';
+import { initialTriggers, type TriggerState, type Fire } from '#matching/index.js';
+import { readJson, type Store, writeJson } from './store.js';
+
+const FILE = 'state.json';
+
+/**
+ * How far a content is. `installing` is written before the install hook runs, so that a crash inside it is seen: a content
+ * is installed at most once, and what was interrupted is reported as failed.
+ */
+export type ContentStage = 'granted' | 'transferred' | 'installing' | 'installed' | 'failed' | 'cancelled';
+
+export interface HeldContent {
+  campaignId: string;
+  stage: ContentStage;
+  sha256: string;
+  sizeBytes: number;
+  /** ms */
+  at: number;
+  /** Applications that have processed it. */
+  processed: readonly string[];
+  /** Why it failed. */
+  code?: string;
+  /** The installation's outcome is in the queue. Set after the fact, so that a crash between repeats it and loses nothing. */
+  isReported: boolean;
+  isConfirmed: boolean;
+}
+
+/** Everything that the agent must not forget, besides identity, metadata and facts. Holds no attribute value. */
+export interface AgentState {
+  triggers: TriggerState;
+  /** A rule has fired; the poll is due at `at`. */
+  due?: Fire;
+  /** The server or the back-off said: not before this, ms. */
+  notBefore: number;
+  /** Polls that failed in a row. */
+  failures: number;
+  intervalSeconds?: number;
+  /** No timer before this, ms: the server's interval, spread. */
+  timerNotBefore: number;
+  lastPoll?: { at: number; rule: string; version: number; answer: 'changed' | 'unchanged' | 'failed'; code?: string };
+  timestampEtag?: string;
+  inboxEtag?: string;
+  /** The catalogue's present refusal: told once, not at every poll. */
+  refusal?: string;
+  contents: Record<string, HeldContent>;
+  /** By `<contentId> <campaignId>`: what was said, so that it is said once. */
+  declined: Record<string, DeclineReason>;
+  /** By content id: the server's gate, and when to ask again, ms. */
+  held: Record<string, { gate: Gate; retryAt?: number }>;
+  /** Inbox items that were done. */
+  done: readonly string[];
+}
+
+export const initialState = (now: number): AgentState => ({
+  triggers: initialTriggers(now),
+  notBefore: 0,
+  failures: 0,
+  timerNotBefore: 0,
+  contents: {},
+  declined: {},
+  held: {},
+  done: [],
+});
+
+/** The state in memory and on the disk; `update` is durable when it returns. */
+export class StateKeeper {
+  private state: AgentState;
+
+  constructor(
+    private readonly store: Store,
+    now: number,
+  ) {
+    this.state = readJson(store, FILE, isState) ?? initialState(now);
+  }
+
+  get now(): Readonly<AgentState> {
+    return this.state;
+  }
+
+  update(change: Partial<AgentState>): void {
+    this.state = { ...this.state, ...change };
+    writeJson(this.store, FILE, this.state);
+  }
+
+  updateContent(contentId: string, change: Partial<HeldContent> & Pick<HeldContent, 'stage'>): void {
+    const before = this.state.contents[contentId];
+    if (before === undefined) throw new Error(`unknown content ${contentId}`);
+    this.update({ contents: { ...this.state.contents, [contentId]: { ...before, ...change } } });
+  }
+}
+
+const isState = (value: unknown): value is AgentState =>
+  typeof value === 'object' && value !== null && 'triggers' in value && 'contents' in value && 'done' in value;
