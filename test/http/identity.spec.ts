@@ -110,6 +110,9 @@ async function user(admin: As, roles: string[], email = `${roles.join('-') || 'n
   return { id: (answer.body as { id: string }).id, email };
 }
 
+/** The body is what the test says it is, not `any`. */
+const read = ({ body }: { body: unknown }): { body: unknown } => ({ body });
+
 interface DeviceAnswer {
   status: number;
   body: Record<string, unknown>;
@@ -185,7 +188,7 @@ async function asSuperuser<R extends object>(sql: string): Promise<R[]> {
 describe('sessions', () => {
   it('open with the right password and say who it is', async () => {
     const { get } = await root();
-    const { body } = await get('/v1/me').expect(200);
+    const { body } = read(await get('/v1/me').expect(200));
     expect(body).toMatchObject({ tenant: 'acme', kind: 'person', platform: true });
   });
   it.each([
@@ -338,12 +341,14 @@ describe('people', () => {
     const administrator = { email: 'a@solo.test', name: 'A', password: PASSWORD };
     await admin.post('/v1/tenants', { tenant: 'solo', name: 'Solo', administrator }).expect(201);
     const first = await login('solo', 'a@solo.test');
-    const { body } = await first.post('/v1/users', {
-      email: 'b@solo.test',
-      name: 'B',
-      password: PASSWORD,
-      roles: ['admin'],
-    });
+    const { body } = read(
+      await first.post('/v1/users', {
+        email: 'b@solo.test',
+        name: 'B',
+        password: PASSWORD,
+        roles: ['admin'],
+      }),
+    );
     const second = await login('solo', 'b@solo.test');
     const { id } = (await first.get('/v1/me')).body as { id: string };
     const other = (body as { id: string }).id;
@@ -364,10 +369,10 @@ describe('tokens', () => {
 
   it('act with their roles, are shown once and end when revoked', async () => {
     const admin = await root();
-    const { body, headers } = await issue(admin, ['viewer']).set('idempotency-key', 'once').expect(201);
-    const { token, id } = body as { token: string; id: string };
+    const answer = await issue(admin, ['viewer']).set('idempotency-key', 'once').expect(201);
+    const { token, id } = answer.body as { token: string; id: string };
     expect(token).toMatch(/^mtk_acme\./);
-    expect(headers['cache-control']).toBe('no-store');
+    expect(answer.headers['cache-control']).toBe('no-store');
     await as(token).get('/v1/devices').expect(200);
     await as(token).post('/v1/enrolment-codes', {}).expect(403);
     expect((await admin.get('/v1/tokens').expect(200)).text).not.toContain(token);
@@ -383,7 +388,7 @@ describe('tokens', () => {
   it('can no more than their owner still can', async () => {
     const admin = await root();
     const { id, email } = await user(admin, ['admin', 'operator']);
-    const { body } = await issue(await login('acme', email), ['operator']).expect(201);
+    const { body } = read(await issue(await login('acme', email), ['operator']).expect(201));
     const { post, get } = as((body as { token: string }).token);
     await post('/v1/enrolment-codes', {}).expect(201);
     await admin
@@ -395,13 +400,13 @@ describe('tokens', () => {
     await get('/v1/me').expect(401);
   });
   it('make no other token and no person, whatever roles they have', async () => {
-    const { body } = await issue(await root(), ['admin']).expect(201);
+    const { body } = read(await issue(await root(), ['admin']).expect(201));
     const token = as((body as { token: string }).token);
     await issue(token, ['viewer']).expect(403);
     await token.post('/v1/users', { email: 'x@y.zz', name: 'N', password: PASSWORD, roles: [] }).expect(403);
   });
   it('are refused after their time', async () => {
-    const { body } = await issue(await root(), ['viewer']).expect(201);
+    const { body } = read(await issue(await root(), ['viewer']).expect(201));
     try {
       clock.offset = 86_400_000 + 5_000;
       await as((body as { token: string }).token)
@@ -607,7 +612,9 @@ describe('a device', () => {
   it('comes back by a replacement with its id, its number and a new epoch', async () => {
     const admin = await root();
     const enrolled = await enrol(admin, { label: 'van 9' });
-    const { body } = await admin.post(`/v1/devices/${enrolled.deviceId}/replace`, { lifetimeSeconds: 600 }).expect(201);
+    const { body } = read(
+      await admin.post(`/v1/devices/${enrolled.deviceId}/replace`, { lifetimeSeconds: 600 }).expect(201),
+    );
     const key = await testKey();
     const { code } = body as { code: string };
     const back = await onHandsetPort('POST', '/enrol/v1', { body: { code, csr: key.csr } });
@@ -636,7 +643,7 @@ describe('a device', () => {
     let next: string | null = '';
     while (next !== null) {
       const cursor = next === '' ? '' : `&cursor=${next}`;
-      const { body } = await admin.get(`/v1/devices?limit=3${cursor}`).expect(200);
+      const { body } = read(await admin.get(`/v1/devices?limit=3${cursor}`).expect(200));
       const page = body as { items: { deviceNo: number }[]; next: string | null };
       numbers.push(...page.items.map(({ deviceNo }) => deviceNo));
       ({ next } = page);
