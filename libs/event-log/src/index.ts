@@ -20,5 +20,13 @@ export { type Migration, migrate } from './migrate.js';
 export { partitionOf } from './murmur2.js';
 export { decodePosition, encodePosition, nextOffset, reaches } from './position.js';
 export { PostgresLog, type PostgresLogOptions, type StreamEnd } from './postgres-log.js';
+export { type ParkedStream, ProjectionError } from './parked.js';
+export {
+  type PastCopy,
+  ProjectionRunner,
+  type ProjectionRunnerOptions,
+  type ProjectionStatus,
+} from './projection-runner.js';
+export type { Difference, Verified } from './verify.js';
 export { type Projection, projection, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';

@@ -18,7 +18,7 @@ export interface Projection {
   apply(batch: readonly EventRecord[], tx: Tx): Promise<void>;
 }
 
-const NAME = /^[a-z][a-z0-9_]{0,39}$/;
+const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 
 export function projection(name: string, version: number, parts: Omit<Projection, 'name' | 'version'>): Projection {
   if (!NAME.test(name)) throw new Error(`${name} is not a name of a projection`);

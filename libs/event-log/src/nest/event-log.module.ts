@@ -1,14 +1,18 @@
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
 import { EventCatalog } from '../catalog.js';
 import { Keyring, loadKek } from '../keyring.js';
 import { PostgresLog } from '../postgres-log.js';
+import type { Projection } from '../projection.js';
+import { ProjectionRunner } from '../projection-runner.js';
 import { Databases, type DatabaseUrls, TailLog } from './databases.js';
+import { EventLogLifecycle } from './event-log.lifecycle.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 
 export { EventCatalog } from '../catalog.js';
+export { ProjectionRunner } from '../projection-runner.js';
 export { Databases, type DatabaseUrls, TailLog } from './databases.js';
 
 /** In order; they come before those of every other room. */
@@ -19,21 +23,17 @@ export interface EventLogModuleOptions {
   kekFile: string;
   /** Events of all rooms that this process writes or reads. */
   catalog: EventCatalog;
+  /** Read models that this process keeps up to date, from the start of the application to its end. */
+  projections?: readonly Projection[];
 }
 
-@Injectable()
-class ClosePools implements OnApplicationShutdown {
-  constructor(@Inject(Databases) private readonly databases: Databases) {}
-
-  onApplicationShutdown(): Promise<void> {
-    return this.databases.end();
-  }
-}
-
-/** Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants). Needs RuntimeModule. */
+/**
+ * Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants)
+ * and `ProjectionRunner`. Needs RuntimeModule.
+ */
 @Module({})
 export class EventLogModule {
-  static forRoot({ urls, kekFile, catalog }: EventLogModuleOptions): DynamicModule {
+  static forRoot({ urls, kekFile, catalog, projections = [] }: EventLogModuleOptions): DynamicModule {
     const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
       provide: Kind,
       inject: [Databases, Keyring, CLOCK],
@@ -53,9 +53,15 @@ export class EventLogModule {
         },
         logOf('actor', PostgresLog),
         logOf('tail', TailLog),
-        ClosePools,
+        {
+          provide: ProjectionRunner,
+          inject: [Databases, TailLog, LOG],
+          useFactory: ({ projector }: Databases, source: TailLog, log: Log) =>
+            new ProjectionRunner({ database: projector, source, projections, log }),
+        },
+        EventLogLifecycle,
       ],
-      exports: [Databases, EventCatalog, Keyring, PostgresLog, TailLog],
+      exports: [Databases, EventCatalog, Keyring, PostgresLog, TailLog, ProjectionRunner],
     };
   }
 }

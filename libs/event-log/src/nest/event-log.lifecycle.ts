@@ -1,0 +1,21 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ProjectionRunner } from '../projection-runner.js';
+import { Databases } from './databases.js';
+
+/** Projections run from the start of the application; the pools close last, when nobody needs them any more. */
+@Injectable()
+export class EventLogLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(ProjectionRunner) private readonly runner: ProjectionRunner,
+  ) {}
+
+  onApplicationBootstrap(): Promise<void> {
+    return this.runner.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.runner.stop();
+    await this.databases.end();
+  }
+}

@@ -1,0 +1,115 @@
+import { DomainError } from '#runtime/index.js';
+import type { Tx } from './database.js';
+import type { EventRecord, Topic } from './event-log.js';
+import type { Projection } from './projection.js';
+
+export type ProjectionErrorCode = 'projection.unknown' | 'projection.not-parked' | 'projection.poison';
+/** A refused operation on a projection. */
+export class ProjectionError extends DomainError<ProjectionErrorCode> {}
+
+/** A record that is not applied: it failed, or its stream waits behind one that did (`error` is null). */
+export interface Parked {
+  record: EventRecord;
+  error: string | null;
+}
+
+/** A stream that waits for a repaired projection. */
+export interface ParkedStream {
+  topic: Topic;
+  partition: number;
+  stream: string;
+  /** The record that failed first, and how. */
+  fromOffset: number;
+  error: string;
+  events: number;
+}
+
+const SAVEPOINT = 'before_apply';
+
+/**
+ * Applies all records, save those of streams with a poison event: the whole batch first, and when it fails its halves,
+ * down to the one record at fault. Later records of its stream are parked with it, everything else goes on.
+ */
+export async function applyOrPark(
+  projection: Projection,
+  tx: Tx,
+  records: readonly EventRecord[],
+): Promise<readonly Parked[]> {
+  const [first] = records;
+  if (first === undefined) return [];
+  const error = await failureOf(projection, tx, records);
+  if (error === undefined) return [];
+  if (records.length === 1) return [{ record: first, error }];
+  const middle = records.length >> 1;
+  const parked = await applyOrPark(projection, tx, records.slice(0, middle));
+  const streams = new Set(parked.map(({ record }) => record.stream));
+  const rest = records.slice(middle);
+  const waiting = rest.filter((record) => isParkedStream(streams, record));
+  const passing = rest.filter((record) => !isParkedStream(streams, record));
+  const failed = await applyOrPark(projection, tx, passing);
+  return [...parked, ...waiting.map((record) => ({ record, error: null })), ...failed];
+}
+
+export const isParkedStream = (streams: ReadonlySet<string>, { stream }: EventRecord): boolean => streams.has(stream);
+
+/** Streams parked in one partition. @param place projection, version, topic, partition */
+export async function parkedStreams(tx: Tx, place: readonly unknown[]): Promise<ReadonlySet<string>> {
+  const rows = await tx.query<{ stream: string }>(
+    `select distinct stream from parked where projection = $1 and version = $2 and topic = $3 and part = $4`,
+    place,
+  );
+  return new Set(rows.map(({ stream }) => stream));
+}
+
+export async function park(tx: Tx, place: readonly unknown[], parked: readonly Parked[]): Promise<void> {
+  if (parked.length === 0) return;
+  await tx.query(
+    `insert into parked select $1, $2, $3, $4, p.* from unnest($5::bigint[], $6::text[], $7::text[]) as p`,
+    [
+      ...place,
+      parked.map(({ record }) => record.offset),
+      parked.map(({ record }) => record.stream),
+      parked.map(({ error }) => error),
+    ],
+  );
+}
+
+/** Parked streams of a projection. `tx` is in the build's schema. */
+export function listParked(tx: Tx, { name, version }: Projection): Promise<ParkedStream[]> {
+  return tx.query<ParkedStream>(
+    `select topic, part as partition, stream, min(off) as "fromOffset", count(*)::int as events,
+       (array_agg(error order by off))[1] as error
+     from parked where projection = $1 and version = $2 group by topic, part, stream order by topic, part, stream`,
+    [name, version],
+  );
+}
+
+/** Applies one parked record. @throws ProjectionError `projection.poison` when it still fails */
+export async function applyParked(projection: Projection, tx: Tx, record: EventRecord): Promise<void> {
+  const error = await failureOf(projection, tx, [record]);
+  if (error === undefined) return;
+  const { topic, partition, offset, stream } = record;
+  throw new ProjectionError('projection.poison', { topic, partition, offset, stream, error }, 'the event still fails');
+}
+
+async function failureOf(projection: Projection, tx: Tx, records: readonly EventRecord[]): Promise<string | undefined> {
+  await tx.query(`savepoint ${SAVEPOINT}`);
+  try {
+    await projection.apply(records, tx);
+    await tx.query(`release savepoint ${SAVEPOINT}`);
+    return undefined;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    await tx.query(`rollback to savepoint ${SAVEPOINT}`);
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  }
+}
+
+/**
+ * Trouble of the database, not of the event: connection (08), deadlock or serialization (40), resources (53), locks (55),
+ * shutdown or cancel (57), system (58), or a broken socket. The batch is tried again as it is.
+ */
+export function isPassing(error: unknown): boolean {
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  return /^(08|40|53|55|57|58)[0-9A-Z]{3}$|^E[A-Z]{4,}$/.test(code) || message.startsWith('Connection terminated');
+}

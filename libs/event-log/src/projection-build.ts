@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import type { Database, Tx } from './database.js';
+import { type EventLog, EventLogError, type EventRecord, type Position, type Topic } from './event-log.js';
+import { partitionsOf } from './follow.js';
+import { applyOrPark, isParkedStream, park, parkedStreams } from './parked.js';
+import { nextOffset, partitionKey } from './position.js';
+import type { Projection } from './projection.js';
+import { dropDuplicates } from './seen-sequence.js';
+
+/** The schema of the live tables; rebuilds and as-of copies have schemas of their own. */
+export const LIVE = 'proj';
+
+/** How far a build is to go: to a position, or over everything received up to an instant (RFC 3339). */
+export type Until = { position: Position } | { instant: string };
+
+/**
+ * One set of a projection's tables in one schema, with its checkpoint. Rows and checkpoint change in one transaction
+ * that holds the checkpoint's row, so that two runners, or a runner and a verification, cannot both apply a record.
+ */
+export class ProjectionBuild {
+  constructor(
+    readonly projection: Projection,
+    readonly schema: string,
+    private readonly database: Database,
+  ) {}
+
+  /** Makes schema, tables and checkpoint where they are missing. */
+  create(): Promise<void> {
+    const { name, version, topics, ddl } = this.projection;
+    return this.database.transaction(async (tx) => {
+      await tx.query(`select pg_advisory_xact_lock(hashtext('muster.projections'))`);
+      if (this.schema !== LIVE) await tx.query(`create schema ${this.schema}`);
+      await this.enter(tx);
+      await tx.query(BOOKS);
+      const partitions = partitionsOf(topics);
+      const made = await tx.query(
+        `insert into checkpoint select $1, $2, topic, part, 0 from unnest($3::text[], $4::int[]) as p (topic, part)
+         on conflict do nothing returning topic, part`,
+        [name, version, partitions.map(({ topic }) => topic), partitions.map(({ partition }) => partition)],
+      );
+      if (made.length === partitions.length) for (const statement of ddl) await tx.query(statement);
+    });
+  }
+
+  async position(): Promise<Position> {
+    return this.positionIn(this.database);
+  }
+
+  /** Holds every checkpoint row until `tx` ends: meanwhile nobody applies anything to this build. */
+  async hold(tx: Tx): Promise<Position> {
+    await tx.query(
+      `select 1 from ${this.schema}.checkpoint where projection = $1 and version = $2 for update`,
+      this.key,
+    );
+    return this.positionIn(tx);
+  }
+
+  /**
+   * Applies records of one partition that follow each other.
+   * @returns the partition's next offset
+   * @throws EventLogError `log.gap` when the first is beyond the checkpoint
+   */
+  apply(records: readonly EventRecord[]): Promise<number> {
+    return this.database.transaction(async (tx) => {
+      await this.enter(tx);
+      const [first] = records;
+      if (first === undefined) throw new Error('an empty batch');
+      const place = [...this.key, first.topic, first.partition];
+      const [checkpoint] = await tx.query<{ next_off: number }>(
+        `select next_off from checkpoint
+         where projection = $1 and version = $2 and topic = $3 and part = $4 for update`,
+        place,
+      );
+      if (checkpoint === undefined) throw new Error(`${this.schema} has no checkpoint of ${this.projection.name}`);
+      const next = checkpoint.next_off;
+      const fresh = records.filter(({ offset }) => offset >= next);
+      if (fresh.length === 0) return next;
+      requireNext(fresh, next);
+      await this.applyFresh(tx, place, fresh);
+      const after = next + fresh.length;
+      await tx.query(
+        `update checkpoint set next_off = $5
+         where projection = $1 and version = $2 and topic = $3 and part = $4`,
+        [...place, after],
+      );
+      return after;
+    });
+  }
+
+  /** Applies the log up to a point, partition after partition. */
+  async fill(source: EventLog, until: Until, batchSize = 2_000): Promise<void> {
+    const position = await this.position();
+    const end = 'position' in until ? until.position : await source.heads(this.projection.topics);
+    for (const { topic, partition } of partitionsOf(this.projection.topics)) {
+      const stop = nextOffset(end, topic, partition);
+      let next = nextOffset(position, topic, partition);
+      while (next < stop) {
+        const read = await source.read(topic, partition, next, Math.min(batchSize, stop - next));
+        const wanted = 'instant' in until ? read.filter(({ receivedAt }) => receivedAt <= until.instant) : read;
+        if (wanted.length > 0) next = await this.apply(wanted);
+        if (wanted.length < read.length || read.length === 0) break; // received later, or beyond the head
+      }
+    }
+  }
+
+  /** Sets the schema for a transaction of this build. */
+  enter(tx: Tx): Promise<object[]> {
+    return tx.query(`select set_config('search_path', $1, true)`, [this.schema]);
+  }
+
+  drop(): Promise<object[]> {
+    if (this.schema === LIVE) throw new Error('the live tables are not dropped');
+    return this.database.query(`drop schema if exists ${this.schema} cascade`);
+  }
+
+  private get key(): [string, number] {
+    return [this.projection.name, this.projection.version];
+  }
+
+  private async applyFresh(tx: Tx, place: readonly unknown[], fresh: readonly EventRecord[]): Promise<void> {
+    const once = await dropDuplicates(tx, place, fresh);
+    const streams = await parkedStreams(tx, place);
+    const waiting = once.filter((record) => isParkedStream(streams, record));
+    const passing = once.filter((record) => !isParkedStream(streams, record));
+    const failed = await applyOrPark(this.projection, tx, passing);
+    await park(tx, place, [...failed, ...waiting.map((record) => ({ record, error: null }))]);
+  }
+
+  private async positionIn(tx: Tx): Promise<Position> {
+    const rows = await tx.query<{ topic: Topic; part: number; next_off: number }>(
+      `select topic, part, next_off from ${this.schema}.checkpoint where projection = $1 and version = $2 and next_off > 0`,
+      this.key,
+    );
+    return Object.fromEntries(rows.map(({ topic, part, next_off }) => [partitionKey(topic, part), next_off]));
+  }
+}
+
+/** A new schema for a copy; its name says when it was made, so that one whose process was killed can be found. */
+export const schemaBeside = (kind: 'shadow' | 'asof', { name }: Projection): string =>
+  `${LIVE}_${kind}_${name}_${Date.now().toString(36)}${randomBytes(2).toString('hex')}`;
+
+const ABANDONED_AFTER_MS = 24 * 3_600_000;
+
+/** Drops copies that nobody can be using any more. */
+export async function dropAbandoned(database: Database): Promise<void> {
+  const schemas = await database.query<{ name: string; made: string }>(
+    `select nspname as name, substring(nspname from '_([0-9a-z]{8})[0-9a-f]{4}$') as made from pg_namespace
+     where nspname ~ '^${LIVE}_(shadow|asof)_.*_[0-9a-z]{8}[0-9a-f]{4}$'`,
+  );
+  for (const { name, made } of schemas)
+    if (Date.now() - parseInt(made, 36) > ABANDONED_AFTER_MS)
+      await database.query(`drop schema if exists ${name} cascade`);
+}
+
+/** Dense from `next` on, or nothing is applied. */
+function requireNext(records: readonly EventRecord[], next: number): void {
+  records.forEach(({ topic, partition, offset }, index) => {
+    if (offset !== next + index) throw new EventLogError('log.gap', { topic, partition, missing: next + index });
+  });
+}
+
+/** What a build keeps beside its tables. Queries may read the checkpoint, to say how far their rows are. */
+const BOOKS = `
+  create table if not exists checkpoint (
+    projection text, version int, topic text, part int, next_off bigint not null,
+    primary key (projection, version, topic, part)) with (fillfactor = 50);
+  create table if not exists seen_sequence (
+    projection text, version int, topic text, part int, source text, epoch bigint not null, n bigint not null,
+    primary key (projection, version, topic, part, source));
+  create table if not exists parked (
+    projection text, version int, topic text, part int, off bigint, stream text not null,
+    error text, -- null: waits behind the one that failed
+    primary key (projection, version, topic, part, off));
+  grant select on checkpoint to muster_insight`;
