@@ -24,6 +24,7 @@ import {
   READINESS_CHECKS,
   registerStatus,
   requireVersion,
+  RouteSetting,
   RuntimeModule,
   type StoredAnswer,
   StreamsBody,
@@ -72,6 +73,7 @@ class ThingController {
   }
 
   @Post('small')
+  @RouteSetting({ showsSecret: true })
   @BodyLimit(100)
   small(): object {
     return {};

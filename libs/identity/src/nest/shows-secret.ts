@@ -1,9 +1,9 @@
-import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
+import { RouteSetting } from '#runtime/nest/runtime.module.js';
 import { principalOf } from './caller.js';
 
 /** Marks a route whose answer holds a secret that is shown once: nobody may store the answer. */
-export const ShowsSecret = (): MethodDecorator => RouteConfig({ showsSecret: true });
+export const ShowsSecret = (): MethodDecorator => RouteSetting({ showsSecret: true });
 
 /**
  * Whose Idempotency-Key it is, for a store of answers.

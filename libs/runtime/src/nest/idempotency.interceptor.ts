@@ -10,6 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of, throwError } from 'rxjs';
 import { DomainError } from '../errors.js';
+import { streamsBody } from './route-settings.js';
 import { IDEMPOTENCY_STORE } from './tokens.js';
 
 export type IdempotencyErrorCode = 'idempotency.key-malformed' | 'idempotency.key-reused' | 'idempotency.in-flight';
@@ -55,8 +56,8 @@ export class Idempotency implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const key = idempotencyKey(request);
     const caller = this.store?.callerOf(request);
-    if (this.store === undefined || key === undefined || caller === undefined || request.method !== 'POST')
-      return next.handle();
+    const isKept = request.method === 'POST' && !streamsBody(request);
+    if (this.store === undefined || key === undefined || caller === undefined || !isKept) return next.handle();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const bodyHash = sha256(JSON.stringify(request.body ?? null));
     const path = request.url.split('?')[0] ?? '';

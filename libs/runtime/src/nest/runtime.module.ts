@@ -26,14 +26,8 @@ export {
 export { type Page, PageQuery } from './page.dto.js';
 export { etagOf, IfMatch, PreconditionError, requireVersion } from './preconditions.js';
 export { asProblem, sendProblem } from './problem.filter.js';
-export {
-  BodyLimit,
-  createServer,
-  type ListenOptions,
-  type MusterServer,
-  StreamsBody,
-  type TlsIdentity,
-} from './server.js';
+export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
+export { BodyLimit, RouteSetting, StreamsBody } from './route-settings.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
 
 export interface RuntimeOptions {

@@ -3,7 +3,7 @@ import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type DynamicModule, NotFoundException, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication, RouteConfig } from '@nestjs/platform-fastify';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.js';
 import type { Log } from '../log.js';
@@ -19,6 +19,7 @@ import {
 } from './listener.js';
 import type { TlsIdentity } from './listener.js';
 import { nestLogger } from './nest-logger.js';
+import { type RouteSettings, streamsBody } from './route-settings.js';
 
 export type { TlsIdentity } from './listener.js';
 
@@ -37,16 +38,6 @@ export interface MusterServer {
   renew(identities: { people?: TlsIdentity; handset?: TlsIdentity }): void;
   /** Lets running requests finish, runs the shutdown hooks, closes. */
   close(): Promise<void>;
-}
-
-/** Gives a route its own limit of the body, bytes. */
-export const BodyLimit = (bytes: number): MethodDecorator => RouteConfig({ bodyLimit: bytes });
-/** The handler reads `request.raw` itself, of any size; the body only has to keep coming. */
-export const StreamsBody = (): MethodDecorator => RouteConfig({ streamsBody: true });
-
-interface RouteSettings {
-  bodyLimit?: number;
-  streamsBody?: boolean;
 }
 
 /** Routes of the handset's port; all others are for people. `/` at the end, so that `/devices` is not one. */
@@ -134,8 +125,7 @@ function guardBody(request: FastifyRequest): void {
   if (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined) return;
   const cut = setTimeout(() => raw.destroy(), LISTENER_LIMITS.bodyMs);
   cut.unref();
-  const settings = request.routeOptions.config as RouteSettings | undefined;
-  if (settings?.streamsBody === true) {
+  if (streamsBody(request)) {
     const { socket } = raw;
     let seen = socket.bytesRead;
     const look = setInterval(() => {

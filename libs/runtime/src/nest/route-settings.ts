@@ -1,0 +1,28 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
+import type { FastifyRequest } from 'fastify';
+
+/** What a route says about itself, kept in Fastify's `config` of the route. */
+export interface RouteSettings {
+  bodyLimit?: number;
+  streamsBody?: boolean;
+  showsSecret?: boolean;
+}
+
+/** Adds to what other decorators of the route have said: Nest's own `RouteConfig` would replace it. */
+export const RouteSetting =
+  (settings: RouteSettings): MethodDecorator =>
+  (prototype, name, descriptor) => {
+    const handler = descriptor.value as object;
+    const known = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, handler) as RouteSettings | undefined;
+    RouteConfig({ ...known, ...settings })(prototype, name, descriptor);
+  };
+
+/** Gives a route its own limit of the body, bytes. */
+export const BodyLimit = (bytes: number): MethodDecorator => RouteSetting({ bodyLimit: bytes });
+
+/** The handler reads `request.raw` itself, of any size; the body only has to keep coming. Its answer is not kept for a retry. */
+export const StreamsBody = (): MethodDecorator => RouteSetting({ streamsBody: true });
+
+export const streamsBody = ({ routeOptions }: FastifyRequest): boolean =>
+  (routeOptions.config as RouteSettings | undefined)?.streamsBody === true;
