@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { signMetadata } from './build.js';
 import { canonicalJson } from './canonical-json.js';
 import { TufError, type TufErrorCode } from './errors.js';
 import { targetName } from './metadata.js';
@@ -124,6 +125,13 @@ describe('freeze', () => {
     await client.refresh(); // recovers once the repository is back
   });
 
+  it('does not keep a new timestamp that has expired already', async () => {
+    repository.roles.timestamp.expires = START - 1_000;
+    repository.publish('timestamp');
+    await expectRefused('tuf.expired', 'timestamp');
+    expect(client.version('timestamp')).toBe(1);
+  });
+
   it('refuses an expired snapshot and expired targets with tuf.expired', async () => {
     client.now = START + 8 * DAY;
     repository.roles.timestamp.expires = client.now + DAY;
@@ -173,6 +181,29 @@ describe('mix-and-match', () => {
   it('refuses a snapshot that is not the announced one with tuf.hash-mismatch', async () => {
     repository.publish('snapshot', 'timestamp');
     repository.files.set('2.snapshot.json', sameLength(repository.file('2.snapshot.json')));
+    await expectRefused('tuf.hash-mismatch', 'snapshot');
+  });
+
+  it('refuses a snapshot of another version than announced with tuf.version-mismatch', async () => {
+    repository.publish('snapshot');
+    repository.files.set('5.snapshot.json', repository.file('2.snapshot.json'));
+    repository.timestampMeta = { version: 5 };
+    repository.publish('timestamp');
+    await expectRefused('tuf.version-mismatch', 'snapshot');
+  });
+
+  it('refuses targets of another version than announced with tuf.version-mismatch', async () => {
+    repository.publish('targets');
+    repository.files.set('5.targets.json', repository.file('2.targets.json'));
+    repository.snapshotMeta.set('targets', { version: 5 });
+    repository.publish('snapshot', 'timestamp');
+    await expectRefused('tuf.version-mismatch', 'targets');
+  });
+
+  it('refuses a digest by an algorithm that it does not know with tuf.hash-mismatch', async () => {
+    repository.publish('snapshot');
+    repository.timestampMeta = { version: 2, hashes: { constructor: 'ab'.repeat(32) } };
+    repository.publish('timestamp');
     await expectRefused('tuf.hash-mismatch', 'snapshot');
   });
 
@@ -295,6 +326,14 @@ describe('wrong key', () => {
   it('refuses a root that the root before did not sign with tuf.threshold, though it signs itself', async () => {
     repository.rotate('root');
     repository.publish('root');
+    await expectRefused('tuf.threshold', 'root');
+  });
+
+  it('refuses a root that names keys which did not sign it with tuf.threshold, though the root before did', async () => {
+    const old = repository.roles.root.signers;
+    repository.rotate('root');
+    repository.roles.root.version = 2;
+    repository.files.set('2.root.json', signMetadata(repository.signed('root'), old));
     await expectRefused('tuf.threshold', 'root');
   });
 
