@@ -1,6 +1,6 @@
 import type { FieldError } from '#runtime/index.js';
 import { MatchingError } from './matching-error.js';
-import { isPlainObject, isWellFormed, unknownKeys, utf8Length } from './input.js';
+import { isPlainObject, isWellFormed, member, strangers, utf8Length } from './input.js';
 
 export const ATTRIBUTE_TYPES = ['int', 'double', 'string', 'bool', 'list<string>', 'list<int>'] as const;
 export type AttributeType = (typeof ATTRIBUTE_TYPES)[number];
@@ -45,10 +45,8 @@ export function declarationOf(schema: AttributeSchema, name: string): AttributeD
 
 /** Reads a schema. @throws MatchingError `schema.malformed` with every field at fault */
 export function checkSchema(input: unknown): AttributeSchema {
-  const fields: FieldError[] = [];
   if (!isPlainObject(input)) throw malformedSchema([{ pointer: '', message: 'must be an object' }]);
-  for (const key of unknownKeys(input, ['version', 'attributes']))
-    fields.push({ pointer: `/${key}`, message: 'is not a field of a schema' });
+  const fields = strangers(input, ['version', 'attributes'], '');
   const { version, attributes } = input;
   if (!Number.isSafeInteger(version) || (version as number) < 1)
     fields.push({ pointer: '/version', message: 'must be an integer from 1' });
@@ -68,14 +66,11 @@ export function checkSchema(input: unknown): AttributeSchema {
 }
 
 function declarationFaults(name: string, declaration: unknown): FieldError[] {
-  const pointer = `/attributes/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const pointer = member('/attributes', name);
   if (!NAME.test(name) || RESERVED.has(name))
     return [{ pointer, message: 'must be a letter, then letters, digits or _, at most 64, and no word of CEL' }];
   if (!isPlainObject(declaration)) return [{ pointer, message: 'must be an object' }];
-  const faults: FieldError[] = unknownKeys(declaration, ['type', 'description', 'personal']).map((key) => ({
-    pointer: `${pointer}/${key}`,
-    message: 'is not a field of an attribute',
-  }));
+  const faults = strangers(declaration, ['type', 'description', 'personal'], pointer);
   if (!ATTRIBUTE_TYPES.some((type) => type === declaration.type))
     faults.push({ pointer: `${pointer}/type`, message: `must be one of ${ATTRIBUTE_TYPES.join(', ')}` });
   const { description, personal } = declaration;
@@ -126,7 +121,7 @@ export function checkAttributes(schema: AttributeSchema, values: unknown): Attri
     if (entry !== undefined) checked[name] = entry;
     else {
       const message = declared === undefined ? 'is not in the schema' : `must be ${WANTED[declared.type]}`;
-      fields.push({ pointer: `/${name.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1')}`, message });
+      fields.push({ pointer: member('', name), message });
     }
   }
   if (fields.length > 0) throw new MatchingError('attributes.malformed', {}, 'attributes against the schema', fields);

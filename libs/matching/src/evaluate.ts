@@ -66,24 +66,24 @@ function leafOf(source: string, { truth, leaf }: Decision): DecidingLeaf {
 }
 
 function decide(node: RuleNode, scope: Scope): Decision {
+  if (!isLogic(node)) return { truth: asTruth(valueOf(node, scope)), leaf: node, alone: true };
+  scope.steps += 1;
   switch (node.op) {
     case 'and':
     case 'or':
       return decidePair(node, scope);
     case 'not': {
-      const operand = decide(node.operand, step(scope));
+      const operand = decide(node.operand, scope);
       return { ...operand, truth: invert(operand.truth) };
     }
     case 'if':
       return decideBranch(node, scope);
-    default:
-      return { truth: asTruth(valueOf(node, scope)), leaf: node, alone: true };
   }
 }
 
 function decidePair(node: RuleNode & { op: 'and' | 'or' }, scope: Scope): Decision {
   const absorbing = node.op === 'or';
-  const left = decide(node.left, step(scope));
+  const left = decide(node.left, scope);
   if (left.truth === absorbing && left.alone) return left;
   const right = decide(node.right, scope);
   const truth = absorb(absorbing, left.truth, right.truth);
@@ -99,7 +99,7 @@ function decidePair(node: RuleNode & { op: 'and' | 'or' }, scope: Scope): Decisi
 
 /** The condition only chose; the branch is what says so, unless it is a constant. */
 function decideBranch(node: RuleNode & { op: 'if' }, scope: Scope): Decision {
-  const condition = decide(node.condition, step(scope));
+  const condition = decide(node.condition, scope);
   if (typeof condition.truth !== 'boolean') return { ...condition, alone: false };
   const branch = decide(condition.truth ? node.then : node.otherwise, scope);
   if (isConstant(branch)) return { truth: branch.truth, leaf: condition.leaf, alone: condition.alone };
@@ -111,11 +111,6 @@ const isConstant = ({ leaf }: Decision): boolean => leaf.op === 'literal';
 function sameKind(a: Outcome, b: Outcome): boolean {
   if (b instanceof Missing) return a instanceof Missing;
   return b instanceof Failure ? a instanceof Failure : a === b;
-}
-
-function step(scope: Scope): Scope {
-  scope.steps += 1;
-  return scope;
 }
 
 /** `&&` (absorbing false) and `||` (absorbing true): the absorbing value wins, then unknown, then error. */
@@ -137,7 +132,7 @@ const asTruth = (outcome: Outcome): Outcome =>
     : new Failure('type');
 
 function valueOf(node: RuleNode, scope: Scope): Outcome {
-  step(scope);
+  scope.steps += 1;
   switch (node.op) {
     case 'literal':
       return node.value;
@@ -158,7 +153,7 @@ function valueOf(node: RuleNode, scope: Scope): Outcome {
 type Logic = RuleNode & { op: 'and' | 'or' | 'not' | 'if' };
 type Operation = RuleNode & { op: 'negate' | 'list' | 'binary' | 'call' };
 
-const isLogic = (node: Logic | Operation): node is Logic => ['and', 'or', 'not', 'if'].includes(node.op);
+const isLogic = (node: RuleNode): node is Logic => ['and', 'or', 'not', 'if'].includes(node.op);
 
 function operationOf(node: Operation, scope: Scope): Outcome {
   switch (node.op) {

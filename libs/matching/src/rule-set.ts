@@ -1,7 +1,7 @@
 import type { FieldError } from '#runtime/index.js';
 import type { AttributeSchema } from './attributes.js';
 import { TRIGGER_EVENTS, type TriggerEvent } from './event-attributes.js';
-import { isPlainObject, unknownKeys } from './input.js';
+import { isPlainObject, strangers } from './input.js';
 import { MatchingError } from './matching-error.js';
 import { checkRule, type CheckedRule } from './rule.js';
 
@@ -49,10 +49,7 @@ const ID = /^[a-z0-9][a-z0-9-]{0,39}$/;
 /** Reads a rule set, as the target `rules/<v>` holds it. @throws MatchingError `rule-set.malformed` or `rule.*` */
 export function checkRuleSet(input: unknown, schema: AttributeSchema): CheckedRuleSet {
   if (!isPlainObject(input)) throw malformed([{ pointer: '', message: 'must be an object' }]);
-  const fields: FieldError[] = unknownKeys(input, ['version', 'rules']).map((key) => ({
-    pointer: `/${key}`,
-    message: 'is not a field of a rule set',
-  }));
+  const fields = strangers(input, ['version', 'rules'], '');
   const { version, rules } = input;
   if (!Number.isSafeInteger(version) || (version as number) < 1)
     fields.push({ pointer: '/version', message: 'must be an integer from 1' });
@@ -78,10 +75,7 @@ const malformed = (fields: FieldError[]): MatchingError =>
 
 function triggerFaults(rule: unknown, pointer: string): FieldError[] {
   if (!isPlainObject(rule)) return [{ pointer, message: 'must be an object' }];
-  const faults: FieldError[] = unknownKeys(rule, ['id', 'on', 'when', 'minInterval', 'jitter', 'after']).map((key) => ({
-    pointer: `${pointer}/${key}`,
-    message: 'is not a field of a rule',
-  }));
+  const faults = strangers(rule, ['id', 'on', 'when', 'minInterval', 'jitter', 'after'], pointer);
   const { id, on, when } = rule;
   if (typeof id !== 'string' || !ID.test(id) || id === FLOOR_RULE)
     faults.push({ pointer: `${pointer}/id`, message: `must be lower-case letters, digits and -, not ${FLOOR_RULE}` });

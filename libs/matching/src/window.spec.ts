@@ -42,6 +42,14 @@ describe('a weekly window', () => {
     expect(isInWindow(own, at('2026-11-23T09:30:00Z'))).toBe(true);
   });
 
+  it('in a zone that this machine does not know stays shut, and a device in such a zone counts as in UTC', () => {
+    const mars: WeeklyWindow[] = [{ days: EVERY_DAY, from: '00:00', to: '00:00', zone: 'Mars/Olympus' }];
+    expect(isInWindow(mars, 0)).toBe(false);
+    expect(nextWindowStart(mars, 0)).toBeUndefined();
+    const own: WeeklyWindow[] = [{ days: EVERY_DAY, from: '09:00', to: '10:00', zone: 'device' }];
+    expect(isInWindow(own, at('2026-11-23T09:30:00Z'), 'Mars/Olympus')).toBe(true);
+  });
+
   it('is always open when there is none', () => expect(isInWindow([], 0)).toBe(true));
 });
 

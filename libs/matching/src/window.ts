@@ -1,5 +1,5 @@
 import type { FieldError } from '#runtime/index.js';
-import { isPlainObject, unknownKeys } from './input.js';
+import { isPlainObject, strangers } from './input.js';
 import { MatchingError } from './matching-error.js';
 
 /** A weekly window. `days` 1 = Monday … 7; local `HH:MM`; `to` ≤ `from` runs past midnight; zone IANA or `device`. */
@@ -34,25 +34,21 @@ export function checkWindows(input: unknown, pointer = ''): WeeklyWindow[] {
 function windowFaults(window: unknown, pointer: string): FieldError[] {
   if (!isPlainObject(window)) return [{ pointer, message: 'must be an object' }];
   const { days, from, to, zone } = window;
-  const faults = unknownKeys(window, ['days', 'from', 'to', 'zone']).map((key) => ({
-    pointer: `${pointer}/${key}`,
-    message: 'is not a field of a window',
-  }));
+  const faults = strangers(window, ['days', 'from', 'to', 'zone'], pointer);
   if (!Array.isArray(days) || days.length === 0 || days.length > 7 || !days.every(isWeekday))
     faults.push({ pointer: `${pointer}/days`, message: 'must list days from 1 (Monday) to 7' });
   for (const [name, time] of Object.entries({ from, to }))
     if (typeof time !== 'string' || !TIME.test(time))
       faults.push({ pointer: `${pointer}/${name}`, message: 'must be HH:MM' });
-  if (typeof zone !== 'string' || !isZone(zone))
+  if (typeof zone !== 'string' || (zone !== DEVICE_ZONE && !isZone(zone)))
     faults.push({ pointer: `${pointer}/zone`, message: 'must be an IANA zone, or device' });
   return faults;
 }
 
 const isWeekday = (day: unknown): boolean => Number.isInteger(day) && (day as number) >= 1 && (day as number) <= 7;
 
-/** An IANA zone or `device`; offsets such as `+01:00` are none, because they know no summer. */
+/** An IANA zone; offsets such as `+01:00` are none, because they know no summer. */
 function isZone(zone: string): boolean {
-  if (zone === DEVICE_ZONE) return true;
   if (zone.length > 64 || !/^[A-Za-z]/.test(zone)) return false;
   try {
     formatterOf(zone);
@@ -67,11 +63,18 @@ function isZone(zone: string): boolean {
  * up to `to`: on the day that skips an hour the skipped part does not happen, on the day that repeats one it happens twice.
  */
 export function isInWindow(windows: readonly WeeklyWindow[], nowMs: number, deviceZone = 'UTC'): boolean {
-  return windows.length === 0 || windows.some((window) => isOpen(window, wallTime(zoneOf(window, deviceZone), nowMs)));
+  if (windows.length === 0) return true;
+  return windows.some((window) => {
+    const zone = zoneOf(window, deviceZone);
+    return zone !== undefined && isOpen(window, wallTime(zone, nowMs));
+  });
 }
 
-const zoneOf = (window: WeeklyWindow, deviceZone: string): string =>
-  window.zone === DEVICE_ZONE ? deviceZone : window.zone;
+/** A handset may not know a zone that the server knows: then the window stays shut. A device in no known zone is in UTC. */
+function zoneOf({ zone }: WeeklyWindow, deviceZone: string): string | undefined {
+  if (zone === DEVICE_ZONE) return isZone(deviceZone) ? deviceZone : 'UTC';
+  return isZone(zone) ? zone : undefined;
+}
 
 function isOpen({ days, from, to }: WeeklyWindow, wall: number): boolean {
   const time = wall - startOfDay(wall);
@@ -95,7 +98,8 @@ export function nextWindowStart(
 }
 
 /** A window opens when the wall reads `from`, or when a change of the clock jumps into it. */
-function possibleStarts(window: WeeklyWindow, zone: string, nowMs: number): number[] {
+function possibleStarts(window: WeeklyWindow, zone: string | undefined, nowMs: number): number[] {
+  if (zone === undefined) return [];
   const starts: number[] = [];
   const today = startOfDay(wallTime(zone, nowMs));
   for (let day = -1; day <= 14; day++) {
