@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Log } from '#runtime/index.js';
@@ -50,7 +50,7 @@ function reachable(native: string, account: Account, log: Log): string {
   const runs = (folder: string) =>
     spawnSync(path.join(folder, 'bin', 'postgres'), ['--version'], { ...account, cwd: '/' }).status === 0;
   if (runs(native)) return native;
-  const version = createHash('sha256').update(native).digest('hex').slice(0, 8);
+  const { version } = JSON.parse(readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as { version: string };
   const copy = path.join(ROOT_PLACE, `postgres-${version}`);
   if (existsSync(copy) && runs(copy)) return copy;
   const half = `${copy}.${process.pid}`;
