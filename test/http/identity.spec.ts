@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
+import type { TLSSocket } from 'node:tls';
 import path from 'node:path';
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import supertest from 'supertest';
@@ -21,7 +22,7 @@ import {
   identityMigrations,
 } from '#identity/nest/identity.module.js';
 import { type TestKey, testKey } from '#identity/testing.js';
-import { silentLog } from '#runtime/index.js';
+import type { Log, LogFields } from '#runtime/index.js';
 import { createServer, type MusterServer, RuntimeModule } from '#runtime/nest/runtime.module.js';
 import { selfSigned } from '../support/certificate.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -44,6 +45,13 @@ class WhoAmI {
 })
 class Around {}
 
+/** Everything that is logged while these tests run. */
+const logged: string[] = [];
+const line = (event: string, fields?: LogFields) => void logged.push(JSON.stringify([event, fields]));
+const log: Log = { debug: line, info: line, warn: line, error: line };
+/** Everything secret that was seen meanwhile. */
+const secrets = new Set<string>([PASSWORD]);
+
 const clock = { offset: 0, now: () => Date.now() + clock.offset };
 let database: TestDatabase;
 let server: MusterServer;
@@ -64,14 +72,14 @@ beforeAll(async () => {
   const catalog = eventCatalog([handsetDefinitions, auditDefinitions]);
   @Module({
     imports: [
-      RuntimeModule.forRoot({ clock, log: silentLog }),
+      RuntimeModule.forRoot({ clock, log }),
       EventLogModule.forRoot({ urls, kekFile: path.join(folder, 'kek'), catalog }),
       IdentityModule.forRoot(),
       Around,
     ],
   })
   class App {}
-  server = await createServer(App, { log: silentLog });
+  server = await createServer(App, { log });
   const authority = server.app.get(CertificateAuthority);
   const tls = await authority.serverTls(['localhost', '127.0.0.1']);
   const at = { host: '127.0.0.1', port: 0 };
@@ -100,6 +108,7 @@ type As = ReturnType<typeof as>;
 async function login(tenant: string, email: string, password = PASSWORD): Promise<As & { token: string }> {
   const answer = await supertest(people).post('/v1/sessions').send({ tenant, email, password }).expect(201);
   const { token } = answer.body as { token: string };
+  secrets.add(token);
   return { ...as(token), token };
 }
 const root = () => login('acme', 'root@acme.test');
@@ -117,29 +126,45 @@ interface DeviceAnswer {
   status: number;
   body: Record<string, unknown>;
   text: string;
+  /** By a TLS ticket. */
+  isResumed: boolean;
+  /** On a connection that was open. */
+  isReused: boolean;
 }
 
 /** A request on the handset's port, with the client certificate and key given; trusts our CA alone. */
 function onHandsetPort(
   method: string,
   url: string,
-  { body, tls = {}, headers = {} }: { body?: object; tls?: { cert?: string; key?: string }; headers?: object } = {},
+  {
+    body,
+    tls = {},
+    headers = {},
+    kept,
+  }: { body?: object; tls?: { cert?: string; key?: string }; headers?: object; kept?: Agent } = {},
 ): Promise<DeviceAnswer> {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const agent = new Agent({ maxCachedSessions: 0 });
+  const agent = kept ?? new Agent({ maxCachedSessions: 0 });
   const json =
     text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
   const options = { host: '127.0.0.1', port: handsets, path: url, method, ca, ...tls, agent };
   return new Promise((resolve, reject) => {
     const request = httpsRequest({ ...options, headers: { ...headers, ...json } }, (response) => {
       const parts: Buffer[] = [];
+      const isResumed = (response.socket as TLSSocket).isSessionReused();
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () => {
-        agent.destroy();
+        if (kept === undefined) agent.destroy();
         const answered = Buffer.concat(parts).toString('utf8');
         const isJson = /json/.test(response.headers['content-type'] ?? '');
         const parsed = isJson ? (JSON.parse(answered) as Record<string, unknown>) : {};
-        resolve({ status: response.statusCode ?? 0, body: parsed, text: answered });
+        resolve({
+          status: response.statusCode ?? 0,
+          body: parsed,
+          text: answered,
+          isResumed,
+          isReused: request.reusedSocket,
+        });
       });
     });
     request.on('error', reject);
@@ -154,7 +179,9 @@ interface Enrolled extends EnrolAnswer {
 
 async function newCode(admin: As, body: object = {}): Promise<string> {
   const answer = await admin.post('/v1/enrolment-codes', body).expect(201);
-  return (answer.body as { code: string }).code;
+  const { code } = answer.body as { code: string };
+  secrets.add(code);
+  return code;
 }
 
 async function enrol(admin: As, body: object = {}): Promise<Enrolled> {
@@ -319,6 +346,13 @@ describe('people', () => {
     await own.put('/v1/me/password', { current: PASSWORD, password: 'another good password' }).expect(204);
     await own.get('/v1/me').expect(401);
     await login('acme', email, 'another good password');
+  });
+  it('cannot guess the current password by an open session: auth.throttled', async () => {
+    const { email } = await user(await root(), ['viewer']);
+    const own = await login('acme', email);
+    const guess = () => own.put('/v1/me/password', { current: 'wrong', password: 'another good password' });
+    for (let n = 0; n < 5; n += 1) await guess().expect(403);
+    await guess().expect(429);
   });
   it('are refused a weak password and an address in use, with the field named', async () => {
     const admin = await root();
@@ -552,6 +586,23 @@ describe('a device', () => {
     const renewed = await onHandsetPort('POST', '/enrol/v1/renew', { body });
     expect(renewed).toMatchObject({ status: 403, body: { code: 'device.revoked' } });
   });
+  it('is refused on a connection that stays open, and on one resumed by a ticket, once revoked', async () => {
+    const admin = await root();
+    const open = await enrol(admin);
+    const resuming = await enrol(admin);
+    const agents = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ maxCachedSessions: 10 })] as const;
+    const ask = (n: 0 | 1, enrolled: Enrolled) =>
+      onHandsetPort('GET', '/d/v1/whoami', { tls: tlsOf(enrolled), kept: agents[n] });
+    expect(await ask(0, open)).toMatchObject({ status: 200, isReused: false });
+    expect(await ask(0, open)).toMatchObject({ status: 200, isReused: true });
+    expect(await ask(1, resuming)).toMatchObject({ status: 200, isResumed: false });
+    expect(await ask(1, resuming)).toMatchObject({ status: 200, isResumed: true, isReused: false });
+    for (const { deviceId } of [open, resuming])
+      await admin.post(`/v1/devices/${deviceId}/revoke`, { reason: 'lost' }).expect(200);
+    expect(await ask(0, open)).toMatchObject({ status: 401, isReused: true });
+    expect(await ask(1, resuming)).toMatchObject({ status: 401, isResumed: true });
+    for (const agent of agents) agent.destroy();
+  });
   it('is refused within a second when another process revoked it', async () => {
     const enrolled = await enrol(await root());
     expect((await whoami(enrolled)).status).toBe(200);
@@ -652,6 +703,25 @@ describe('a device', () => {
   });
 });
 
+describe('who runs the installation', () => {
+  it('is made by their like, and makes tenants then', async () => {
+    const admin = await root();
+    const { id, email } = await user(admin, ['admin']);
+    await admin.patch(`/v1/users/${id}`, { platform: true }).set('if-match', '*').expect(200);
+    const other = await login('acme', email);
+    await other.post('/v1/tenants', { tenant: 'delta', name: 'D' }).expect(201);
+    await other.patch(`/v1/users/${id}`, { platform: false }).set('if-match', '*').expect(403);
+    await admin.patch(`/v1/users/${id}`, { platform: false }).set('if-match', '*').expect(200);
+  });
+  it('is not made by an administrator of the tenant', async () => {
+    const admin = await root();
+    const { email } = await user(admin, ['admin']);
+    const { id } = await user(admin, ['viewer']);
+    const other = await login('acme', email);
+    await other.patch(`/v1/users/${id}`, { platform: true }).set('if-match', '*').expect(403);
+  });
+});
+
 describe('another tenant', () => {
   it('finds nothing under ids that are not its own: 404 on every route', async () => {
     const admin = await root();
@@ -687,5 +757,14 @@ describe('another tenant', () => {
   it('is not made twice: tenant.exists', async () => {
     const answer = await (await root()).post('/v1/tenants', { tenant: 'acme', name: 'T' }).expect(409);
     expect(answer.body).toMatchObject({ code: 'tenant.exists' });
+  });
+});
+
+describe('the log lines of all this', () => {
+  it('hold no password, token, code or label', () => {
+    expect(logged.length).toBeGreaterThan(0);
+    expect(secrets.size).toBeGreaterThan(20);
+    const lines = logged.join('\n');
+    expect([...secrets, 'canary-label-4711'].filter((secret) => lines.includes(secret))).toEqual([]);
   });
 });

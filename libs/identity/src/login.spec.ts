@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ACCOUNT_THROTTLE, ADDRESS_THROTTLE, countAttempt, isSessionLive, waitBeforeLogin } from './login.js';
+import {
+  ACCOUNT_THROTTLE,
+  ADDRESS_THROTTLE,
+  countAttempt,
+  isSessionLive,
+  networkOf,
+  waitBeforeLogin,
+} from './login.js';
 
 const minutes = (n: number) => n * 60_000;
 
@@ -42,4 +49,15 @@ describe('the login throttle', () => {
     expect(countAttempt(after(500), 1_000_000 + minutes(60)).count).toBe(1);
     expect(countAttempt(after(500), 1_000_000 + minutes(59)).count).toBe(501);
   });
+});
+
+describe('the network of an address', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:db8:1:2::6', '2001:db8:1:2'],
+    ['2001:DB8::6', '2001:db8:0:0'],
+    ['::1', '0:0:0:0'],
+  ])('of %s is %s', (address, network) => expect(networkOf(address)).toBe(network));
 });

@@ -26,18 +26,29 @@ export const ACCOUNT_THROTTLE: ThrottleRule = { free: 5, maxWaitMs: 60_000 };
 export const ADDRESS_THROTTLE: ThrottleRule = { free: 20, maxWaitMs: 15 * 60_000 };
 
 /** Attempts older than this are forgotten. */
-const MEMORY_MS = 3_600_000;
+export const ATTEMPT_MEMORY_MS = 3_600_000;
 
 /** Milliseconds until the next attempt is looked at; 0 = now. */
 export function waitBeforeLogin(attempts: Attempts, rule: ThrottleRule, now: number): number {
   const beyond = attempts.count - rule.free;
-  if (beyond < 0 || now - attempts.lastAt >= MEMORY_MS) return 0;
+  if (beyond < 0 || now - attempts.lastAt >= ATTEMPT_MEMORY_MS) return 0;
   const wait = Math.min(rule.maxWaitMs, 1000 * 2 ** Math.min(beyond, 20));
   return Math.max(0, attempts.lastAt + wait - now);
 }
 
 /** Counts an attempt before its password is compared, so that attempts side by side cannot slip through. */
 export const countAttempt = (attempts: Attempts, now: number): Attempts => ({
-  count: now - attempts.lastAt >= MEMORY_MS ? 1 : attempts.count + 1,
+  count: now - attempts.lastAt >= ATTEMPT_MEMORY_MS ? 1 : attempts.count + 1,
   lastAt: now,
 });
+
+/** Who shares an address for the throttle: one IPv4 address, or an IPv6 network of /64, all of which one host can use. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:([0-9.]+)$/i.exec(address)?.[1];
+  if (mapped !== undefined || !address.includes(':')) return mapped ?? address;
+  const [head = '', tail] = address.toLowerCase().split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after].slice(0, 4).join(':');
+}

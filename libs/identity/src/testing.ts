@@ -16,7 +16,7 @@ export interface TestKey {
 
 /** For specs of this and other rooms. */
 export async function testKey(): Promise<TestKey> {
-  const keys = (await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']));
+  const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
   const request = { name: 'CN=whatever', keys, signingAlgorithm: P256 };
   const csr = await x509.Pkcs10CertificateRequestGenerator.create(request);
   return {

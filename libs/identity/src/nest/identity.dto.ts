@@ -124,6 +124,11 @@ export class ChangeUserDto {
   @IsBoolean()
   disabled?: boolean;
 
+  /** Whether the person runs the installation; granted and taken by those who do. */
+  @IsOptional()
+  @IsBoolean()
+  platform?: boolean;
+
   /** A new password; every session of the person ends. */
   @IsOptional()
   @IsString()

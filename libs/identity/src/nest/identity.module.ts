@@ -11,6 +11,7 @@ import { EnrolController } from './enrol.controller.js';
 import { EnrolHandler } from './enrol.handler.js';
 import { EnrolmentCodesController } from './enrolment-codes.controller.js';
 import { Handsets } from './handsets.js';
+import { LoginThrottle } from './login-throttle.js';
 import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
 import { PeopleGuard } from './people.guard.js';
 import {
@@ -55,6 +56,7 @@ const shared = [CertificateAuthority, Credentials, DeviceConnections, DeviceGuar
 const withRoutes = [
   Bootstrap,
   Handsets,
+  LoginThrottle,
   EnrolHandler,
   RunEnrolmentHandler,
   RunHandsetHandler,

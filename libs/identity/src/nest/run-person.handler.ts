@@ -4,10 +4,11 @@ import { type EventContext, PostgresLog, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { type Clock, impossible, newId } from '#runtime/index.js';
 import { CLOCK, requireVersion } from '#runtime/nest/runtime.module.js';
-import { checkPassword, hashPassword, verifyPassword } from '../credentials.js';
+import { checkPassword, hashPassword } from '../credentials.js';
 import { IdentityError, refusedField } from '../errors.js';
 import type { Principal, Role } from '../roles.js';
 import { audit } from './audit.js';
+import { LoginThrottle } from './login-throttle.js';
 import { PERSON_COLUMNS, type PersonRow, type PersonView, viewOfPerson } from './person.rows.js';
 
 export type PersonCommand =
@@ -28,6 +29,8 @@ export interface PersonChanges {
   roles?: readonly Role[];
   disabled?: boolean;
   password?: string;
+  /** Whether the person runs the installation. */
+  platform?: boolean;
 }
 
 export class RunPerson extends Command<PersonView> {
@@ -46,10 +49,12 @@ export class RunPersonHandler implements ICommandHandler<RunPerson> {
   constructor(
     @Inject(Databases) private readonly databases: Databases,
     @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(LoginThrottle) private readonly throttle: LoginThrottle,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async execute({ command, caller, context }: RunPerson): Promise<PersonView> {
+    if (command.type === 'ChangeOwnPassword') await this.checkCurrent(caller, command.data.current);
     const passwordHash =
       'password' in command.data && command.data.password !== undefined
         ? await hashPassword(checkPassword(command.data.password))
@@ -62,7 +67,7 @@ export class RunPersonHandler implements ICommandHandler<RunPerson> {
         case 'ChangePerson':
           return this.change(tx, caller, { ...command.data, passwordHash }, context);
         case 'ChangeOwnPassword':
-          return this.changeOwnPassword(tx, caller, { current: command.data.current, passwordHash }, context);
+          return this.changeOwnPassword(tx, caller, passwordHash, context);
         default:
           return impossible(command);
       }
@@ -91,27 +96,25 @@ export class RunPersonHandler implements ICommandHandler<RunPerson> {
     wanted: { personId: string; version: number | undefined; passwordHash: string | undefined } & PersonChanges,
     context: EventContext,
   ): Promise<PersonRow> {
-    const { personId, name, roles, disabled, passwordHash } = wanted;
+    const { personId, name, roles, disabled, platform, passwordHash } = wanted;
     const before = await findPerson(tx, caller.tenant, personId);
     checkChange(caller, before, wanted);
     requireVersion(wanted.version, before.version);
-    const disabledAt =
-      disabled === undefined
-        ? before.disabled_at
-        : disabled
-          ? (before.disabled_at ?? new Date(this.clock.now()))
-          : null;
     const after = await updatePerson(tx, {
       ...before,
       name: name ?? before.name,
       roles: [...(roles ?? before.roles)],
-      disabled_at: disabledAt,
+      platform: platform ?? before.platform,
+      disabled_at: disabled === undefined ? before.disabled_at : this.disabledAt(disabled),
       password_hash: passwordHash ?? before.password_hash,
     });
-    await requireAdministrator(tx, caller.tenant);
+    await requireAdministrator(tx, caller);
     // Who may do less from now on, or was given a password, logs in anew.
-    if (roles !== undefined || disabled === true || passwordHash !== undefined) await closeSessions(tx, after);
-    const changed = (['name', 'roles', 'disabled', 'password'] as const).filter((field) => wanted[field] !== undefined);
+    if (roles !== undefined || platform !== undefined || disabled === true || passwordHash !== undefined)
+      await closeSessions(tx, after);
+    const changed = (['name', 'roles', 'platform', 'disabled', 'password'] as const).filter(
+      (field) => wanted[field] !== undefined,
+    );
     const summary = changed
       .map((field) => (field === 'roles' ? `roles ${after.roles.join(', ') || 'none'}` : field))
       .join('; ');
@@ -119,15 +122,28 @@ export class RunPersonHandler implements ICommandHandler<RunPerson> {
     return after;
   }
 
+  private disabledAt(disabled: boolean): Date | null {
+    return disabled ? new Date(this.clock.now()) : null;
+  }
+
+  /** Throttled as logins are: who found an open session may not guess the password by it. */
+  private async checkCurrent(caller: Principal, current: string): Promise<void> {
+    const { actor } = this.databases;
+    const person = await actor.inTenant(caller.tenant, (tx) => findPerson(tx, caller.tenant, ownId(caller)));
+    const attempt = { scope: caller.tenant, email: person.email };
+    await this.throttle.admit(attempt);
+    if (!(await this.throttle.compare(current, person.password_hash)))
+      throw refusedField('auth.forbidden', '/current', 'not the current password');
+    await actor.inTenant(caller.tenant, (tx) => this.throttle.succeeded(tx, attempt));
+  }
+
   private async changeOwnPassword(
     tx: Tx,
     caller: Principal,
-    { current, passwordHash }: { current: string; passwordHash: string | undefined },
+    passwordHash: string | undefined,
     context: EventContext,
   ): Promise<PersonRow> {
-    const before = await findPerson(tx, caller.tenant, caller.kind === 'person' ? caller.id : null);
-    if (!(await verifyPassword(current, before.password_hash)))
-      throw refusedField('auth.forbidden', '/current', 'not the current password');
+    const before = await findPerson(tx, caller.tenant, ownId(caller));
     const after = await updatePerson(tx, { ...before, password_hash: passwordHash ?? before.password_hash });
     await closeSessions(tx, after);
     const object = { kind: 'person', id: before.person_id };
@@ -136,12 +152,17 @@ export class RunPersonHandler implements ICommandHandler<RunPerson> {
   }
 }
 
+/** A token is nobody's account. */
+const ownId = ({ kind, id }: Principal): string | null => (kind === 'person' ? id : null);
+
 /** Who runs the installation is changed by their like alone, and nobody's roles or access by themselves. */
 function checkChange(caller: Principal, person: PersonRow, changes: PersonChanges): void {
-  if (person.platform && caller.platform !== true)
-    throw new IdentityError('auth.forbidden', {}, 'an administrator of the platform is changed by another one');
+  if ((person.platform || changes.platform !== undefined) && caller.platform !== true)
+    throw new IdentityError('auth.forbidden', {}, 'who runs the installation is up to those who do');
   if (caller.id !== person.person_id) return;
   if (changes.roles !== undefined) throw refusedField('person.own-roles', '/roles', 'nobody changes their own roles');
+  if (changes.platform !== undefined)
+    throw refusedField('person.own-roles', '/platform', 'nobody changes their own roles');
   if (changes.disabled !== undefined) throw refusedField('person.own-roles', '/disabled', 'nobody disables themselves');
   if (changes.password !== undefined)
     throw refusedField(
@@ -179,22 +200,23 @@ export async function insertPerson(
 }
 
 async function updatePerson(tx: Tx, person: PersonRow): Promise<PersonRow> {
-  const { tenant, person_id, name, roles, disabled_at, password_hash } = person;
+  const { tenant, person_id, name, roles, platform, disabled_at, password_hash } = person;
   const [row] = await tx.query<PersonRow>(
-    `update ops.person set name = $3, roles = $4, disabled_at = $5, password_hash = $6, version = version + 1
+    `update ops.person set name = $3, roles = $4, disabled_at = $5, password_hash = $6, platform = $7, version = version + 1
      where tenant = $1 and person_id = $2 returning ${PERSON_COLUMNS}`,
-    [tenant, person_id, name, [...new Set(roles)], disabled_at, password_hash],
+    [tenant, person_id, name, [...new Set(roles)], disabled_at, password_hash, platform],
   );
   return row!;
 }
 
-/** @throws IdentityError `person.last-admin` */
-async function requireAdministrator(tx: Tx, tenant: string): Promise<void> {
+/** Someone is left who can add others, in the tenant and, where it ran the installation, in that. @throws IdentityError `person.last-admin` */
+async function requireAdministrator(tx: Tx, { tenant, platform }: Principal): Promise<void> {
   const found = await tx.query(
-    `select 1 from ops.person where tenant = $1 and 'admin' = any(roles) and disabled_at is null limit 1`,
-    [tenant],
+    `select 1 from ops.person
+     where tenant = $1 and 'admin' = any(roles) and disabled_at is null and (platform or not $2) limit 1`,
+    [tenant, platform === true],
   );
-  if (found.length === 0) throw new IdentityError('person.last-admin', {}, 'a tenant keeps at least one administrator');
+  if (found.length === 0) throw new IdentityError('person.last-admin', {}, 'at least one administrator is kept');
 }
 
 const closeSessions = (tx: Tx, { tenant, person_id }: PersonRow) =>

@@ -44,6 +44,7 @@ const TENANT_TABLES = [
     count int not null,
     last_at timestamptz not null,
     primary key (tenant, source))`,
+  `create index login_attempts_by_age on ops.login_attempts (tenant, last_at)`,
   `create table ops.enrolment_code (
     tenant text not null references ops.tenant,
     code_id uuid not null,
