@@ -83,7 +83,7 @@ export class Cli {
     const env = environment({
       HOME: this.home,
       XDG_CONFIG_HOME: path.join(this.home, '.config'),
-      MUSTER_URL: this.server.url,
+      MUSTER_SERVER: this.server.url,
     });
     return run(process.execPath, [MUSTER_CLI, ...args], { env });
   }
