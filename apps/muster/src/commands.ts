@@ -1,13 +1,23 @@
 import type { Command } from './cli/command.js';
+import { campaignCommands } from './commands/campaign.js';
 import { contentCommands } from './commands/content.js';
+import { deviceCommands } from './commands/device.js';
 import { doctorCommands } from './commands/doctor.js';
+import { eventCommands } from './commands/event.js';
+import { peopleCommands } from './commands/people.js';
 import { projectionCommands } from './commands/projection.js';
 import { sessionCommands } from './commands/session.js';
+import { vocabularyCommands } from './commands/vocabulary.js';
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   ...sessionCommands,
+  ...peopleCommands,
+  ...deviceCommands,
+  ...vocabularyCommands,
   ...contentCommands,
+  ...campaignCommands,
+  ...eventCommands,
   ...projectionCommands,
   ...doctorCommands,
 ];

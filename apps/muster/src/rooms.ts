@@ -7,4 +7,8 @@ import { idempotencyMigrations } from './idempotency.js';
 
 /** What the rooms of this process bring: their events, and their tables in the order in which they depend on each other. */
 export const catalog = eventCatalog([handsetDefinitions, auditDefinitions, ...campaignDefinitions]);
-export const migrations: readonly Migration[] = [...eventLogMigrations, ...identityMigrations, ...idempotencyMigrations];
+export const migrations: readonly Migration[] = [
+  ...eventLogMigrations,
+  ...identityMigrations,
+  ...idempotencyMigrations,
+];

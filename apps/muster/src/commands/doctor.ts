@@ -108,25 +108,48 @@ function clock(date: number, asked: number, answered: number): Finding {
 }
 
 interface KeyStatus {
-  items: { channel?: string; role: string; expiresAt: string }[];
+  role: string;
+  expiresAt: string | null;
+  due: boolean;
 }
 
 /** What needs a login: without one it is not known. */
 async function keys({ api }: Context): Promise<Finding[]> {
   try {
-    const { items } = await api.get<KeyStatus>('/v1/keys');
-    return items.map(({ channel, role, expiresAt }) =>
-      finding(
-        `key: ${[channel, role].filter(Boolean).join('/')}`,
-        Date.parse(expiresAt) > Date.now(),
-        `until ${expiresAt}`,
-      ),
+    const { items } = await api.get<{ items: KeyStatus[] }>('/v1/keys/main');
+    return items.flatMap(({ role, expiresAt }) =>
+      expiresAt === null
+        ? []
+        : finding(`key: ${role}`, Date.parse(expiresAt) > Date.now(), `signed until ${expiresAt}`),
     );
   } catch (error) {
     return [{ check: 'keys', state: 'unknown', detail: error instanceof Error ? error.message : String(error) }];
   }
 }
 
-const CHECKS: readonly Check[] = [node, platform, store, server, keys];
+interface Lag {
+  name: string;
+  lagEvents: number;
+  lagSeconds: number;
+  parked: number;
+}
+
+/** A read model that is a minute behind, or has put streams aside, tells people something old. */
+async function lag({ api }: Context): Promise<Finding[]> {
+  try {
+    const { items } = await api.get<{ items: Lag[] }>('/v1/projections');
+    return items.map(({ name, lagEvents, lagSeconds, parked }) =>
+      finding(
+        `lag: ${name}`,
+        lagSeconds < 60 && parked === 0,
+        `${lagEvents} events, ${lagSeconds} s, ${parked} parked`,
+      ),
+    );
+  } catch (error) {
+    return [{ check: 'lag', state: 'unknown', detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+const CHECKS: readonly Check[] = [node, platform, store, server, keys, lag];
 
 export const doctorCommands: readonly Command[] = [doctor];

@@ -1,29 +1,50 @@
-import { type Command, command } from '../cli/command.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, command, type Context } from '../cli/command.js';
 import { CliError, EXIT } from '../cli/exit-codes.js';
 
-interface ProjectionStatus {
+interface Projection {
   name: string;
   version: number;
-  behind?: number;
-  parked?: number;
-  state?: string;
+  lagEvents: number;
+  lagSeconds: number;
+  parked: number;
+}
+
+interface Operation {
+  id: string;
+  status: 'running' | 'done' | 'failed' | 'lost';
+  result: object | null;
 }
 
 type Verification =
   | { equal: true }
   | { equal: false; differences: { table: string; key: unknown; column: string; live: unknown; rebuilt: unknown }[] };
 
+/** Starts what goes on after its 202, and waits for its end. */
+async function operation({ api, signal }: Context, path: string): Promise<Operation> {
+  let found = await api.post<Operation>(path);
+  while (found.status === 'running') {
+    await sleep(500, undefined, { signal });
+    found = await api.get<Operation>(`/v1/operations/${found.id}`);
+  }
+  if (found.status === 'done') return found;
+  const code = found.result !== null && 'code' in found.result ? ` (${String(found.result.code)})` : '';
+  throw new CliError(EXIT.failed, `it ${found.status === 'lost' ? 'was lost with its process' : 'failed'}${code}`);
+}
+
+const pathOf = (name: string, verb: string): string => `/v1/projections/${encodeURIComponent(name)}/${verb}`;
+
 const list = command({
   name: 'projection list',
-  summary: 'List the read models and how far they are',
+  summary: 'List the read models and how far they are behind the log',
   examples: ['muster projection list'],
   run: async (_, { api, out }) => {
-    const { items } = await api.get<{ items: ProjectionStatus[] }>('/v1/projections');
+    const { items } = await api.get<{ items: Projection[] }>('/v1/projections');
     out.table(items, {
       name: ({ name }) => name,
       version: ({ version }) => version,
-      state: ({ state }) => state,
-      behind: ({ behind }) => behind,
+      behind: ({ lagEvents }) => `${lagEvents} events`,
+      age: ({ lagSeconds }) => `${lagSeconds} s`,
       parked: ({ parked }) => parked,
     });
   },
@@ -34,11 +55,11 @@ const rebuild = command({
   summary: 'Rebuild a read model from the event log, beside the live one',
   args: { projection: { help: 'e.g. campaign_progress' } },
   examples: ['muster projection rebuild campaign_progress'],
-  run: async ({ projection }, { api, out }) => {
-    out.note('Rebuilding; the live one goes on meanwhile.');
-    const result = await api.post<object>(`/v1/projections/${encodeURIComponent(projection)}/rebuild`);
-    out.result(result, () => `${projection} was rebuilt.`);
-    out.next(`muster projection verify ${projection}`);
+  run: async ({ projection }, context) => {
+    context.out.note('Rebuilding; the live one goes on meanwhile.');
+    const done = await operation(context, pathOf(projection, 'rebuild'));
+    context.out.result(done, () => `${projection} was rebuilt.`);
+    context.out.next(`muster projection verify ${projection}`);
   },
 });
 
@@ -47,8 +68,9 @@ const verify = command({
   summary: 'Compare a read model with one rebuilt from the log, cell by cell',
   args: { projection: { help: 'e.g. campaign_progress' } },
   examples: ['muster projection verify campaign_progress', 'muster projection verify device_timeline --json'],
-  run: async ({ projection }, { api, out }) => {
-    const found = await api.post<Verification>(`/v1/projections/${encodeURIComponent(projection)}/verify`);
+  run: async ({ projection }, context) => {
+    const { out } = context;
+    const found = (await operation(context, pathOf(projection, 'verify'))).result as Verification;
     if (found.equal) return out.result(found, ({ green }) => `${green('equal')}: ${projection} is what the log says.`);
     const cell = (value: unknown) => JSON.stringify(value);
     out.table(
@@ -62,11 +84,8 @@ const verify = command({
       },
       found,
     );
-    throw new CliError(
-      EXIT.notMet,
-      `${projection} differs from what the log says`,
-      `muster projection rebuild ${projection}`,
-    );
+    const hint = `muster projection rebuild ${projection}`;
+    throw new CliError(EXIT.notMet, `${projection} differs from what the log says`, hint);
   },
 });
 

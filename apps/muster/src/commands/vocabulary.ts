@@ -1,0 +1,173 @@
+import { ask, readSecretFile } from '../cli/ask.js';
+import { type Command, command } from '../cli/command.js';
+import { jsonFile } from '../cli/parse.js';
+
+interface Schema {
+  version: number;
+  attributes: Record<string, { type: string; description?: string; personal?: boolean }>;
+}
+
+interface Rules {
+  version: number;
+  rules: { id: string; on: string[]; when?: string; minInterval?: number; jitter?: number; after?: number }[];
+}
+
+interface Key {
+  role: string;
+  keyIds: string[];
+  threshold: number;
+  online: boolean;
+  version: number | null;
+  expiresAt: string | null;
+  due: boolean;
+}
+
+const channelOption = { type: 'string', help: 'the audience', default: 'main' } as const;
+
+const channelList = command({
+  name: 'channel list',
+  summary: 'List the channels of your tenant',
+  examples: ['muster channel list'],
+  run: async (_, { api, out }) => {
+    const { items } = await api.get<{ items: { channel: string; createdAt: string }[] }>('/v1/channels');
+    out.table(items, { channel: ({ channel }) => channel, created: ({ createdAt }) => createdAt });
+  },
+});
+
+const channelAdd = command({
+  name: 'channel add',
+  summary: 'Add a channel with a signed catalogue of its own; the passphrase of its offline keys is printed once',
+  args: { channel: { help: 'name: a-z, 0-9 and -, a letter first' } },
+  examples: ['muster channel add beta'],
+  run: async ({ channel }, { api, out }) => {
+    const made = await api.post<{ channel: string; passphrase: string }>('/v1/channels', { channel });
+    out.record(made, { channel: made.channel, passphrase: made.passphrase });
+    out.note('The passphrase is needed to rotate root and targets keys. It is kept nowhere: write it down.');
+  },
+});
+
+const schemaShow = command({
+  name: 'schema show',
+  summary: 'Show the attributes that rules may ask for',
+  examples: ['muster schema show', 'muster schema show --json > schema.json'],
+  run: async (_, { api, out }) => {
+    const schema = await api.get<Schema>('/v1/schema');
+    const rows = Object.entries(schema.attributes).map(([name, attribute]) => ({ name, ...attribute }));
+    const personal = (row: (typeof rows)[number]) => (row.personal === true ? 'yes' : '');
+    out.table(
+      rows,
+      { attribute: ({ name }) => name, type: ({ type }) => type, personal, what: ({ description }) => description },
+      schema,
+    );
+  },
+});
+
+const schemaPublish = command({
+  name: 'schema publish',
+  summary: 'Publish the next attribute schema, which may only add to the one before',
+  args: {
+    file: {
+      help: 'JSON: {"attributes": {"os": {"type": "string"}}}; without a version the next one; - for standard input',
+    },
+  },
+  examples: ['muster schema publish schema.json'],
+  run: async ({ file }, { api, out }) => {
+    const next = { version: (await api.get<Schema>('/v1/schema')).version + 1, ...jsonFile(file) };
+    const { body: schema } = await api.call<Schema>('PUT', '/v1/schema', { body: next });
+    out.result(
+      schema,
+      () => `Schema version ${schema.version} is published: ${Object.keys(schema.attributes).join(', ')}.`,
+    );
+    out.next('muster content publish <file> --selector <rule>');
+  },
+});
+
+const ruleShow = command({
+  name: 'rule show',
+  summary: 'Show the trigger rules in force on a channel',
+  options: { channel: channelOption },
+  examples: ['muster rule show', 'muster rule show --channel beta --json > rules.json'],
+  run: async ({ channel }, { api, out }) => {
+    const rules = await api.get<Rules>(`/v1/rules/${encodeURIComponent(channel)}`);
+    out.table(
+      rules.rules,
+      {
+        rule: ({ id }) => id,
+        on: ({ on }) => on.join(', '),
+        when: ({ when }) => when,
+        'min interval': ({ minInterval }) => (minInterval === undefined ? undefined : `${minInterval} s`),
+        after: ({ after }) => after,
+      },
+      rules,
+    );
+  },
+});
+
+const rulePublish = command({
+  name: 'rule publish',
+  summary: 'Publish the next rule set of a channel; handsets store it and wake up by it',
+  args: {
+    file: { help: 'JSON: {"rules": [{"id": "morning", "on": ["timer"], "minInterval": 3600}]}; - for standard input' },
+  },
+  options: { channel: channelOption },
+  examples: ['muster rule publish rules.json', 'muster rule publish rules.json --channel beta'],
+  run: async ({ file, channel }, { api, out }) => {
+    const path = `/v1/rules/${encodeURIComponent(channel)}`;
+    const next = { version: (await api.get<Rules>(path)).version + 1, ...jsonFile(file) };
+    const { body: rules } = await api.call<Rules>('PUT', path, { body: next });
+    out.result(
+      rules,
+      () => `Rule set ${rules.version} of ${channel} is published: ${rules.rules.map(({ id }) => id).join(', ')}.`,
+    );
+  },
+});
+
+const keyTable = {
+  role: ({ role }: Key) => role,
+  keys: ({ keyIds, threshold }: Key) => `${threshold} of ${keyIds.length}`,
+  kept: ({ online }: Key) => (online ? 'online' : 'under the passphrase'),
+  version: ({ version }: Key) => version,
+  until: ({ expiresAt }: Key) => expiresAt,
+  due: ({ due }: Key) => (due ? 'yes' : ''),
+};
+
+const keysStatus = command({
+  name: 'keys status',
+  summary: "Show the signing keys of a channel's catalogue, and what is due",
+  options: { channel: channelOption },
+  examples: ['muster keys status', 'muster keys status --channel beta --json'],
+  run: async ({ channel }, { api, out }) => {
+    const { items } = await api.get<{ items: Key[] }>(`/v1/keys/${encodeURIComponent(channel)}`);
+    out.table(items, keyTable);
+    const due = items.find(({ due: isDue, online }) => isDue && !online);
+    if (due !== undefined) out.next(`muster keys rotate ${due.role} --channel ${channel}`);
+  },
+});
+
+const OFFLINE = ['root', 'targets'];
+
+const keysRotate = command({
+  name: 'keys rotate',
+  summary: 'Replace the keys of a role; root and targets need the passphrase of the channel',
+  args: { role: { help: 'root, targets, snapshot, timestamp, catalogue, policy or grant' } },
+  options: {
+    channel: channelOption,
+    passphraseFile: { type: 'string', help: 'file with the passphrase, - for standard input', placeholder: 'file' },
+  },
+  examples: ['muster keys rotate timestamp', 'muster keys rotate root --passphrase-file passphrase.txt'],
+  run: async ({ role, channel, passphraseFile }, { api, out }) => {
+    const asked =
+      OFFLINE.includes(role) && passphraseFile === undefined ? await ask('Passphrase: ', { secret: true }) : undefined;
+    const passphrase = passphraseFile === undefined ? asked : readSecretFile(passphraseFile);
+    const body = { role, ...(passphrase === undefined ? {} : { passphrase }) };
+    const { items } = await api.post<{ items: Key[] }>(`/v1/keys/${encodeURIComponent(channel)}/rotate`, body);
+    out.table(items, keyTable);
+  },
+});
+
+export const vocabularyCommands: readonly Command[] = [
+  ...[channelList, channelAdd],
+  ...[schemaShow, schemaPublish],
+  ...[ruleShow, rulePublish],
+  ...[keysStatus, keysRotate],
+];
