@@ -128,8 +128,7 @@ export class Agent {
   }
 
   private adopt(catalogue: Catalogue): void {
-    const rules = rulesOf(catalogue);
-    if (rules === undefined) return;
+    const rules = rulesOf(catalogue) ?? this.rules.rules; // without a target the set that came with enrolment counts
     const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules.rules);
     const hasGrown = catalogue.schema.version !== this.rules.schema.version;
     if (!isNew && !hasGrown) return;

@@ -19,7 +19,7 @@ export async function enrolHandset(
   { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
 ): Promise<DeviceIdentity> {
   if (readIdentity(store) !== undefined) throw new HandsetError('enrol.already', {}, 'this store is enrolled already');
-  const { identity, answer } = await enrol(enrolment, clock);
+  const { identity, answer } = await enrol(store, enrolment, clock);
   trustRoot(store, answer.root);
   FactQueue.create(store, identity.epoch);
   new StateKeeper(store, clock.now()).update({ intervalSeconds: answer.intervalSeconds });

@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type DeclineReason } from '#device-protocol/index.js';
 import { type Store, parseJson, writeJson } from './store.js';
 
@@ -45,7 +46,7 @@ const FILE = 'conditions.json';
 export function readConditions(store: Store): Conditions {
   const kept = parseJson(store.read(FILE) ?? new Uint8Array());
   const told = typeof kept === 'object' && kept !== null ? (kept as Conditions) : {};
-  return { freeBytes: freeBytesAt(store.path('contents')), ...told };
+  return { freeBytes: freeBytesAt(dirname(store.path('contents'))), ...told };
 }
 
 /** Events tell of conditions too: `network` of metering, `charging` of the battery. Others change nothing. */
@@ -59,13 +60,7 @@ export function noteConditions(store: Store, on: string, data: Readonly<Record<s
   writeJson(store, FILE, { ...kept, ...noted });
 }
 
-function freeBytesAt(path: string): number | undefined {
-  for (const candidate of [path, `${path}/..`])
-    try {
-      const { bavail, bsize } = statfsSync(candidate);
-      return bavail * bsize;
-    } catch {
-      // the folder is not there before the first content: its parent is on the same file system
-    }
-  return undefined;
+function freeBytesAt(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }

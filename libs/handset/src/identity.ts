@@ -42,17 +42,19 @@ export interface Enrolment {
 
 /**
  * Enrols: fetches the server's CA unverified, holds it against the fingerprint of the enrol line, and only then sends
- * the one-time code, over a connection which that CA vouches for. Returns what the server gave; `keep` stores it.
+ * the one-time code, over a connection which that CA vouches for. The key is stored before it is sent: when the answer is
+ * lost, the used code is good once more with the same key.
  * @throws HandsetError `enrol.fingerprint`, `server.refused` (its code says why), `transport.*`
  */
 export async function enrol(
+  store: Store,
   { server, caFingerprint, code }: Enrolment,
   clock: Clock,
 ): Promise<{ identity: DeviceIdentity; answer: EnrolAnswer }> {
   const serverCa = await fetchCa(server, caFingerprint, clock);
   const transport = httpsTransport({ origin: server, ca: serverCa });
   try {
-    const { csr, key } = await newKey();
+    const { csr, key } = await pendingKey(store);
     const request: EnrolRequest = { code, csr };
     const answer = await post(transport, clock, '/enrol/v1', request);
     if (!isEnrolAnswer(answer)) throw new HandsetError('server.malformed', { url: '/enrol/v1' });
@@ -68,7 +70,11 @@ function identityFrom(answer: EnrolAnswer, own: { server: string; key: string; s
   return { ...own, tenant, deviceId, deviceNo, channel, certificate, epoch, tuf };
 }
 
-export const keepIdentity = (store: Store, identity: DeviceIdentity): void => writeJson(store, FILE, identity);
+/** From here on the handset is enrolled, or renewed. */
+export function keepIdentity(store: Store, identity: DeviceIdentity): void {
+  writeJson(store, FILE, identity);
+  store.remove(PENDING);
+}
 
 async function fetchCa(server: string, caFingerprint: string, clock: Clock): Promise<string> {
   const unverified = httpsTransport({ origin: server, isUnverified: true });
@@ -107,8 +113,7 @@ export function isRenewalDue({ certificate }: DeviceIdentity, nowMs: number): bo
  * the same key again.
  */
 export async function renew(store: Store, identity: DeviceIdentity, clock: Clock): Promise<DeviceIdentity> {
-  const pending = readJson(store, PENDING, isKeyPair) ?? (await newKey());
-  writeJson(store, PENDING, pending);
+  const pending = await pendingKey(store);
   const proof = proofOf(pending.csr, identity.key, clock.now());
   const request: RenewRequest = { certificate: leafOf(identity.certificate), csr: pending.csr, proof };
   const transport = httpsTransport({ origin: identity.server, ca: identity.serverCa });
@@ -117,7 +122,6 @@ export async function renew(store: Store, identity: DeviceIdentity, clock: Clock
     if (!isCertified(answer)) throw new HandsetError('server.malformed', { url: '/enrol/v1/renew' });
     const renewed = { ...identity, certificate: answer.certificate, key: pending.key };
     keepIdentity(store, renewed);
-    store.remove(PENDING);
     return renewed;
   } finally {
     transport.close();
@@ -125,6 +129,14 @@ export async function renew(store: Store, identity: DeviceIdentity, clock: Clock
 }
 
 const PENDING = 'pending-key.json';
+
+/** The key of an exchange that has not been answered yet, or a new one. */
+async function pendingKey(store: Store): Promise<{ csr: string; key: string }> {
+  const pending = readJson(store, PENDING, isKeyPair) ?? (await newKey());
+  writeJson(store, PENDING, pending);
+  return pending;
+}
+
 const isKeyPair = (value: unknown): value is { csr: string; key: string } =>
   typeof value === 'object' && value !== null && 'csr' in value && 'key' in value;
 const isCertified = (value: unknown): value is { certificate: string } =>

@@ -55,7 +55,7 @@ export function adoptRules(
 function checked({ schema, rules }: Stored, log: Log): StoredRules | undefined {
   try {
     const known = schema === null ? NO_SCHEMA : checkSchema(schema);
-    return { schema: known, ruleSet: checkRuleSet(rules, known), rules };
+    return { schema: known, ruleSet: rules === null ? NONE.ruleSet : checkRuleSet(rules, known), rules };
   } catch (error) {
     if (!(error instanceof MatchingError)) throw error;
     log.error('rules.refused', { code: error.code, fields: error.fields.map(({ pointer }) => pointer) });

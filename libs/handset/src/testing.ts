@@ -142,7 +142,7 @@ function rangeStart({ headers }: IncomingMessage, etag: string): number {
 function sendBody(response: ServerResponse, part: Buffer, misbehaviour: Misbehaviour): void {
   switch (misbehaviour.kind) {
     case 'reset':
-      response.write(part.subarray(0, misbehaviour.afterBytes), () => response.socket?.resetAndDestroy());
+      response.write(part.subarray(0, misbehaviour.afterBytes), () => response.socket?.destroy());
       return;
     case 'torn':
       response.write(part.subarray(0, misbehaviour.afterBytes), () => response.socket?.end());

@@ -3,7 +3,7 @@ import { GRANT_SCHEME } from '#device-protocol/index.js';
 import { type Clock } from '#runtime/index.js';
 import { TargetCheck, type TargetFile, TufError } from '#tuf/index.js';
 import { refuseFailure } from './device-api.js';
-import { HandsetError } from './errors.js';
+import { HandsetError, hasCode } from './errors.js';
 import { type HttpAnswer, type Transport } from './ports.js';
 import { parseJson, type Store, writeJson } from './store.js';
 
@@ -53,9 +53,11 @@ export async function transfer(download: Download, ports: TransferPorts): Promis
     if (part.received < target.length || target.length === 0) await fetchRest(download, ports, part);
     part.check.end();
   } catch (error) {
-    if (!(error instanceof TufError)) throw error;
+    const isTooLong = hasCode(error, 'transport.too-large');
+    if (!(error instanceof TufError) && !isTooLong) throw error;
     drop(store, contentId);
-    throw new HandsetError(error.code === 'tuf.length-mismatch' ? 'transfer.length' : 'transfer.digest', { contentId });
+    const isLength = isTooLong || error.code === 'tuf.length-mismatch';
+    throw new HandsetError(isLength ? 'transfer.length' : 'transfer.digest', { contentId });
   }
   syncFile(store, partOf(contentId));
   store.rename(partOf(contentId), contentFile(contentId));
