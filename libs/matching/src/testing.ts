@@ -147,6 +147,10 @@ function condition(depth: number, local: Local, mayBind: boolean): Source {
 /** Source of a rule inside the profile, over TEST_SCHEMA; the few that would cost too much are left out. */
 export const anyRule = (): Source => condition(3, undefined, true).filter(isAffordable);
 
+/** Two rules that stay inside the limits when a rule joins them. */
+export const anyTwoRules = (): fc.Arbitrary<[string, string]> =>
+  fc.tuple(anyRule(), anyRule()).filter(([a, b]) => isAffordable(`!(!(${a}) || !(${b}))`));
+
 function isAffordable(source: string): boolean {
   try {
     checkRule(source, TEST_SCHEMA, 'selector');
