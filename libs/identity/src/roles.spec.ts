@@ -50,8 +50,9 @@ describe('roles', () => {
   });
 
   it('lets only an administrator of the platform make tenants', () => {
-    expect(permits({ ...person('admin'), platform: true }, 'tenant:write')).toBe(true);
-    expect(permits({ ...person('operator'), platform: true }, 'tenant:write')).toBe(false);
+    const act = 'tenant:write';
+    expect(permits({ ...person('admin'), platform: true }, act)).toBe(true);
+    expect(permits({ ...person('operator'), platform: true }, act)).toBe(false);
   });
 
   it('lets no token change people, tokens or tenants', () => {

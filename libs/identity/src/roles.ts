@@ -2,7 +2,7 @@
 export const ROLES = ['viewer', 'author', 'approver', 'operator', 'analyst', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Every act that a route can ask for: resource, then verb. `tenant:write` is the platform's (see `permits`). */
+/** Every act that a route can ask for: resource, then verb. */
 export const PERMISSIONS = [
   'analytics:read',
   'campaign:approve',
@@ -79,7 +79,7 @@ export interface Principal {
   kind: 'person' | 'token';
   id: string;
   roles: readonly Role[];
-  /** Set for the people who run the installation; no route grants it, and a token never carries it. */
+  /** Set for the people who run the installation; a token never carries it. */
   platform?: boolean;
   /** AID (hex) of the one security domain that the caller is confined to; absent = the whole tenant. */
   domain?: string;

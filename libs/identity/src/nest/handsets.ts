@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EventLogError, type EventContext, Keyring, PostgresLog, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type Clock, impossible } from '#runtime/index.js';
+import { type Clock, impossible, newId } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { IdentityError } from '../errors.js';
 import type { HandsetEvent } from '../events.js';
@@ -13,9 +13,6 @@ export interface Decided {
   version: number;
   events: HandsetEvent[];
 }
-
-/** More in the transaction of a decision; `events` is empty when it was already so. */
-export type Also = (tx: Tx, decided: Decided) => Promise<void>;
 
 /** Makes the command inside the transaction, for what has to be taken or compared there. */
 export type CommandFor = (tx: Tx, before: { state: HandsetState; version: number }) => Promise<HandsetCommand>;
@@ -36,18 +33,11 @@ export class Handsets {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /**
-   * Decides and records; when another writer was first, decides again.
-   */
-  async run(
-    context: EventContext,
-    deviceId: string,
-    commandFor: CommandFor,
-    also: Also = async () => undefined,
-  ): Promise<Decided> {
+  /** Decides and records; when another writer was first, decides again. */
+  async run(context: EventContext, deviceId: string, commandFor: CommandFor): Promise<Decided> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const decided = await this.runOnce(context, deviceId, commandFor, also);
+        const decided = await this.runOnce(context, deviceId, commandFor);
         if (decided.events.length > 0) this.devices.keysChanged();
         return decided;
       } catch (error) {
@@ -57,7 +47,7 @@ export class Handsets {
     }
   }
 
-  private async runOnce(context: EventContext, deviceId: string, commandFor: CommandFor, also: Also): Promise<Decided> {
+  private async runOnce(context: EventContext, deviceId: string, commandFor: CommandFor): Promise<Decided> {
     const { tenant } = context;
     const history = await this.log.readStream<HandsetEvent>('muster.handset', tenant, deviceId);
     const before = history.reduce<HandsetState>(
@@ -66,22 +56,20 @@ export class Handsets {
     );
     const version = history.at(-1)?.version ?? 0;
     return this.databases.actor.inTenant(tenant, async (tx) => {
+      await requireFresh(tx, tenant, deviceId, version);
       const events = handset.decide(before, await commandFor(tx, { state: before, version }));
-      const state = events.reduce((folded, event) => handset.evolve(folded, event), before);
+      const state = events.reduce(handset.evolve, before);
       const decided = { state, version: version + events.length, events };
-      if (events.length > 0) {
-        const end = { subject: deviceId, expectedVersion: version };
-        const appended = await this.log.appendIn(tx, 'muster.handset', end, events, context);
-        // The log knew the command id: an old command came again, and its result stands.
-        if (appended.version !== decided.version) return { state: before, version, events: [] };
-        for (const event of events) await this.mirror(tx, tenant, event);
-        await tx.query('update ops.device set version = $3 where tenant = $1 and device_id = $2', [
-          tenant,
-          deviceId,
-          decided.version,
-        ]);
-      }
-      await also(tx, decided);
+      if (events.length === 0) return decided;
+      for (const event of events) await this.mirror(tx, tenant, event);
+      await tx.query('update ops.device set version = $3 where tenant = $1 and device_id = $2', [
+        tenant,
+        deviceId,
+        decided.version,
+      ]);
+      // An id of its own: that a command was given before is for the decider to see, and an old key may come again.
+      const once = { ...context, commandId: newId(), correlationId: context.correlationId ?? context.commandId };
+      await this.log.appendIn(tx, 'muster.handset', { subject: deviceId, expectedVersion: version }, events, once);
       return decided;
     });
   }
@@ -154,6 +142,15 @@ export class Handsets {
   private now(): Date {
     return new Date(this.clock.now());
   }
+}
+
+/** Locks the device's row before anything else. @throws EventLogError `log.version-conflict` when the history read is old */
+async function requireFresh(tx: Tx, tenant: string, deviceId: string, version: number): Promise<void> {
+  const [row] = await tx.query<{ version: number }>(
+    'select version from ops.device where tenant = $1 and device_id = $2 for update',
+    [tenant, deviceId],
+  );
+  if (row !== undefined && row.version > version) throw new EventLogError('log.version-conflict', { deviceId });
 }
 
 /** A key is used once: not by two devices, and not again after it was retired. @throws IdentityError `device.key-taken` */

@@ -33,7 +33,6 @@ export class RunHandsetHandler implements ICommandHandler<RunHandset> {
     const { deviceId } = order.data;
     await this.handsets.run(context, deviceId, async (tx, { version: current }) => {
       requireVersion(version, current);
-      // Before the append, which locks: an enrolment takes its code first, too.
       if (order.type === 'ForgetHandset') await forgetCodes(tx, tenant, deviceId);
       return order;
     });
