@@ -45,6 +45,9 @@ const NUMBER: Target<NumberRow> = {
   key: ['tenant', 'deviceNo'],
 };
 
+/** Columns that are nulled when a device is forgotten. */
+export const PERSONAL_COLUMNS: readonly string[] = ['label'];
+
 const tables = [LINE, POLLED, NUMBER].map(({ table }) => table);
 
 const ddl = [

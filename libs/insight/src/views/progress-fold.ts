@@ -6,9 +6,6 @@ import { Fold, seqOf } from './rows.js';
 
 export type CampaignStatus = 'draft' | 'scheduled' | 'running' | 'paused' | 'completed' | 'aborted';
 
-/** The number of a poll without a certificate. */
-export const NOBODY = 0;
-
 /** What a campaign is; `null` = this batch says nothing of it. */
 export interface CampaignRow {
   tenant: string;
@@ -153,7 +150,6 @@ export class ProgressFold {
       }
       case 'PollsRecorded': {
         for (const { deviceNo, at, digest } of unpackPolls(event.data)) {
-          if (deviceNo === NOBODY) continue;
           this.polls.put({ tenant, digest, deviceNo, firstAt: instant(at) }, (older, newer) =>
             older.firstAt <= newer.firstAt ? older : newer,
           );

@@ -2,7 +2,6 @@ import { unpackPolls } from '#campaign/events.js';
 import type { EventRecord } from '#event-log/index.js';
 import { instant } from '#runtime/index.js';
 import { observed } from './observed.js';
-import { NOBODY } from './progress-fold.js';
 import { Fold } from './rows.js';
 import { tell } from './timeline-text.js';
 
@@ -62,7 +61,6 @@ export class TimelineFold {
     const event = observed(record);
     if (event.type === 'PollsRecorded') {
       unpackPolls(event.data).forEach(({ deviceNo, at, rule, answer }, item) => {
-        if (deviceNo === NOBODY) return;
         const eventAt = instant(at);
         this.polls.put({
           tenant,

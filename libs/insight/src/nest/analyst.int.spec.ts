@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '#event-log/index.js';
-import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
-import { provisionAnalyst } from './analyst.js';
-import { publishViews } from './analytics.js';
-import { insightProjections } from './index.js';
-import { CreateInsight1767300000000 } from './nest/migrations/create-insight.js';
-import { build, drafted, enrolled, pollsRecorded, TestLog } from './testing.js';
+import { type TestDatabase, testDatabase } from '../../../../test/support/database.js';
+import { provisionAnalyst } from '../analyst.js';
+import { publishViews } from '../analytics.js';
+import { insightProjections } from '../views/projections.js';
+import { CreateInsight1767300000000 } from './migrations/create-insight.js';
+import { build, drafted, enrolled, pollsRecorded, TestLog } from '../testing.js';
 
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
 if (!hasPsql && process.env.MUSTER_TEST_ALL === '1')

@@ -1,0 +1,75 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { EventCatalog, Keyring, ProjectionRunner } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import { CLOCK, LOG, registerStatus } from '#runtime/nest/runtime.module.js';
+import { AsOfGuard } from './as-of.guard.js';
+import { EventsController } from './events.controller.js';
+import { ReadEventsHandler } from './events.handler.js';
+import { LiveController } from './live.controller.js';
+import { CreateInsight1767300000000 } from './migrations/create-insight.js';
+import { OperationEntity } from './operation.entity.js';
+import { ReadOperationHandler } from './operation.handler.js';
+import { Operations } from './operations.js';
+import { ProgressController } from './progress.controller.js';
+import { ReadProgressHandler } from './progress.handler.js';
+import { ProjectionLag } from './projection-lag.js';
+import { ProjectionsController } from './projections.controller.js';
+import { ListProjectionsHandler, RunProjectionHandler } from './projections.handler.js';
+import { INSIGHT, ReadModels } from './read-models.js';
+import { projectionRunner, RunProjections } from './run-projections.js';
+import { TimelineController } from './timeline.controller.js';
+import { ReadTimelineHandler } from './timeline.handler.js';
+
+export { SupportsAsOf } from './as-of.guard.js';
+export { openApiDrift, writeOpenApi } from './open-api.js';
+
+/** In order; they come after those of the event log. */
+export const insightMigrations = [CreateInsight1767300000000];
+
+registerStatus({ 'as-of.future': 400 });
+
+/** The read side: routes over the read models, and the runner that keeps them. Needs Runtime-, EventLog- and IdentityModule. */
+@Module({})
+export class InsightModule {
+  /** @param url  the database, as role `muster_insight` */
+  static forRoot({ url }: { url: string }): DynamicModule {
+    return {
+      module: InsightModule,
+      imports: [
+        CqrsModule.forRoot(),
+        TypeOrmModule.forRoot({
+          name: INSIGHT,
+          type: 'postgres',
+          url,
+          entities: [OperationEntity],
+          synchronize: false,
+          applicationName: 'muster insight',
+          poolSize: 10,
+        }),
+      ],
+      controllers: [EventsController, LiveController, ProgressController, ProjectionsController, TimelineController],
+      providers: [
+        {
+          provide: ProjectionRunner,
+          inject: [Databases, EventCatalog, Keyring, CLOCK, LOG],
+          useFactory: projectionRunner,
+        },
+        { provide: APP_GUARD, useClass: AsOfGuard },
+        ListProjectionsHandler,
+        Operations,
+        ProjectionLag,
+        ReadEventsHandler,
+        ReadModels,
+        ReadOperationHandler,
+        ReadProgressHandler,
+        ReadTimelineHandler,
+        RunProjectionHandler,
+        RunProjections,
+      ],
+      exports: [ProjectionRunner],
+    };
+  }
+}

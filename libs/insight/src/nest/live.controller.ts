@@ -1,0 +1,78 @@
+import { Controller, Get, Headers, Inject, type OnModuleDestroy, Query, Res, UseGuards } from '@nestjs/common';
+import { ApiProduces } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { decodePosition, encodePosition, TOPICS, type Topic } from '#event-log/index.js';
+import { EventCatalog, TailLog } from '#event-log/nest/event-log.module.js';
+import { type Permission, permits, type Principal } from '#identity/index.js';
+import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
+import { type Log } from '#runtime/index.js';
+import { LOG } from '#runtime/nest/runtime.module.js';
+import { InsightError } from '../errors.js';
+import { EventStream } from '../event-stream.js';
+import { EndWatch, follow } from '../live.js';
+import { LiveQuery } from './events.dto.js';
+import { eventView } from './event-view.js';
+
+/** Streams that one process serves at a time. */
+const STREAMS = 200;
+
+/** Topics whose facts other routes show to who may read these things; the others are for readers of the whole log. */
+const SHOWN: Partial<Record<Topic, Permission>> = {
+  'muster.content': 'content:read',
+  'muster.campaign': 'campaign:read',
+  'muster.handset': 'device:read',
+  'muster.device': 'device:read',
+};
+const maySee = (caller: Principal, topic: Topic): boolean => permits(caller, SHOWN[topic] ?? 'event:read');
+
+@Controller('v1/live')
+@UseGuards(PeopleGuard)
+export class LiveController implements OnModuleDestroy {
+  private readonly watch: EndWatch;
+  private readonly open = new Set<EventStream>();
+
+  constructor(
+    @Inject(TailLog) private readonly log: TailLog,
+    @Inject(EventCatalog) private readonly catalog: EventCatalog,
+    @Inject(LOG) private readonly logger: Log,
+  ) {
+    this.watch = new EndWatch(log);
+  }
+
+  /**
+   * The tenant's events as server-sent events, as they come; personal fields are null. Ids are positions: a client that
+   * sends the last one back as `Last-Event-ID` goes on where it stopped.
+   */
+  @Get()
+  @Needs('campaign:read')
+  @ApiProduces('text/event-stream')
+  async live(
+    @Caller() caller: Principal,
+    @Query() { topic }: LiveQuery,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const from = lastEventId === undefined || lastEventId === '' ? undefined : decodePosition(lastEventId);
+    if (this.open.size >= STREAMS) throw new InsightError('live.too-many', { limit: STREAMS });
+    const topics = TOPICS.filter((each) => maySee(caller, each) && (topic === undefined || topic.includes(each)));
+    reply.hijack();
+    const stream = new EventStream(reply.raw);
+    this.open.add(stream);
+    try {
+      const following = { tenant: caller.tenant, topics, from, signal: stream.signal };
+      for await (const { record, position } of follow({ log: this.log, watch: this.watch }, following)) {
+        const view = eventView(record, this.catalog.definitions, false);
+        if (!(await stream.send(encodePosition(position), view.name, JSON.stringify(view)))) break;
+      }
+    } catch (err) {
+      this.logger.warn('live.ended', { err }); // the client comes back with its position
+    } finally {
+      stream.end();
+      this.open.delete(stream);
+    }
+  }
+
+  onModuleDestroy(): void {
+    for (const stream of this.open) stream.end();
+  }
+}

@@ -1,0 +1,81 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler, type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type Difference, type EventContext, ProjectionRunner } from '#event-log/index.js';
+import { InsightError } from '../errors.js';
+import { PERSONAL_COLUMNS } from '../views/device-timeline.js';
+import { insightProjections } from '../views/projections.js';
+import { Operations } from './operations.js';
+import { type LaggingProjection, ProjectionLag } from './projection-lag.js';
+import type { OperationDto, ProjectionDto, ProjectionsDto } from './projections.dto.js';
+
+export class ListProjections extends Query<ProjectionsDto> {}
+
+@QueryHandler(ListProjections)
+export class ListProjectionsHandler implements IQueryHandler<ListProjections> {
+  constructor(@Inject(ProjectionLag) private readonly lag: ProjectionLag) {}
+
+  async execute(): Promise<ProjectionsDto> {
+    return { items: (await this.lag.list()).map(viewOf) };
+  }
+}
+
+function viewOf({ name, version, lag: behind, parked, stopped, partitions }: LaggingProjection): ProjectionDto {
+  const state = stopped.length > 0 ? 'stopped' : behind > 0 ? 'behind' : 'live';
+  const lagging = partitions.filter(({ events }) => events > 0);
+  const lagSeconds = Math.max(0, ...lagging.map(({ seconds }) => seconds));
+  return { name, version, state, behind, lagSeconds, parked: parked.length, partitions: lagging };
+}
+
+/** Rebuilds a read model from the log, or compares it with what the log makes of it. */
+export class RunProjection extends Command<OperationDto> {
+  constructor(
+    readonly verb: 'rebuild' | 'verify',
+    readonly name: string,
+    readonly context: EventContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RunProjection)
+export class RunProjectionHandler implements ICommandHandler<RunProjection> {
+  constructor(
+    @Inject(ProjectionRunner) private readonly runner: ProjectionRunner,
+    @Inject(Operations) private readonly operations: Operations,
+  ) {}
+
+  /** @throws InsightError `projection.unknown` */
+  async execute({ verb, name, context }: RunProjection): Promise<OperationDto> {
+    if (!insightProjections.some((each) => each.name === name))
+      throw new InsightError('projection.unknown', { projection: name });
+    const work = verb === 'rebuild' ? () => this.rebuild(name) : () => this.verify(name, context.tenant);
+    return this.operations.start({ kind: `projection.${verb}`, object: name }, context, work);
+  }
+
+  private async rebuild(name: string): Promise<object> {
+    await this.runner.rebuild(name);
+    return { rebuilt: name };
+  }
+
+  /** A read model holds the rows of all tenants: of others' rows the caller learns how many cells differ, no more. */
+  private async verify(name: string, tenant: string): Promise<object> {
+    const found = await this.runner.verify(name);
+    if (found.equal) return found;
+    const own = found.differences.filter(({ key }) => key.tenant === tenant).map(withoutPersonal);
+    return { equal: false, differences: own, ofOtherTenants: found.differences.length - own.length };
+  }
+}
+
+/** The cell stays named; its values are kept only where an erasure need not find them again. */
+function withoutPersonal(difference: Difference): Difference {
+  if (PERSONAL_COLUMNS.includes(difference.column)) return { ...difference, live: null, rebuilt: null };
+  return { ...difference, live: nulled(difference.live), rebuilt: nulled(difference.rebuilt) };
+}
+
+/** Whole rows are compared when one side has none. */
+function nulled(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, cell]) => [name, PERSONAL_COLUMNS.includes(name) ? null : cell]),
+  );
+}

@@ -1,0 +1,77 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { encodePosition, ProjectionRunner, reaches } from '#event-log/index.js';
+import { TailLog } from '#event-log/nest/event-log.module.js';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { type Moment, notYet, parseAsOf } from '../as-of.js';
+import { Turns } from '../turns.js';
+
+/** Name of the data source with role `muster_insight`. */
+export const INSIGHT = 'insight';
+const LIVE = 'proj';
+
+export interface ReadOptions {
+  tenant: string;
+  /** The past moment to read at; undefined: now. */
+  asOf?: string;
+}
+
+/** Reads a read model's tables, which the search path names; `position` is what the answer is as of. */
+type Read<T> = (db: EntityManager, position: string) => Promise<T>;
+
+/** Read access to the read models: one tenant's rows, live or as they were. */
+@Injectable()
+export class ReadModels {
+  /** Copies of the past at a time: each reads the log from its beginning. */
+  private readonly copies = new Turns(2);
+
+  constructor(
+    @InjectDataSource(INSIGHT) private readonly source: DataSource,
+    @Inject(ProjectionRunner) private readonly runner: ProjectionRunner,
+    @Inject(TailLog) private readonly log: TailLog,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @throws InsightError `as-of.malformed`, `as-of.future` */
+  async read<T>(model: string, { tenant, asOf }: ReadOptions, work: Read<T>): Promise<T> {
+    if (asOf === undefined) return this.readIn(LIVE, model, tenant, work);
+    const moment = await this.momentOf(asOf);
+    return this.copies.take(async () => {
+      const copy = await this.runner.buildAsOf(model, 'instant' in moment ? moment.instant : moment.position);
+      try {
+        return await this.readIn(copy.schema, model, tenant, work);
+      } finally {
+        await copy.drop();
+      }
+    });
+  }
+
+  /** A read-only transaction over one snapshot of the database that sees one tenant's rows. */
+  inTenant<T>(tenant: string, work: (db: EntityManager) => Promise<T>): Promise<T> {
+    return this.source.transaction('REPEATABLE READ', async (db) => {
+      await db.query(`select set_config('transaction_read_only', 'on', true), set_config('muster.tenant', $1, true)`, [
+        tenant,
+      ]);
+      return work(db);
+    });
+  }
+
+  private readIn<T>(schema: string, model: string, tenant: string, work: Read<T>): Promise<T> {
+    return this.inTenant(tenant, async (db) => {
+      await db.query(`select set_config('search_path', $1, true)`, [schema]);
+      const rows = await db.query<{ key: string; next: string }[]>(
+        `select topic || '/' || part as key, next_off as next from checkpoint where projection = $1 and next_off > 0`,
+        [model],
+      );
+      return work(db, encodePosition(Object.fromEntries(rows.map(({ key, next }) => [key, Number(next)]))));
+    });
+  }
+
+  private async momentOf(asOf: string): Promise<Moment> {
+    const moment = parseAsOf(asOf, this.clock.now());
+    if ('position' in moment && !reaches(await this.log.heads(), moment.position)) throw notYet();
+    return moment;
+  }
+}
