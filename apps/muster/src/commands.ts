@@ -1,6 +1,7 @@
 import type { Command } from './cli/command.js';
 import { campaignCommands } from './commands/campaign.js';
 import { contentCommands } from './commands/content.js';
+import { demoCommands } from './commands/demo.js';
 import { deviceCommands } from './commands/device.js';
 import { doctorCommands } from './commands/doctor.js';
 import { eventCommands } from './commands/event.js';
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   ...campaignCommands,
   ...eventCommands,
   ...projectionCommands,
+  ...demoCommands,
   ...doctorCommands,
 ];
 

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Api } from '../cli/api.js';
+import { type Command, command, type Context } from '../cli/command.js';
+import { CliError, EXIT } from '../cli/exit-codes.js';
+import { funnelLines, type Progress } from '../cli/funnel.js';
+import { upload } from '../cli/upload.js';
+import type { Child } from '../demo/children.js';
+import { ATTRIBUTES, CHANNEL, FITTING, FLEET, RULES, SELECTOR, startFleet } from '../demo/fleet.js';
+import { installationFor } from '../demo/installation.js';
+
+const CONTENT_BYTES = 3 * 1024 * 1024;
+const LONGEST_MS = 90_000;
+
+const demo = command({
+  name: 'demo',
+  summary: 'Start a small real fleet of agents, run one campaign, and watch its funnel: about a minute',
+  options: { keep: { type: 'boolean', help: "keep the agents' folders, to look into" } },
+  examples: ['muster demo'],
+  run: async ({ keep }, context) => {
+    const { out, signal } = context;
+    const folder = mkdtempSync(path.join(tmpdir(), 'muster-demo-'));
+    const children: Child[] = [];
+    try {
+      const { api, own } = await installationFor(context, folder);
+      if (own !== undefined) children.push(own);
+      out.note(
+        own === undefined ? `Using ${api.options.server}.` : `Started a server for the demo at ${api.options.server}.`,
+      );
+      await prepare(api);
+      out.note(`Enrolling ${FLEET.length} handsets, each a process of its own:`);
+      for (const { name, expectation } of FLEET) out.note(`  ${name.padEnd(9)} ${expectation}`);
+      children.push(...(await startFleet(api, folder)));
+      const campaignId = await launch({ ...context, api }, folder);
+      const progress = await watch({ ...context, api }, campaignId);
+      out.result(
+        progress,
+        () => `${progress.funnel.installed} of ${FLEET.length} handsets have it: exactly those that fit.`,
+      );
+      if (own === undefined) out.next(`muster campaign progress ${campaignId}`, 'muster device list');
+      else out.note('The server of the demo goes with it; for one that stays: npm start');
+    } finally {
+      if (signal.aborted) out.note('Stopping the fleet.');
+      for (const child of children.reverse()) await child.stop();
+      if (keep) out.note(`The folders stay in ${folder}.`);
+      else rmSync(folder, { recursive: true, force: true });
+    }
+  },
+});
+
+/** A channel of its own with the fleet's rules; the schema grows by what the fleet knows. */
+async function prepare(api: Api): Promise<void> {
+  await api.post('/v1/channels', { channel: CHANNEL }).catch((error: unknown) => {
+    if (!(error instanceof CliError && error.exitCode === EXIT.conflict)) throw error; // there since the last demo
+  });
+  const schema = await api.get<{ version: number; attributes: Record<string, object> }>('/v1/schema');
+  if (Object.keys(ATTRIBUTES).some((name) => schema.attributes[name] === undefined)) {
+    const body = { version: schema.version + 1, attributes: { ...schema.attributes, ...ATTRIBUTES } };
+    await api.call('PUT', '/v1/schema', { body });
+  }
+  const { version } = await api.get<{ version: number }>(`/v1/rules/${CHANNEL}`);
+  await api.call('PUT', `/v1/rules/${CHANNEL}`, { body: { version: version + 1, rules: RULES } });
+}
+
+/** @returns the campaign's id */
+async function launch(context: Context, folder: string): Promise<string> {
+  const { api, out } = context;
+  const file = path.join(folder, 'wallet-2.4.bin');
+  writeFileSync(file, randomBytes(CONTENT_BYTES));
+  const { uploadId, sha256 } = await upload(file, context);
+  const description = { name: 'wallet-2.4.bin', version: '2.4.0', mediaType: 'application/octet-stream' };
+  const { contentId } = await api.post<{ contentId: string }>('/v1/contents', {
+    uploadId,
+    sha256,
+    description,
+    selector: SELECTOR,
+  });
+  const draft = { name: 'Wallet 2.4', channel: CHANNEL, contents: [contentId] };
+  const { campaignId } = await api.post<{ campaignId: string }>('/v1/campaigns', draft);
+  await api.change('POST', `/v1/campaigns/${campaignId}`, `/v1/campaigns/${campaignId}/schedule`);
+  out.note(`Launched "Wallet 2.4" to handsets where ${SELECTOR}`);
+  return campaignId;
+}
+
+async function watch({ api, out, signal }: Context, campaignId: string): Promise<Progress> {
+  const screen = out.live();
+  const read = () => api.get<Progress>(`/v1/campaigns/${campaignId}/progress`).catch(() => undefined); // not projected yet
+  let found = await read();
+  for (const deadline = Date.now() + LONGEST_MS; found === undefined || !isDone(found); found = await read()) {
+    if (Date.now() > deadline) throw new CliError(EXIT.notMet, `the fleet did not finish in ${LONGEST_MS / 1000} s`);
+    if (found !== undefined) screen.paint(funnelLines(found, out.colours));
+    await sleep(500, undefined, { signal });
+  }
+  screen.done(funnelLines(found, out.colours));
+  return found;
+}
+
+/** Those that fit have it, the others have said why not. */
+function isDone({ funnel, dropped }: Progress): boolean {
+  const gone = dropped.filter(({ kind }) => kind === 'declined').reduce((sum, { devices }) => sum + devices, 0);
+  return funnel.confirmed >= FITTING && gone >= FLEET.length - FITTING;
+}
+
+export const demoCommands: readonly Command[] = [demo];

@@ -1,0 +1,43 @@
+import path from 'node:path';
+import { Api } from '../cli/api.js';
+import type { Context } from '../cli/command.js';
+import { CliError } from '../cli/exit-codes.js';
+import { type Child, PROGRAMS, startChild } from './children.js';
+
+const START_MS = 60_000;
+
+/** The server that the demo runs on: the one that you are logged in to, or a temporary one of its own. */
+export async function installationFor(
+  { api, signal }: Context,
+  folder: string,
+): Promise<{ api: Api; own: Child | undefined }> {
+  const mine = await canUse(api);
+  return mine ? { api, own: undefined } : startOwn(folder, signal);
+}
+
+async function canUse(api: Api): Promise<boolean> {
+  if (api.options.token === undefined) return false;
+  try {
+    await api.get('/v1/me');
+    return true;
+  } catch (error) {
+    if (error instanceof CliError) return false; // not there, or the session has ended
+    throw error;
+  }
+}
+
+async function startOwn(folder: string, signal: AbortSignal): Promise<{ api: Api; own: Child }> {
+  const env = { ...process.env, MUSTER_DATA: path.join(folder, 'server'), MUSTER_PORT: '0', MUSTER_HANDSET_PORT: '0' };
+  const own = startChild(PROGRAMS.muster, [], { ...env, MUSTER_HOST: '127.0.0.1', DATABASE_URL: '' });
+  try {
+    const [, server = ''] = await own.waitFor(/ready at (\S+)/, START_MS);
+    const [, email = '', tenant = ''] = /administrator +(\S+) of tenant (\S+)/.exec(own.output()) ?? [];
+    const [, password = ''] = /password +(\S+)/.exec(own.output()) ?? [];
+    const anonymous = new Api({ server, signal });
+    const { token } = await anonymous.post<{ token: string }>('/v1/sessions', { tenant, email, password });
+    return { api: new Api({ server, token, signal }), own };
+  } catch (error) {
+    await own.stop();
+    throw error;
+  }
+}
