@@ -21,6 +21,11 @@ export function afterCommit(tx: Tx, work: () => void): void {
   hooks.push(work);
 }
 
+/** From here to its end `tx` sees and writes this tenant's rows: the only place that sets `muster.tenant`. */
+export async function enterTenant(tx: Tx, tenant: string): Promise<void> {
+  await tx.query(`select set_config('muster.tenant', $1, true)`, [tenant]);
+}
+
 /** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
 export class Database implements Tx {
   private readonly pool: pg.Pool;
@@ -35,10 +40,10 @@ export class Database implements Tx {
     return (await this.pool.query<R>(sql, [...params])).rows;
   }
 
-  /** A transaction that sees and writes one tenant's rows: the only place that sets `muster.tenant`. */
+  /** A transaction that sees and writes one tenant's rows. */
   inTenant<T>(tenant: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.transaction(async (tx) => {
-      await tx.query(`select set_config('muster.tenant', $1, true)`, [tenant]);
+      await enterTenant(tx, tenant);
       return work(tx);
     });
   }

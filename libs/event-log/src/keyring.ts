@@ -67,25 +67,28 @@ export class Keyring {
   }
 
   /**
-   * The key that seals a subject's personal fields, made in `tx` when it is the first. A forgotten subject gets one
+   * The keys that seal subjects' personal fields, made in `tx` when they are the first. A forgotten subject gets one
    * that nobody keeps: what is sealed from now on cannot be opened either.
    */
-  async subjectKey(tx: Tx, tenant: string, subject: string): Promise<Uint8Array> {
-    const name = { tenant, purpose: SUBJECT, id: subject };
-    const cached = this.cached(name);
-    if (cached !== undefined) return cached;
-    await this.store(tx, name, randomBytes(KEY_BYTES), 'do nothing');
-    // Not cached: the transaction may roll back, and the key with it.
-    return (await this.load(tx, tenant, SUBJECT, [subject])).get(subject) ?? randomBytes(KEY_BYTES);
+  async sealingKeys(tx: Tx, tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    const keys = this.cachedKeys(tenant, subjects);
+    const missing = [...new Set(subjects)].filter((subject) => !keys.has(subject)).toSorted();
+    if (missing.length === 0) return keys;
+    const wrap = (id: string) => encrypt(this.kek, randomBytes(KEY_BYTES), keyOf({ tenant, purpose: SUBJECT, id }));
+    await tx.query(
+      `insert into ops.keyring (tenant, purpose, id, wrapped)
+       select $1, $2, made.* from unnest($3::text[], $4::bytea[]) as made on conflict do nothing`,
+      [tenant, SUBJECT, missing, missing.map(wrap)],
+    );
+    // Not cached: the transaction may roll back, and the keys with it.
+    const loaded = await this.load(tx, tenant, SUBJECT, missing);
+    for (const subject of missing) keys.set(subject, loaded.get(subject) ?? randomBytes(KEY_BYTES));
+    return keys;
   }
 
   /** Keys by subject; a subject that was forgotten, or never had one, is absent. */
   async subjectKeys(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
-    const keys = new Map<string, Uint8Array>();
-    for (const id of subjects) {
-      const key = this.cached({ tenant, purpose: SUBJECT, id });
-      if (key !== undefined) keys.set(id, key);
-    }
+    const keys = this.cachedKeys(tenant, subjects);
     const missing = subjects.filter((subject) => !keys.has(subject));
     if (missing.length === 0) return keys;
     const loaded = await this.database.inTenant(tenant, (tx) => this.load(tx, tenant, SUBJECT, missing));
@@ -146,9 +149,13 @@ export class Keyring {
     return bytes;
   }
 
-  private cached(name: SecretName): Uint8Array | undefined {
-    const found = this.cache.get(keyOf(name));
-    return found !== undefined && found.until > performance.now() ? found.key : undefined;
+  private cachedKeys(tenant: string, subjects: readonly string[]): Map<string, Uint8Array> {
+    const keys = new Map<string, Uint8Array>();
+    for (const id of subjects) {
+      const found = this.cache.get(keyOf({ tenant, purpose: SUBJECT, id }));
+      if (found !== undefined && found.until > performance.now()) keys.set(id, found.key);
+    }
+    return keys;
   }
 
   private keep(name: SecretName, key: Uint8Array): void {

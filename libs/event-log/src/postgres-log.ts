@@ -1,18 +1,7 @@
-import { type Clock, instant, newId } from '#runtime/index.js';
+import { instant } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
-import type { EventCatalog } from './catalog.js';
-import { afterCommit, type Database, type Tx } from './database.js';
-import {
-  checkContext,
-  checkOccurredAt,
-  checkSequence,
-  encodeData,
-  STORED_COLUMNS,
-  type StoredRecord,
-  streamOf,
-  subjectOf,
-  toRecord,
-} from './envelope.js';
+import { afterCommit, type Database, enterTenant, type Tx } from './database.js';
+import { checkContext, STORED_COLUMNS, type StoredRecord, streamOf, subjectOf, toRecord } from './envelope.js';
 import {
   type Appended,
   type EventContext,
@@ -21,7 +10,6 @@ import {
   type EventRecord,
   type EventShape,
   type Fact,
-  PARTITIONS,
   type Position,
   TOPICS,
   type Topic,
@@ -29,14 +17,12 @@ import {
 import type { Keyring } from './keyring.js';
 import { partitionOf } from './murmur2.js';
 import { partitionKey } from './position.js';
-import { holdsSealed, sealPersonal } from './seal.js';
+import { columns, FACT_COLUMNS, factRows, type FactRow, prepareEvents, type Preparing } from './prepare.js';
+import { holdsSealed } from './seal.js';
 
-export interface PostgresLogOptions {
+export interface PostgresLogOptions extends Preparing {
   /** Role of an actor for appends and reads of one tenant; tail or projector for reads across tenants. */
   database: Database;
-  events: EventCatalog;
-  keyring: Keyring;
-  clock: Clock;
   /** How soon a reader looks again for what another process appended. */
   pollMs?: number;
 }
@@ -77,9 +63,8 @@ export class PostgresLog implements EventLog {
     const stream = streamOf(context.tenant, subject);
     checkContext(context);
     const partition = partitionOf(stream);
-    const prepared: Prepared[] = [];
-    for (const event of events)
-      prepared.push(await this.prepare(tx, topic, event, { tenant: context.tenant, subject }));
+    const written = events.map((event) => ({ subject, event }));
+    const prepared = await prepareEvents(this.options, tx, { topic, tenant: context.tenant }, written);
     if (prepared.length === 0) return this.nothingAppended(tx, topic, partition, { stream, expectedVersion });
     const { actor, commandId, correlationId = commandId, causationId, traceparent } = context;
     const stamp = [instant(this.options.clock.now()), actor, commandId, correlationId, causationId, traceparent];
@@ -98,53 +83,32 @@ export class PostgresLog implements EventLog {
 
   async appendFacts<E extends EventShape>(topic: Topic, facts: readonly Fact<E>[]): Promise<void> {
     if (facts.length === 0) return;
-    const tenants = new Map<string, Fact<E>[]>();
-    for (const fact of facts) {
-      streamOf(fact.context.tenant, fact.subject);
-      const group = tenants.get(fact.context.tenant);
-      if (group === undefined) tenants.set(fact.context.tenant, [fact]);
-      else group.push(fact);
-    }
-    const hold = [...new Set(facts.map(partitionOfFact))];
+    const tenants = [...new Set(facts.map(({ context }) => context.tenant))].toSorted();
     await available(() =>
       this.options.database.transaction(async (tx) => {
-        for (const [tenant, group] of tenants) {
-          await tx.query(`select set_config('muster.tenant', $1, true)`, [tenant]);
-          await this.appendFactsIn(tx, topic, group, hold);
+        const prepared: [string, FactRow[]][] = []; // all keys before the first partition: one order of locks
+        for (const tenant of tenants) {
+          await enterTenant(tx, tenant);
+          const group = facts.filter(({ context }) => context.tenant === tenant);
+          prepared.push([tenant, await factRows(this.options, tx, topic, group)]);
+        }
+        const hold = partitionsIn(prepared.flatMap(([, rows]) => rows));
+        for (const [tenant, rows] of prepared) {
+          if (prepared.length > 1) await enterTenant(tx, tenant);
+          await this.storeFacts(tx, topic, rows, hold);
         }
       }),
     );
   }
 
-  /** As `appendIn`, for facts of one tenant. @param hold partitions to lock beside those of the facts */
-  async appendFactsIn<E extends EventShape>(
-    tx: Tx,
-    topic: Topic,
-    facts: readonly Fact<E>[],
-    hold: readonly number[] = [],
-  ): Promise<void> {
-    const now = this.options.clock.now();
-    const rows: FactRow[] = [];
-    for (const fact of facts) {
-      const { context, subject, event } = fact;
-      const stream = streamOf(context.tenant, subject);
-      checkContext(context);
-      const occurredAt = instant(checkOccurredAt(fact) ?? now);
-      const { source, epoch, n } = checkSequence(fact) ?? {};
-      const partition = partitionOfFact(fact);
-      const prepared = await this.prepare(tx, topic, event, { tenant: context.tenant, subject });
-      const correlationId = context.correlationId ?? context.commandId;
-      rows.push({ ...context, ...prepared, partition, stream, occurredAt, correlationId, source, epoch, n });
-    }
-    const held = [...new Set([...hold, ...rows.map(({ partition }) => partition)])];
-    await tx.query(
-      'select log.append_facts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
-      [topic, held, instant(now), ...columns(rows, FACT_COLUMNS)],
-    );
-    afterCommit(tx, announceAppend);
+  /** As `appendIn`, for facts of the tenant that `tx` is in. */
+  async appendFactsIn<E extends EventShape>(tx: Tx, topic: Topic, facts: readonly Fact<E>[]): Promise<void> {
+    if (facts.length === 0) return;
+    const rows = await factRows(this.options, tx, topic, facts);
+    await this.storeFacts(tx, topic, rows, partitionsIn(rows));
   }
 
-  /** A fact has no version: facts of one subject come in the order of their partition, after all that have one. */
+  /** The events with a version; on `muster.device`, where there are none, the facts in the order of their partition. */
   async readStream<E extends EventShape>(topic: Topic, tenant: string, subject: string): Promise<EventRecord<E>[]> {
     const stream = streamOf(tenant, subject);
     // muster.device holds facts only, and they have no index by stream: its partition is read instead.
@@ -184,14 +148,12 @@ export class PostgresLog implements EventLog {
     return appendOrTimeout(Math.min(timeoutMs, this.options.pollMs ?? 100), signal);
   }
 
-  private async prepare(tx: Tx, topic: Topic, event: EventShape, of: { tenant: string; subject: string }) {
-    const { wire, schema, isPersonal } = this.options.events.check(topic, event);
-    const id = newId();
-    const plain = event.data;
-    const data = isPersonal
-      ? sealPersonal(plain, schema, id, await this.options.keyring.subjectKey(tx, of.tenant, of.subject))
-      : plain;
-    return { id, wire, json: encodeData(data, event.type) };
+  private async storeFacts(tx: Tx, topic: Topic, rows: readonly FactRow[], hold: readonly number[]): Promise<void> {
+    await tx.query(
+      'select log.append_facts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
+      [topic, hold, instant(this.options.clock.now()), ...columns(rows, FACT_COLUMNS)],
+    );
+    afterCommit(tx, announceAppend);
   }
 
   private async nothingAppended(
@@ -223,41 +185,7 @@ export class PostgresLog implements EventLog {
   }
 }
 
-interface Prepared {
-  id: string;
-  wire: string;
-  json: string;
-}
-
-const FACT_COLUMNS = [
-  'partition',
-  'stream',
-  'wire',
-  'id',
-  'occurredAt',
-  'actor',
-  'commandId',
-  'correlationId',
-  'causationId',
-  'traceparent',
-  'source',
-  'epoch',
-  'n',
-  'json',
-] as const;
-type FactRow = Partial<Record<(typeof FACT_COLUMNS)[number], string | number>> & { partition: number };
-
-/** One array a column, as `unnest` takes them. */
-function columns<Row extends object>(rows: readonly Row[], names: readonly (keyof Row)[]): unknown[][] {
-  return names.map((name) => rows.map((row) => row[name] ?? null));
-}
-
-function partitionOfFact({ partition, context, subject }: Fact): number {
-  if (partition === undefined) return partitionOf(`${context.tenant}/${subject}`);
-  if (Number.isInteger(partition) && partition >= 0 && partition < PARTITIONS) return partition;
-  const fields = [{ pointer: '/partition', message: `0 to ${PARTITIONS - 1}` }];
-  throw new EventLogError('log.schema-violation', { partition }, 'no such partition', fields);
-}
+const partitionsIn = (rows: readonly FactRow[]): number[] => [...new Set(rows.map(({ partition }) => partition))];
 
 /** Keys, by stream, of the rows that hold sealed fields. */
 async function keysOf(rows: readonly StoredRecord[], keyring: Keyring): Promise<Map<string, Uint8Array>> {

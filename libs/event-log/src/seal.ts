@@ -36,15 +36,30 @@ export function marksPersonal(schema: unknown): boolean {
 
 /**
  * Replaces each personal value by `{"$sealed": base64url}`; associated data = event id, then the value's JSON pointer.
- * `null` stays: it says nothing. Follows `properties`, `additionalProperties` and `items`, where marks are allowed.
+ * `null` stays: it says nothing.
  */
 export function sealPersonal(data: object, schema: object, eventId: string, key: Uint8Array): object {
+  return mapPersonal(data, schema, (value, pointer) => {
+    const plain = Buffer.from(JSON.stringify(value), 'utf8');
+    return { [SEALED]: encrypt(key, plain, eventId + pointer).toString('base64url') };
+  });
+}
+
+/** True when there is something to seal. */
+export function holdsPersonal(data: object, schema: object): boolean {
+  let found = false;
+  mapPersonal(data, schema, (value) => {
+    found = true;
+    return value;
+  });
+  return found;
+}
+
+/** Follows `properties`, `additionalProperties` and `items`, where alone marks are allowed. */
+function mapPersonal(data: object, schema: object, map: (value: unknown, pointer: string) => unknown): object {
   const walk = (value: unknown, part: unknown, pointer: string): unknown => {
     if (!isObject(part) || value === null || value === undefined) return value;
-    if (part['x-personal'] === true) {
-      const plain = Buffer.from(JSON.stringify(value), 'utf8');
-      return { [SEALED]: encrypt(key, plain, eventId + pointer).toString('base64url') };
-    }
+    if (part['x-personal'] === true) return map(value, pointer);
     if (Array.isArray(value)) return value.map((item, index) => walk(item, part.items, `${pointer}/${index}`));
     if (!isObject(value)) return value;
     const known = isObject(part.properties) ? part.properties : {};
