@@ -71,12 +71,13 @@ export class LoginThrottle {
 
   /** An attempt that succeeded was none: the account begins anew, the address gets its one back. */
   async succeeded(tx: Tx, { scope, email, address }: Attempt): Promise<void> {
+    // The address first, as `admit` locks them.
+    if (address !== undefined)
+      await tx.query('update ops.login_attempts set count = greatest(count - 1, 0) where tenant = $1 and source = $2', [
+        scope,
+        addressSource(address),
+      ]);
     await tx.query('delete from ops.login_attempts where tenant = $1 and source = $2', [scope, accountSource(email)]);
-    if (address === undefined) return;
-    await tx.query('update ops.login_attempts set count = greatest(count - 1, 0) where tenant = $1 and source = $2', [
-      scope,
-      addressSource(address),
-    ]);
   }
 
   /** @returns milliseconds to wait; 0 = counted */
