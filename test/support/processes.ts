@@ -17,8 +17,10 @@ export const freePort = (): Promise<number> =>
 
 export interface Running {
   pid: number;
-  /** Everything printed so far. */
+  /** Everything printed so far, on both streams. */
   output(): string;
+  /** What was printed on standard output alone. */
+  stdout(): string;
   /** Resolves with the match once the output has it. */
   waitFor(pattern: RegExp, milliseconds?: number): Promise<RegExpExecArray>;
   exited: Promise<number | null>;
@@ -34,13 +36,17 @@ export function startNode(script: string, args: readonly string[] = [], options:
 export function start(command: string, args: readonly string[], options: SpawnOptions = {}): Running {
   const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let text = '';
+  let out = '';
   let ended = false;
   const listeners = new Set<() => void>();
   const hear = (chunk: Buffer) => {
     text += chunk.toString('utf8');
     for (const listener of listeners) listener();
   };
-  child.stdout?.on('data', hear);
+  child.stdout?.on('data', (chunk: Buffer) => {
+    out += chunk.toString('utf8');
+    hear(chunk);
+  });
   child.stderr?.on('data', hear);
   const exited = new Promise<number | null>((resolve) => {
     child.once('error', (error) => hear(Buffer.from(String(error))));
@@ -73,17 +79,19 @@ export function start(command: string, args: readonly string[], options: SpawnOp
     if (!ended && child.pid !== undefined) child.kill(signal);
     await exited;
   };
-  return { pid: child.pid ?? -1, output: () => text, waitFor, exited, stop };
+  return { pid: child.pid ?? -1, output: () => text, stdout: () => out, waitFor, exited, stop };
+}
+
+export interface Ended {
+  code: number | null;
+  output: string;
+  stdout: string;
 }
 
 /** Runs a program to its end. */
-export async function run(
-  command: string,
-  args: readonly string[],
-  options: SpawnOptions = {},
-): Promise<{ code: number | null; output: string }> {
+export async function run(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
   const child = start(command, args, options);
-  return { code: await child.exited, output: child.output() };
+  return { code: await child.exited, output: child.output(), stdout: child.stdout() };
 }
 
 /** A temporary folder that `remove` deletes with all in it. */

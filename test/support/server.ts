@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { run, type Running, startNode } from './processes.js';
+import { type Ended, run, type Running, startNode } from './processes.js';
 
 const MUSTER = path.resolve('dist/apps/muster/src/main.js');
 const MUSTER_CLI = path.resolve('dist/apps/muster/src/cli.js');
@@ -72,14 +72,14 @@ export class Cli {
     mkdirSync(home, { recursive: true });
   }
 
-  /** Runs `muster …` and answers its output. @throws when it exits other than 0 */
+  /** Runs `muster …` and answers its standard output. @throws when it exits other than 0 */
   async text(...args: string[]): Promise<string> {
-    const { code, output } = await this.try(...args);
+    const { code, output, stdout } = await this.try(...args);
     if (code !== 0) throw new Error(`muster ${args.join(' ')} exited ${code}:\n${output}`);
-    return output;
+    return stdout;
   }
 
-  try(...args: string[]): Promise<{ code: number | null; output: string }> {
+  try(...args: string[]): Promise<Ended> {
     const env = environment({
       HOME: this.home,
       XDG_CONFIG_HOME: path.join(this.home, '.config'),
@@ -123,14 +123,14 @@ export class Handset {
     mkdirSync(this.folder, { recursive: true });
   }
 
-  run(...args: string[]): Promise<{ code: number | null; output: string }> {
+  run(...args: string[]): Promise<Ended> {
     return run(process.execPath, [HANDSET_CLI, ...args], { env: this.environment() });
   }
 
   async text(...args: string[]): Promise<string> {
-    const { code, output } = await this.run(...args);
+    const { code, output, stdout } = await this.run(...args);
     if (code !== 0) throw new Error(`muster-handset ${args.join(' ')} exited ${code}:\n${output}`);
-    return output;
+    return stdout;
   }
 
   start(...args: string[]): Running {
