@@ -14,6 +14,8 @@ export interface TenantBoard {
   rules: Map<string, RuleSet>;
   /** By channel: what was last published. */
   catalogues: Map<string, { version: number; digest: string }>;
+  /** Grows with every event that a catalogue can follow from. */
+  revision: number;
 }
 
 const emptyBoard = (): TenantBoard => ({
@@ -22,6 +24,7 @@ const emptyBoard = (): TenantBoard => ({
   schema: EMPTY_SCHEMA,
   rules: new Map(),
   catalogues: new Map(),
+  revision: 0,
 });
 
 type BoardEvent = ContentEvent | CampaignEvent | CatalogueEvent;
@@ -46,6 +49,7 @@ export class Board {
 }
 
 function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent>): void {
+  if (event.type !== 'CataloguePublished') board.revision += 1;
   switch (event.type) {
     case 'ContentPublished':
     case 'ContentWithdrawn':

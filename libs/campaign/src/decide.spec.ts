@@ -134,7 +134,7 @@ describe('scheduling a campaign', () => {
       .when(schedule())
       .then({ type: 'CampaignScheduled', data: { ...named, start: at(0), end: null } }, started));
   it('takes start and end from the draft', () =>
-    given({ ...drafted, data: { ...named, ...settings, start: at(1), end: at(5) } } as CampaignEvent)
+    given({ ...drafted, data: { ...named, ...settings, start: at(1), end: at(5) } })
       .when(schedule())
       .then(scheduled));
   it('records nothing when repeated', () =>
@@ -150,7 +150,7 @@ describe('scheduling a campaign', () => {
       .when(schedule({ start: at(-2), end: at(-1) }))
       .thenRefused('campaign.window-empty'));
   it('refuses contents that were withdrawn since', () =>
-    given({ ...drafted, data: { ...named, ...settings, contents: ['c-old'] } } as CampaignEvent)
+    given({ ...drafted, data: { ...named, ...settings, contents: ['c-old'] } })
       .when(schedule())
       .thenRefused('content.withdrawn'));
   it('is refused once aborted', () => given(drafted, aborted).when(schedule()).thenRefused('campaign.not-draft'));

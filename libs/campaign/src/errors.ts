@@ -28,6 +28,7 @@ export type CampaignErrorCode =
   | 'keys.role'
   | 'facts.unknown-type'
   | 'facts.malformed'
+  | 'offer.unknown'
   | 'tuf.not-found'
   | 'grant.missing'
   | 'grant.malformed'

@@ -67,6 +67,12 @@ export function gateOf(check: GateCheck): HeldBack | undefined {
   return stateGate(campaign.status, settings, check.now) ?? deviceGate(settings, check);
 }
 
+/** Whether this content was ever offered by this campaign to the device's channel, whatever has become of it. */
+export const isKnownOffer = (check: GateCheck): boolean => {
+  const settings = check.campaign?.settings;
+  return check.content !== undefined && !!settings && offeredAtAll(check, settings);
+};
+
 /** Other channels, server-side campaigns and drafts look the same as what does not exist. */
 const offeredAtAll = ({ campaign, channel, contentId }: GateCheck, settings: CampaignSettings): boolean =>
   campaign?.status !== 'draft' &&

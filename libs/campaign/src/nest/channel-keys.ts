@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
-import { Keyring, type Tx } from '#event-log/index.js';
+import { Keyring } from '#event-log/index.js';
 import {
   exportSigner,
   generateSigner,
@@ -23,16 +23,9 @@ import {
   type RepositoryRole,
   type RoleKeyring,
 } from '../repository.js';
+import type { InChannel } from './in-channel.js';
 
 export type KeyRole = RepositoryRole | 'grant';
-
-/** One channel of one tenant, inside a transaction of that tenant. */
-export interface InChannel {
-  tx: Tx;
-  tenant: string;
-  channel: string;
-  now: number;
-}
 
 export interface KeyRow {
   role: KeyRole;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { CampaignError } from '../errors.js';
+import { refusal } from '../errors.js';
+import type { InChannel } from './in-channel.js';
 
 export interface ChannelView {
   channel: string;
@@ -29,14 +29,11 @@ export class Channels {
 
   /** @throws CampaignError `channel.unknown` */
   async require(tenant: string, channel: string): Promise<void> {
-    if (!(await this.names(tenant)).has(channel))
-      throw new CampaignError('channel.unknown', { channel }, 'no such channel', [
-        { pointer: '/channel', message: 'no such channel' },
-      ]);
+    if (!(await this.names(tenant)).has(channel)) throw refusal('channel.unknown', '/channel', 'no such channel');
   }
 
   /** @returns false when it was there already */
-  async insert(tx: Tx, tenant: string, channel: string, now: number): Promise<boolean> {
+  async insert({ tx, tenant, channel, now }: InChannel): Promise<boolean> {
     const added = await tx.query(
       `insert into ops.channel (tenant, channel, created_at) values ($1, $2, $3)
        on conflict do nothing returning channel`,

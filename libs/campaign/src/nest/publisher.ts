@@ -1,13 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type EventContext, PostgresLog, type Tx } from '#event-log/index.js';
-import { Databases } from '#event-log/nest/event-log.module.js';
-import { type Clock, newId } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { type EventContext, PostgresLog } from '#event-log/index.js';
+import { newId } from '#runtime/index.js';
 import { catalogueOf } from '../catalogue.js';
 import type { CatalogueEvent } from '../events.js';
 import { nextPublication, type OnlineSigners, type RoleFile } from '../repository.js';
 import { catalogueStream } from '../vocabulary.js';
-import { ChannelKeys, type InChannel } from './channel-keys.js';
+import { ChannelKeys } from './channel-keys.js';
+import { ChannelTransactions, type InChannel } from './in-channel.js';
 import { LiveBoard } from './live-board.js';
 import { insertRoleFiles, insertTargets, standingFiles, sweepFiles } from './repository-rows.js';
 import { ServedFiles } from './served-files.js';
@@ -20,18 +19,16 @@ export interface Rotated {
 
 /**
  * Signs what the log says. One transaction a publication: metadata, small targets and CataloguePublished become visible
- * together, so that a reader sees the old snapshot or the new one. An advisory lock keeps two processes from signing the
- * same version twice.
+ * together, so that a reader sees the old snapshot or the new one.
  */
 @Injectable()
 export class Publisher {
   constructor(
-    @Inject(Databases) private readonly databases: Databases,
+    @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(ChannelKeys) private readonly keys: ChannelKeys,
     @Inject(ServedFiles) private readonly served: ServedFiles,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @returns whether anything had to be published. @param rotate makes the offline-signed files that go first */
@@ -40,11 +37,9 @@ export class Publisher {
     channel: string,
     rotate: (at: InChannel) => Promise<Rotated> = async () => ({ files: [], signers: {} }),
   ): Promise<boolean> {
-    const published = await this.databases.actor.inTenant(tenant, async (tx) => {
-      await lockChannel(tx, tenant, channel);
-      const at: InChannel = { tx, tenant, channel, now: this.clock.now() };
-      return this.publishIn(at, await rotate(at));
-    });
+    const published = await this.transactions.change(tenant, channel, async (at) =>
+      this.publishIn(at, await rotate(at)),
+    );
     if (published) this.served.forget(tenant, channel);
     return published;
   }
@@ -77,6 +72,3 @@ export class Publisher {
     await this.log.appendIn(tx, 'muster.campaign', { subject: catalogueStream(channel) }, [event], context);
   }
 }
-
-export const lockChannel = (tx: Tx, tenant: string, channel: string): Promise<object[]> =>
-  tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`muster.tuf ${tenant}/${channel}`]);

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type EventContext, PostgresLog } from '#event-log/index.js';
-import { Databases } from '#event-log/nest/event-log.module.js';
 import type { AuditEvent } from '#identity/events.js';
-import { type Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { CampaignError, refusal } from '../errors.js';
 import {
   expiresAt,
@@ -20,9 +17,10 @@ import {
   type RoleFiles,
 } from '../repository.js';
 import { FIRST_RULES, rulesStream } from '../vocabulary.js';
-import { ChannelKeys, type InChannel, type KeyRole } from './channel-keys.js';
+import { ChannelKeys, type KeyRole } from './channel-keys.js';
 import { Channels } from './channels.js';
-import { lockChannel, Publisher, type Rotated } from './publisher.js';
+import { ChannelTransactions, type InChannel } from './in-channel.js';
+import { Publisher, type Rotated } from './publisher.js';
 import { insertRoleFiles, standingFiles } from './repository-rows.js';
 
 export interface ChannelMade {
@@ -56,26 +54,23 @@ const NAMED_IN: Readonly<Record<OnlineRole, OfflineRole>> = {
 @Injectable()
 export class RepositoryKeeper {
   constructor(
-    @Inject(Databases) private readonly databases: Databases,
+    @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(Channels) private readonly channels: Channels,
     @Inject(ChannelKeys) private readonly keys: ChannelKeys,
     @Inject(Publisher) private readonly publisher: Publisher,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @returns undefined when the channel was there already */
   async make(context: EventContext, channel: string): Promise<ChannelMade | undefined> {
     const { tenant } = context;
     const passphrase = randomBytes(16).toString('base64url');
-    const made = await this.databases.actor.inTenant(tenant, async (tx) => {
-      const at: InChannel = { tx, tenant, channel, now: this.clock.now() };
-      await lockChannel(tx, tenant, channel);
-      if (!(await this.channels.insert(tx, tenant, channel, at.now))) return false;
+    const made = await this.transactions.change(tenant, channel, async (at) => {
+      if (!(await this.channels.insert(at))) return false;
       await this.found(at, passphrase);
       await this.audit(at, context, 'channel.add', 'with its repository and keys');
       const rules = { type: 'RuleSetPublished', data: { channel, version: FIRST_RULES.version, rules: FIRST_RULES } };
-      await this.log.appendIn(tx, 'muster.campaign', { subject: rulesStream(channel) }, [rules], context);
+      await this.log.appendIn(at.tx, 'muster.campaign', { subject: rulesStream(channel) }, [rules], context);
       return true;
     });
     if (!made) return undefined;
@@ -154,11 +149,11 @@ export class RepositoryKeeper {
 
   /** @throws CampaignError `channel.unknown` */
   async status(tenant: string, channel: string): Promise<KeyStatus[]> {
-    const now = this.clock.now();
-    const { rows, files } = await this.databases.actor.inTenant(tenant, async (tx) => {
-      const at: InChannel = { tx, tenant, channel, now };
-      return { rows: await this.keys.list(at), files: await standingFiles(at) };
-    });
+    const { rows, files, now } = await this.transactions.read(tenant, channel, async (at) => ({
+      rows: await this.keys.list(at),
+      files: await standingFiles(at),
+      now: at.now,
+    }));
     if (rows.length === 0) throw new CampaignError('channel.unknown', { channel }, 'no such channel');
     const roles = [...new Set(rows.map(({ role }) => role))].sort();
     return roles.map((role) => {

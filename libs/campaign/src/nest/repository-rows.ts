@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { targetName } from '#tuf/index.js';
 import type { SmallFile } from '../catalogue.js';
 import { fileNameOf, type RoleFile, type RoleFiles } from '../repository.js';
-import type { InChannel } from './channel-keys.js';
+import type { InChannel } from './in-channel.js';
 
 /** Superseded files stay for a handset that is in the middle of an update; roots stay for ever, to be walked. */
 const KEPT_MS = 7 * 86_400_000;

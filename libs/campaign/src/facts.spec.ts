@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkFactTypes, newFacts } from './facts.js';
+
+const seq = (epoch: number, n: number) => ({ seq: { epoch, n } });
+
+describe('facts of a handset', () => {
+  it('are taken once, whatever is sent again', () => {
+    const { fresh, highest } = newFacts([seq(1, 3), seq(1, 4), seq(1, 4), seq(1, 2)], { epoch: 1, n: 2 });
+    expect(fresh).toEqual([seq(1, 3), seq(1, 4)]);
+    expect(highest).toEqual({ epoch: 1, n: 4 });
+  });
+
+  it('begin anew with an epoch', () =>
+    expect(newFacts([seq(2, 1)], { epoch: 1, n: 900 })).toEqual({ fresh: [seq(2, 1)], highest: { epoch: 2, n: 1 } }));
+
+  it('of an old epoch are dropped', () =>
+    expect(newFacts([seq(1, 901)], { epoch: 2, n: 1 })).toEqual({ fresh: [], highest: { epoch: 2, n: 1 } }));
+
+  it('sent in any order and any number of batches are the same facts once each', () => {
+    const facts = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 9 })), { maxLength: 30 });
+    fc.assert(
+      fc.property(facts, (pairs) => {
+        const batch = pairs.map(([epoch, n]) => seq(epoch, n));
+        const first = newFacts(batch, { epoch: 0, n: 0 });
+        const again = newFacts(batch, first.highest);
+        expect(new Set(first.fresh.map((fact) => JSON.stringify(fact))).size).toBe(first.fresh.length);
+        expect(again.fresh).toEqual([]);
+      }),
+    );
+  });
+
+  it.each(['GrantIssued', 'constructor', '__proto__', ''])('of type %s are refused by name', (type) =>
+    expect(() => checkFactTypes([{ ...seq(1, 1), type, occurredAt: '', data: {} }])).toThrow(
+      expect.objectContaining({
+        code: 'facts.unknown-type',
+        fields: [expect.objectContaining({ pointer: '/facts/0/type' })],
+      }),
+    ),
+  );
+});

@@ -1,0 +1,51 @@
+import type { DeviceFact } from '#device-protocol/index.js';
+import type { DeviceFactByHandset } from '#handset/events.js';
+import { refusal } from './errors.js';
+
+/** What a handset may say of itself; all else on `muster.device` is the server's to say. */
+const DEVICE_MADE = {
+  TriggerFired: true,
+  AvailabilityRequested: true,
+  ContentMatched: true,
+  TransferStarted: true,
+  TransferResumed: true,
+  TransferCompleted: true,
+  ProcessingAcknowledged: true,
+  InstallReported: true,
+  OutcomeConfirmed: true,
+  CatalogueRefused: true,
+} satisfies Record<DeviceFactByHandset['type'], true>;
+
+export interface FactSequence {
+  epoch: number;
+  n: number;
+}
+
+const isAfter = (a: FactSequence, b: FactSequence): boolean => a.epoch > b.epoch || (a.epoch === b.epoch && a.n > b.n);
+
+/** @throws CampaignError `facts.unknown-type` naming the fact */
+export function checkFactTypes(facts: readonly DeviceFact[]): void {
+  facts.forEach(({ type }, i) => {
+    if (!Object.hasOwn(DEVICE_MADE, type))
+      throw refusal('facts.unknown-type', `/facts/${i}/type`, 'not a fact that a handset makes');
+  });
+}
+
+/**
+ * The facts that are new, in the order of their sequence, and the highest that is then held. What was sent before, in
+ * this batch or an earlier one, is dropped; gaps are the handset's loss, and nothing waits for them.
+ */
+export function newFacts<F extends Pick<DeviceFact, 'seq'>>(
+  facts: readonly F[],
+  held: FactSequence,
+): { fresh: F[]; highest: FactSequence } {
+  const inOrder = [...facts].sort((a, b) => a.seq.epoch - b.seq.epoch || a.seq.n - b.seq.n);
+  let highest = held;
+  const fresh: F[] = [];
+  for (const fact of inOrder)
+    if (isAfter(fact.seq, highest)) {
+      fresh.push(fact);
+      highest = { epoch: fact.seq.epoch, n: fact.seq.n };
+    }
+  return { fresh, highest };
+}

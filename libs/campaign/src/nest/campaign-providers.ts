@@ -1,0 +1,56 @@
+import { CampaignClock } from './campaign-clock.js';
+import { CampaignController } from './campaign.controller.js';
+import { CatalogueServer } from './catalogue-server.js';
+import { Catalogues } from './catalogues.js';
+import { ChannelKeys } from './channel-keys.js';
+import { Channels } from './channels.js';
+import { ContentController } from './content.controller.js';
+import { DeviceController } from './device.controller.js';
+import { DeviceFacts } from './device-facts.js';
+import { DeviceVisits } from './device-visits.js';
+import { Duties } from './duty.js';
+import { Exchange } from './exchange.js';
+import { FactWriter } from './fact-writer.js';
+import { FileStore } from './file-store.js';
+import { FirstChannel } from './first-channel.js';
+import { FollowUp } from './follow-up.js';
+import { GrantOffice } from './grant-office.js';
+import { ChannelTransactions } from './in-channel.js';
+import { Inboxes } from './inbox.js';
+import { InboxAnswers } from './inbox-answers.js';
+import { InboxOrders } from './inbox-orders.js';
+import { LiveBoard } from './live-board.js';
+import { PollRecorder } from './poll-recorder.js';
+import { Publisher } from './publisher.js';
+import { GetOneHandler, GetVocabularyHandler, ListOfHandler } from './read-campaign.handler.js';
+import { RepositoryKeeper } from './repository-keeper.js';
+import { RunCampaignHandler } from './run-campaign.handler.js';
+import { AddChannelHandler, RotateKeysHandler } from './run-channel.handler.js';
+import { RunContentHandler } from './run-content.handler.js';
+import { RunVocabularyHandler } from './run-vocabulary.handler.js';
+import { ServedFiles } from './served-files.js';
+import { Timer } from './timer.js';
+import { Transfers } from './transfers.js';
+import { TufController } from './tuf.controller.js';
+import { UploadController } from './upload.controller.js';
+import { Uploads } from './uploads.js';
+import { VocabularyController } from './vocabulary.controller.js';
+
+const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
+const serving = [CatalogueServer, DeviceFacts, DeviceVisits, Exchange, FactWriter, GrantOffice, Inboxes, InboxAnswers];
+const storing = [FileStore, PollRecorder, ServedFiles, Transfers, Uploads];
+const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, Timer];
+const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
+const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
+
+/** Everything of this room that Nest makes, by what it is for. */
+export const campaignProviders = [...keeping, ...serving, ...storing, ...duties, ...commands, ...queries];
+
+export const campaignControllers = [
+  CampaignController,
+  ContentController,
+  DeviceController,
+  TufController,
+  UploadController,
+  VocabularyController,
+];

@@ -1,0 +1,150 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, UseGuards } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type { EventContext } from '#event-log/index.js';
+import type { Principal } from '#identity/index.js';
+import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
+import { newId } from '#runtime/index.js';
+import { IfMatch, type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import {
+  AbortDto,
+  CampaignDto,
+  CampaignParams,
+  PauseDto,
+  ReasonDto,
+  ScheduleDto,
+  settingsOf,
+  WaveDto,
+} from './campaign.dto.js';
+import type { CampaignView } from './campaign.view.js';
+import { getCampaign, listCampaigns } from './read-campaign.handler.js';
+import { RunCampaign } from './run-campaign.handler.js';
+
+type Answer = Promise<CampaignView>;
+type Version = number | undefined;
+
+/** Changes ask for `If-Match` with the ETag that the campaign was read with; `*` takes it as it is. All may be repeated. */
+@Controller('v1/campaigns')
+@UseGuards(PeopleGuard)
+export class CampaignController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+  ) {}
+
+  /** Drafts a campaign. */
+  @Post()
+  @Needs('campaign:write')
+  draft(@Body() body: CampaignDto, @Context() context: EventContext): Answer {
+    const campaignId = newId();
+    const data = { campaignId, ...settingsOf(campaignId, body) };
+    return this.commands.execute(new RunCampaign({ type: 'DraftCampaign', data }, context));
+  }
+
+  /** The tenant's campaigns, newest first. */
+  @Get()
+  @Needs('campaign:read')
+  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<Page<CampaignView>> {
+    return this.queries.execute(listCampaigns(tenant, page));
+  }
+
+  @Get(':campaignId')
+  @Needs('campaign:read')
+  get(@Param() { campaignId }: CampaignParams, @Caller() { tenant }: Principal): Answer {
+    return this.queries.execute(getCampaign(tenant, campaignId));
+  }
+
+  /** Replaces the settings of a draft. */
+  @Put(':campaignId')
+  @Needs('campaign:write')
+  edit(
+    @Param() { campaignId }: CampaignParams,
+    @Body() body: CampaignDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    const data = { campaignId, ...settingsOf(campaignId, body) };
+    return this.commands.execute(new RunCampaign({ type: 'EditCampaign', data }, context, version));
+  }
+
+  /** Schedules a draft; a start that is not in the future starts it at once. */
+  @Post(':campaignId/schedule')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  schedule(
+    @Param() { campaignId }: CampaignParams,
+    @Body() period: ScheduleDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    const data = { campaignId, ...period };
+    return this.commands.execute(new RunCampaign({ type: 'ScheduleCampaign', data }, context, version));
+  }
+
+  /** Widens the wave. */
+  @Post(':campaignId/wave')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  openWave(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { waveUpTo }: WaveDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    const data = { campaignId, waveUpTo };
+    return this.commands.execute(new RunCampaign({ type: 'OpenWave', data }, context, version));
+  }
+
+  /** Pauses a running campaign: `soft` stops new grants, `hard` also running transfers. */
+  @Post(':campaignId/pause')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  pause(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { kind, reason }: PauseDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    const data = { campaignId, kind, reason };
+    return this.commands.execute(new RunCampaign({ type: 'PauseCampaign', data }, context, version));
+  }
+
+  /** Resumes a paused campaign. */
+  @Post(':campaignId/resume')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  resume(
+    @Param() { campaignId }: CampaignParams,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    return this.commands.execute(new RunCampaign({ type: 'ResumeCampaign', data: { campaignId } }, context, version));
+  }
+
+  /** Completes a campaign: no further grants; running transfers finish. */
+  @Post(':campaignId/complete')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  complete(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { reason }: ReasonDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    const data = { campaignId, reason };
+    return this.commands.execute(new RunCampaign({ type: 'CompleteCampaign', data }, context, version));
+  }
+
+  /** Aborts a campaign: `keep` leaves what was granted, `recall` cancels it on the handsets. */
+  @Post(':campaignId/abort')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  abort(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { disposition, reason }: AbortDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Answer {
+    const data = { campaignId, disposition, reason };
+    return this.commands.execute(new RunCampaign({ type: 'AbortCampaign', data }, context, version));
+  }
+}

@@ -1,0 +1,178 @@
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayUnique,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import type { CampaignSettings } from '../events.js';
+
+export class CampaignParams {
+  /** Campaign id. */
+  @IsUUID()
+  campaignId!: string;
+}
+
+/** RFC 3339 in any offset becomes UTC with milliseconds, the one form that is stored; what is no instant is left to be refused. */
+const asInstant = ({ value }: { value: unknown }): unknown => {
+  const isInstant =
+    typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value);
+  const ms = isInstant ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? value : new Date(ms).toISOString();
+};
+const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const NOT_AN_INSTANT = { message: '$property must be an RFC 3339 instant, e.g. 2026-11-24T09:00:00Z' };
+
+/** A weekly window. */
+export class WindowDto {
+  /** 1 = Monday … 7 = Sunday. */
+  @IsArray()
+  @ArrayMaxSize(7)
+  @IsInt({ each: true })
+  days!: number[];
+
+  /** Local `HH:MM`. */
+  @IsString()
+  @MaxLength(5)
+  from!: string;
+
+  /** Local `HH:MM`; not after `from` means the next day. */
+  @IsString()
+  @MaxLength(5)
+  to!: string;
+
+  /** IANA time zone, or `device` for the handset's own. */
+  @IsString()
+  @MaxLength(64)
+  zone!: string;
+}
+
+export class CampaignDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(255)
+  @Matches(/^[^\p{Cc}\p{Cs}]*$/u)
+  name!: string;
+
+  /** Audience. */
+  @IsString()
+  @MaxLength(31)
+  channel: string = 'main';
+
+  /** Content ids, at least one. */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @ArrayUnique()
+  @IsUUID(undefined, { each: true })
+  contents!: string[];
+
+  /** Where selectors are compared: on the handset, on the server, or on either. */
+  @IsIn(['device', 'server', 'either'])
+  mode: CampaignSettings['mode'] = 'device';
+
+  /** Narrows the contents' own selectors: CEL over `device`. */
+  @IsString()
+  @MaxLength(4_096)
+  selector: string = 'true';
+
+  /** When it starts; absent = when it is scheduled. */
+  @ValidateIf((_, value) => value !== null)
+  @IsOptional()
+  @Transform(asInstant)
+  @Matches(UTC, NOT_AN_INSTANT)
+  start: string | null = null;
+
+  /** When it ends; absent = never by itself. */
+  @ValidateIf((_, value) => value !== null)
+  @IsOptional()
+  @Transform(asInstant)
+  @Matches(UTC, NOT_AN_INSTANT)
+  end: string | null = null;
+
+  /** When handsets may ask for it; none = always. */
+  @IsArray()
+  @ArrayMaxSize(20)
+  @ValidateNested({ each: true })
+  @Type(() => WindowDto)
+  windows: WindowDto[] = [];
+
+  /** In the wave are devices whose bucket (0 to 9,999) is below this. */
+  @IsInt()
+  @Min(0)
+  @Max(10_000)
+  waveUpTo: number = 10_000;
+
+  /** The last so many buckets never get it. */
+  @IsInt()
+  @Min(0)
+  @Max(10_000)
+  holdOut: number = 0;
+
+  /** Decides which bucket a device is in; absent = the campaign's id. */
+  @IsOptional()
+  @Matches(/^[\x21-\x7e]{1,64}$/)
+  salt?: string;
+
+  /** Higher goes first, 0 to 1,000. */
+  @IsInt()
+  @Min(0)
+  @Max(1_000)
+  priority: number = 500;
+}
+
+export class ScheduleDto {
+  /** When it starts; absent = the draft's start, or now. */
+  @IsOptional()
+  @Transform(asInstant)
+  @Matches(UTC, NOT_AN_INSTANT)
+  start?: string;
+
+  /** When it ends; absent = the draft's end, null = never by itself. */
+  @ValidateIf((_, value) => value !== null)
+  @IsOptional()
+  @Transform(asInstant)
+  @Matches(UTC, NOT_AN_INSTANT)
+  end?: string | null;
+}
+
+export class ReasonDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(500)
+  reason!: string;
+}
+
+export class PauseDto extends ReasonDto {
+  /** soft: no new grants; hard: also no further bytes of running transfers. */
+  @IsIn(['soft', 'hard'])
+  kind: 'soft' | 'hard' = 'soft';
+}
+
+export class AbortDto extends ReasonDto {
+  /** keep: what handsets have stays; recall: what was granted is cancelled. */
+  @IsIn(['keep', 'recall'])
+  disposition: 'keep' | 'recall' = 'keep';
+}
+
+export class WaveDto {
+  @IsInt()
+  @Min(0)
+  @Max(10_000)
+  waveUpTo!: number;
+}
+
+/** Plain JSON, as events hold it; a DTO's windows are instances of classes. */
+export function settingsOf(campaignId: string, dto: CampaignDto): CampaignSettings {
+  return JSON.parse(JSON.stringify({ ...dto, salt: dto.salt ?? campaignId })) as CampaignSettings;
+}

@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ENROL_CATALOGUE } from '#identity/nest/identity.module.js';
+import { registerStatus } from '#runtime/nest/runtime.module.js';
+import { campaignControllers, campaignProviders } from './campaign-providers.js';
+import { EnrolMaterial } from './enrol-material.js';
+import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
+import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
+import { STATUSES } from './statuses.js';
+
+export { campaignDefinitions } from '../events.js';
+export { campaignProjections } from '../views.js';
+export type { CampaignOptions } from './options.js';
+
+/** In order; they come after those of identity. */
+export const campaignMigrations = [CreateCampaign1767200000000];
+
+registerStatus(STATUSES);
+
+/** Contents, campaigns, catalogues and the handset's routes. Global, because it gives identity what enrolment needs. */
+@Module({})
+export class CampaignModule {
+  static forRoot(options: CampaignOptions): DynamicModule {
+    const material = { provide: ENROL_CATALOGUE, useClass: EnrolMaterial };
+    return {
+      module: CampaignModule,
+      global: true,
+      imports: [CqrsModule.forRoot()],
+      controllers: campaignControllers,
+      providers: [{ provide: CAMPAIGN_OPTIONS, useValue: options }, material, ...campaignProviders],
+      exports: [ENROL_CATALOGUE],
+    };
+  }
+}

@@ -1,0 +1,110 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsString,
+  IsUUID,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import {
+  type ContentRequests,
+  DECLINE_REASONS,
+  type DeclineReason,
+  type Declines,
+  type DeviceFact,
+  type FactBatch,
+  LIMITS,
+  type OfferRef,
+} from '#device-protocol/index.js';
+
+/** A content, as one campaign offers it. */
+export class OfferRefDto implements OfferRef {
+  @IsUUID()
+  contentId!: string;
+
+  @IsUUID()
+  campaignId!: string;
+}
+
+export class ContentRequestsDto implements ContentRequests {
+  /** TUF snapshot that the offers were read from. */
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 31)
+  snapshotVersion!: number;
+
+  /** Identifiers of what fits. */
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(LIMITS.requestsPerCall)
+  @ValidateNested({ each: true })
+  @Type(() => OfferRefDto)
+  requests!: OfferRefDto[];
+}
+
+export class DeclineDto extends OfferRefDto {
+  /** Why it is not taken; never which condition failed. */
+  @IsIn(DECLINE_REASONS)
+  reason!: DeclineReason;
+}
+
+export class DeclinesDto implements Declines {
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 31)
+  snapshotVersion!: number;
+
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(LIMITS.declinesPerCall)
+  @ValidateNested({ each: true })
+  @Type(() => DeclineDto)
+  declines!: DeclineDto[];
+}
+
+export class SequenceDto {
+  /** Given at enrolment, renewed when the handset has lost its store. */
+  @IsInt()
+  @Min(1)
+  @Max(2 ** 31)
+  epoch!: number;
+
+  @IsInt()
+  @Min(1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  n!: number;
+}
+
+export class DeviceFactDto implements DeviceFact {
+  @ValidateNested()
+  @Type(() => SequenceDto)
+  seq!: SequenceDto;
+
+  @IsString()
+  @MaxLength(64)
+  type!: string;
+
+  /** RFC 3339, UTC, by the handset's clock. */
+  @Matches(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z$/)
+  occurredAt!: string;
+
+  @IsObject()
+  data!: Record<string, unknown>;
+}
+
+export class FactBatchDto implements FactBatch {
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(LIMITS.factsPerBatch)
+  @ValidateNested({ each: true })
+  @Type(() => DeviceFactDto)
+  facts!: DeviceFactDto[];
+}

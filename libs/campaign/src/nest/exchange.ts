@@ -1,0 +1,144 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type ContentRequests,
+  type ContentRequestsAnswer,
+  type Declines,
+  GRANT_SECONDS,
+  type OfferRef,
+  type RequestAnswer,
+} from '#device-protocol/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { type Clock, instant, newId } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import type { TenantBoard } from '../board.js';
+import { refusal } from '../errors.js';
+import type { DeviceFactByServer } from '../events.js';
+import { requestHash } from '../grants.js';
+import { type GateCheck, gateOf, isKnownOffer } from '../offers.js';
+import { deviceContext, FactWriter } from './fact-writer.js';
+import { GrantOffice } from './grant-office.js';
+import { LiveBoard } from './live-board.js';
+
+interface Decided {
+  answer: RequestAnswer;
+  facts: DeviceFactByServer[];
+}
+
+/** The device-side exchange after the handset has matched: identifiers in, grants or gates out. No attribute comes here. */
+@Injectable()
+export class Exchange {
+  constructor(
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(FactWriter) private readonly writer: FactWriter,
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** Every gate is checked again, for each identifier; the answer is given when its facts are durable. */
+  async request(
+    device: DeviceIdentity,
+    { snapshotVersion, requests }: ContentRequests,
+  ): Promise<ContentRequestsAnswer> {
+    const board = await this.board.tenant(device.tenant);
+    const now = this.clock.now();
+    const decided: Decided[] = [];
+    for (const ref of requests) decided.push(await this.decide(board, device, { ref, snapshotVersion, now }));
+    await this.remember(device, decided, now);
+    await this.record(
+      device,
+      decided.flatMap(({ facts }) => facts),
+    );
+    return { answers: decided.map(({ answer }) => answer) };
+  }
+
+  private async decide(
+    board: TenantBoard,
+    device: DeviceIdentity,
+    { ref, snapshotVersion, now }: { ref: OfferRef; snapshotVersion: number; now: number },
+  ): Promise<Decided> {
+    const { contentId, campaignId } = ref;
+    const held = gateOf(checkOf(board, device, ref, now));
+    if (held !== undefined)
+      return {
+        answer: { contentId, campaignId, ...held },
+        facts: [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: held.gate } }],
+      };
+    const { sha256, sizeBytes } = board.contents.get(contentId)!.published!;
+    const iat = Math.floor(now / 1000);
+    const claims = {
+      sub: device.deviceId,
+      tenant: device.tenant,
+      content: contentId,
+      campaign: campaignId,
+      req: requestHash(device.deviceId, contentId, campaignId),
+      snap: snapshotVersion,
+      iat,
+      exp: iat + GRANT_SECONDS,
+      jti: newId(),
+    };
+    const grant = await this.grants.sign(claims, device.channel);
+    const expiresAt = instant(claims.exp * 1000);
+    return {
+      answer: { contentId, campaignId, grant, url: `/d/v1/contents/${contentId}`, sizeBytes, sha256 },
+      facts: [
+        { type: 'ContentRequested', data: { contentId, campaignId, snapshotVersion } },
+        { type: 'GrantIssued', data: { contentId, campaignId, jti: claims.jti, expiresAt } },
+      ],
+    };
+  }
+
+  /** Who holds a grant of which campaign, for a recall. */
+  private async remember(
+    { tenant, deviceId }: DeviceIdentity,
+    decided: readonly Decided[],
+    now: number,
+  ): Promise<void> {
+    const granted = decided.map(({ answer }) => answer).filter((answer) => 'grant' in answer);
+    if (granted.length === 0) return;
+    await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query(
+        `insert into ops.granted (tenant, campaign_id, device_id, content_id, granted_at)
+         select distinct $1, campaign::uuid, $2::uuid, content::uuid, $5::timestamptz
+         from unnest($3::text[], $4::text[]) as g (campaign, content)
+         on conflict (tenant, campaign_id, device_id, content_id) do update set granted_at = excluded.granted_at`,
+        [tenant, deviceId, granted.map((g) => g.campaignId), granted.map((g) => g.contentId), new Date(now)],
+      ),
+    );
+  }
+
+  /** @throws CampaignError `offer.unknown` naming what was never offered on the device's channel */
+  async decline(device: DeviceIdentity, { snapshotVersion, declines }: Declines): Promise<void> {
+    const board = await this.board.tenant(device.tenant);
+    const now = this.clock.now();
+    declines.forEach((ref, i) => {
+      if (!isKnownOffer(checkOf(board, device, ref, now)))
+        throw refusal('offer.unknown', `/declines/${i}`, 'this was never offered');
+    });
+    const facts = declines.map(({ contentId, campaignId, reason }) => ({
+      type: 'ContentDeclined' as const,
+      data: { contentId, campaignId, reason, snapshotVersion },
+    }));
+    await this.record(device, facts);
+  }
+
+  private record({ tenant, deviceId }: DeviceIdentity, events: readonly DeviceFactByServer[]): Promise<void> {
+    const context = deviceContext(tenant, deviceId);
+    return this.writer.append(events.map((event) => ({ subject: deviceId, context, event })));
+  }
+}
+
+const checkOf = (
+  { contents, campaigns }: TenantBoard,
+  { channel, deviceId }: DeviceIdentity,
+  { contentId, campaignId }: OfferRef,
+  now: number,
+): GateCheck => ({
+  contentId,
+  content: contents.get(contentId),
+  campaign: campaigns.get(campaignId),
+  channel,
+  deviceId,
+  now,
+});

@@ -1,0 +1,72 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type EventRecord, follow, type Position, type PostgresLog } from '#event-log/index.js';
+import { TailLog } from '#event-log/nest/event-log.module.js';
+import type { DeviceFactByHandset } from '#handset/events.js';
+import type { Log } from '#runtime/index.js';
+import { LOG } from '#runtime/nest/runtime.module.js';
+import type { CampaignEvent } from '../events.js';
+import { Duties } from './duty.js';
+import { InboxOrders } from './inbox-orders.js';
+
+const DUTY = 'campaign.follow-up';
+const RETRY_MS = 1_000;
+
+/**
+ * Process manager: what must happen because something happened. Reads the log from its own position, and orders by
+ * inbox items whose ids follow from their cause; so it may read a record twice, and several instances may run.
+ */
+@Injectable()
+export class FollowUp implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly stop = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(TailLog) private readonly log: PostgresLog,
+    @Inject(Duties) private readonly duties: Duties,
+    @Inject(InboxOrders) private readonly orders: InboxOrders,
+    @Inject(LOG) private readonly lines: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stop;
+    while (!signal.aborted)
+      try {
+        const from = await this.duties.position(DUTY);
+        const topics = ['muster.device', 'muster.campaign'] as const;
+        await follow(this.log, { topics, from, signal }, (batch, after) => this.handle(batch, after));
+      } catch (err) {
+        this.lines.warn('follow-up.retry', { retryInMs: RETRY_MS, err });
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+      }
+  }
+
+  private async handle(batch: readonly EventRecord[], after: Position): Promise<void> {
+    for (const record of batch) await this.react(record);
+    await this.duties.save(DUTY, after);
+  }
+
+  private async react(record: EventRecord): Promise<void> {
+    const { tenant, subject, type, data } = record as EventRecord<DeviceFactByHandset | CampaignEvent>;
+    switch (type) {
+      case 'TransferCompleted':
+        return this.orders.afterTransfer({ tenant, deviceId: subject }, data as DataOf<'TransferCompleted'>);
+      case 'ProcessingAcknowledged':
+        return this.orders.afterProcessing({ tenant, deviceId: subject }, data as DataOf<'ProcessingAcknowledged'>);
+      case 'CampaignAborted':
+        return this.orders.afterAbort(tenant, data as DataOf<'CampaignAborted'>);
+      default: // nothing follows from it
+    }
+  }
+}
+
+type DataOf<Type> = Extract<DeviceFactByHandset | CampaignEvent, { type: Type }>['data'];

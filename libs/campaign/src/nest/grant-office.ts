@@ -1,0 +1,56 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { JSONWebKeySet, JWK } from 'jose';
+import type { GrantClaims } from '#device-protocol/index.js';
+import { type GrantBearer, signGrant, verifyGrant } from '../grants.js';
+import { ChannelKeys } from './channel-keys.js';
+import { ChannelTransactions } from './in-channel.js';
+
+interface Keys {
+  set: JSONWebKeySet;
+  secret: JWK;
+}
+
+/** How long a rotation by another process may take to be seen here; the key before it stays good for longer. */
+const KEPT_MS = 5_000;
+
+/** Signs grants, and reads them again when they come with a request for bytes. */
+@Injectable()
+export class GrantOffice {
+  private readonly kept = new Map<string, { keys: Promise<Keys>; until: number }>();
+
+  constructor(
+    @Inject(ChannelKeys) private readonly keys: ChannelKeys,
+    @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
+  ) {}
+
+  async sign(claims: GrantClaims, channel: string): Promise<string> {
+    return signGrant(claims, (await this.keysOf(claims.tenant, channel)).secret);
+  }
+
+  /** @throws CampaignError `grant.*` */
+  async verify(
+    header: string | undefined,
+    bearer: GrantBearer & { channel: string },
+    now: number,
+  ): Promise<GrantClaims> {
+    const { set } = await this.keysOf(bearer.tenant, bearer.channel);
+    return verifyGrant(header, set, bearer, now);
+  }
+
+  private keysOf(tenant: string, channel: string): Promise<Keys> {
+    const name = `${tenant}/${channel}`;
+    const kept = this.kept.get(name);
+    if (kept !== undefined && performance.now() < kept.until) return kept.keys;
+    const keys = this.load(tenant, channel);
+    this.kept.set(name, { keys, until: performance.now() + KEPT_MS });
+    keys.catch(() => this.kept.delete(name)); // the caller gets the error, the next one asks again
+    return keys;
+  }
+
+  private load(tenant: string, channel: string): Promise<Keys> {
+    return this.transactions.read(tenant, channel, async (at) => ({
+      set: await this.keys.grantKeySet(at),
+      secret: await this.keys.grantSecret(at),
+    }));
+  }
+}

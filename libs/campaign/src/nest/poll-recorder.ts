@@ -1,0 +1,91 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { type Fact, partitionOf } from '#event-log/index.js';
+import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { type Log, newId } from '#runtime/index.js';
+import { LOG } from '#runtime/nest/runtime.module.js';
+import type { DeviceFactByServer } from '../events.js';
+import { batchPolls } from '../poll-batches.js';
+import type { Poll } from '../polls.js';
+import { FactWriter } from './fact-writer.js';
+
+interface Batch {
+  tenant: string;
+  channel: string;
+  partition: number;
+  polls: Poll[];
+}
+
+/** A poll's record may trail its answer by this, and no other record may. */
+const FLUSH_MS = 500;
+/** Polls kept while the log is away; beyond it the newest are lost, and the log line says how many. */
+const KEPT = 100_000;
+
+/** Collects polls and records them in batches, one per tenant, channel and partition of the device. */
+@Injectable()
+export class PollRecorder implements OnApplicationShutdown {
+  private batches = new Map<string, Batch>();
+  private kept = 0;
+  private lost = 0;
+  /** Packed, but refused by the log so far. */
+  private facts: Fact<DeviceFactByServer>[] = [];
+  private flushing: Promise<void> = Promise.resolve();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(FactWriter) private readonly writer: FactWriter,
+    @Inject(LOG) private readonly log: Log,
+  ) {}
+
+  record({ tenant, channel, deviceId }: DeviceIdentity, poll: Poll): void {
+    if (this.kept >= KEPT) {
+      this.lost += 1;
+      return;
+    }
+    this.kept += 1;
+    const partition = partitionOf(`${tenant}/${deviceId}`);
+    const key = `${tenant}/${channel}/${partition}`;
+    const batch = this.batches.get(key);
+    if (batch === undefined) this.batches.set(key, { tenant, channel, partition, polls: [poll] });
+    else batch.polls.push(poll);
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
+    this.timer ??= setTimeout(() => {
+      this.flushing = this.flush();
+    }, FLUSH_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.flushing;
+    await this.flush();
+  }
+
+  private async flush(): Promise<void> {
+    this.timer = undefined;
+    this.facts.push(...[...this.batches.values()].flatMap(factsOf));
+    this.batches = new Map();
+    const facts = this.facts;
+    if (facts.length === 0) return;
+    try {
+      await this.writer.append(facts);
+      this.facts = [];
+      this.kept = 0;
+      if (this.lost > 0) this.log.error('polls.lost', { polls: this.lost });
+      this.lost = 0;
+    } catch (err) {
+      this.log.warn('polls.not-recorded', { polls: this.kept, retryInMs: FLUSH_MS, err });
+      this.flushSoon();
+    }
+  }
+}
+
+const factsOf = ({ tenant, channel, partition, polls }: Batch): Fact<DeviceFactByServer>[] =>
+  batchPolls(partition, channel, polls).map((event) => ({
+    subject: 'polls',
+    partition,
+    context: { tenant, actor: 'system:polls', commandId: newId() },
+    event,
+    occurredAt: event.data.from,
+  }));

@@ -1,0 +1,160 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type EventRecord, type EventShape, PostgresLog } from '#event-log/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
+import type { AttributeSchema, RuleSet } from '#matching/index.js';
+import { Cursors, type Page, type PageQuery } from '#runtime/nest/runtime.module.js';
+import { campaignDecider } from '../decide.js';
+import { contentDecider } from '../content.js';
+import { CampaignError } from '../errors.js';
+import type { CampaignEvent, CampaignSettings, ContentEvent } from '../events.js';
+import type { CampaignState } from '../campaign.js';
+import { type CampaignView, viewOfCampaign } from './campaign.view.js';
+import { Channels, type ChannelView } from './channels.js';
+import { type ContentView, viewOfContent } from './content.view.js';
+import { LiveBoard } from './live-board.js';
+import { type KeyStatus, RepositoryKeeper } from './repository-keeper.js';
+
+/** One thing, by its id: read from its stream, so that who has just changed it sees the change. */
+export class GetOne<View> extends Query<View> {
+  constructor(
+    readonly kind: 'content' | 'campaign',
+    readonly tenant: string,
+    readonly id: string,
+  ) {
+    super();
+  }
+}
+export const getContent = (tenant: string, id: string) => new GetOne<ContentView>('content', tenant, id);
+export const getCampaign = (tenant: string, id: string) => new GetOne<CampaignView>('campaign', tenant, id);
+
+@QueryHandler(GetOne)
+export class GetOneHandler implements IQueryHandler<GetOne<unknown>> {
+  constructor(@Inject(PostgresLog) private readonly log: PostgresLog) {}
+
+  /** @throws CampaignError `content.unknown`, `campaign.unknown`, for another tenant's alike */
+  execute({ kind, tenant, id }: GetOne<unknown>): Promise<unknown> {
+    return kind === 'content' ? this.content(tenant, id) : this.campaign(tenant, id);
+  }
+
+  private async content(tenant: string, contentId: string): Promise<ContentView> {
+    const records = await this.log.readStream<ContentEvent>('muster.content', tenant, contentId);
+    if (records.length === 0) throw new CampaignError('content.unknown', { contentId }, 'no such content');
+    const state = eventsOf(records).reduce(contentDecider.evolve, contentDecider.initial);
+    return viewOfContent(state, records.length);
+  }
+
+  private async campaign(tenant: string, campaignId: string): Promise<CampaignView> {
+    const records = await this.log.readStream<CampaignEvent>('muster.campaign', tenant, campaignId);
+    if (records.length === 0) throw new CampaignError('campaign.unknown', { campaignId }, 'no such campaign');
+    const state = eventsOf(records).reduce(campaignDecider.evolve, campaignDecider.initial);
+    return viewOfCampaign(campaignId, state, records.length);
+  }
+}
+
+/** A record holds type and data of one member of the union: the log's schema said so when it was written. */
+const eventsOf = <E extends EventShape>(records: readonly EventRecord<E>[]): E[] =>
+  records.map(({ type, data }) => ({ type, data }) as unknown as E);
+
+/** One page of a tenant's contents or campaigns, from the read models; newest first, since ids are UUIDv7. */
+export class ListOf<View> extends Query<Page<View>> {
+  constructor(
+    readonly list: 'contents' | 'campaigns',
+    readonly tenant: string,
+    readonly page: PageQuery,
+  ) {
+    super();
+  }
+}
+export const listContents = (tenant: string, page: PageQuery) => new ListOf<ContentView>('contents', tenant, page);
+export const listCampaigns = (tenant: string, page: PageQuery) => new ListOf<CampaignView>('campaigns', tenant, page);
+
+interface ContentRow {
+  body: Omit<ContentView, 'withdrawn' | 'version'>;
+  withdrawn: boolean;
+}
+interface CampaignRow extends Omit<CampaignState, 'settings'> {
+  campaign_id: string;
+  settings: CampaignSettings;
+  version: number;
+}
+
+@QueryHandler(ListOf)
+export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(Cursors) private readonly cursors: Cursors,
+  ) {}
+
+  execute({ list, tenant, page }: ListOf<unknown>): Promise<Page<unknown>> {
+    return list === 'contents' ? this.contents(tenant, page) : this.campaigns(tenant, page);
+  }
+
+  private async contents(tenant: string, page: PageQuery): Promise<Page<ContentView>> {
+    const list = `contents:${tenant}`;
+    const rows = await this.rows<ContentRow>('p_content_v1', 'content_id', { list, tenant, page });
+    // A stream of one or two events: published, withdrawn.
+    const views = rows.map(({ body, withdrawn }) => ({ ...body, withdrawn, version: withdrawn ? 2 : 1 }));
+    return this.cursors.page(list, page, views, ({ contentId }) => [contentId]);
+  }
+
+  private async campaigns(tenant: string, page: PageQuery): Promise<Page<CampaignView>> {
+    const list = `campaigns:${tenant}`;
+    const rows = await this.rows<CampaignRow>('p_campaign_v1', 'campaign_id', { list, tenant, page });
+    const views = rows.map((row) => viewOfCampaign(row.campaign_id, row, row.version));
+    return this.cursors.page(list, page, views, ({ campaignId }) => [campaignId]);
+  }
+
+  private rows<Row extends object>(
+    table: string,
+    key: string,
+    { list, tenant, page }: { list: string; tenant: string; page: PageQuery },
+  ): Promise<Row[]> {
+    const [after = null] = this.cursors.after(list, page) ?? [];
+    return this.databases.insight.inTenant(tenant, (tx) =>
+      tx.query<Row>(
+        `select * from proj.${table} where tenant = $1 and ($2::uuid is null or ${key} < $2)
+         order by ${key} desc limit $3`,
+        [tenant, after, page.limit + 1],
+      ),
+    );
+  }
+}
+
+/** What of a tenant is read as a whole: its schema, its channels, and of each channel rules and keys. */
+export class GetVocabulary<View> extends Query<View> {
+  constructor(
+    readonly what: 'schema' | 'rules' | 'channels' | 'keys',
+    readonly tenant: string,
+    readonly channel: string = '',
+  ) {
+    super();
+  }
+}
+export const getSchema = (tenant: string) => new GetVocabulary<AttributeSchema>('schema', tenant);
+export const getRules = (tenant: string, channel: string) => new GetVocabulary<RuleSet>('rules', tenant, channel);
+export const listChannels = (tenant: string) => new GetVocabulary<ChannelView[]>('channels', tenant);
+export const getKeys = (tenant: string, channel: string) => new GetVocabulary<KeyStatus[]>('keys', tenant, channel);
+
+@QueryHandler(GetVocabulary)
+export class GetVocabularyHandler implements IQueryHandler<GetVocabulary<unknown>> {
+  constructor(
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(Channels) private readonly channels: Channels,
+    @Inject(RepositoryKeeper) private readonly keeper: RepositoryKeeper,
+  ) {}
+
+  async execute({ what, tenant, channel }: GetVocabulary<unknown>): Promise<unknown> {
+    switch (what) {
+      case 'schema':
+        return (await this.board.tenant(tenant)).schema;
+      case 'rules':
+        await this.channels.require(tenant, channel);
+        return (await this.board.tenant(tenant)).rules.get(channel);
+      case 'channels':
+        return this.channels.list(tenant);
+      case 'keys':
+        return this.keeper.status(tenant, channel);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type EventContext, EventLogError, execute, PostgresLog } from '#event-log/index.js';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK, requireVersion } from '#runtime/nest/runtime.module.js';
+import type { CampaignState } from '../campaign.js';
+import { campaignDecider, type CampaignCommand } from '../decide.js';
+import type { CampaignEvent } from '../events.js';
+import type { Surroundings } from '../settings.js';
+import { type CampaignView, viewOfCampaign } from './campaign.view.js';
+import { Channels } from './channels.js';
+import { LiveBoard } from './live-board.js';
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** A command as callers give it: what it must know of the world is added here. */
+export type CampaignOrder = DistributiveOmit<CampaignCommand, 'around' | 'now'>;
+
+export class RunCampaign extends Command<CampaignView> {
+  constructor(
+    readonly order: CampaignOrder,
+    readonly context: EventContext,
+    /** The version that the caller saw; undefined = whatever it is. */
+    readonly version?: number,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RunCampaign)
+export class RunCampaignHandler implements ICommandHandler<RunCampaign> {
+  constructor(
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(Channels) private readonly channels: Channels,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async execute({ order, context, version }: RunCampaign): Promise<CampaignView> {
+    const { campaignId } = order.data;
+    const around = await this.surroundings(context.tenant);
+    const command = { ...order, around, now: this.clock.now() } as CampaignCommand;
+    const aggregate = { subject: campaignId, expectedVersion: version };
+    try {
+      const done = await execute<CampaignState, CampaignCommand, CampaignEvent>(
+        this.log,
+        campaignDecider,
+        aggregate,
+        command,
+        context,
+      );
+      return viewOfCampaign(campaignId, done.state, done.version);
+    } catch (error) {
+      if (error instanceof EventLogError && error.code === 'log.version-conflict')
+        requireVersion(version, Number(error.details.actual)); // 412 for who said If-Match
+      throw error;
+    }
+  }
+
+  private async surroundings(tenant: string): Promise<Surroundings> {
+    const { schema, contents } = await this.board.tenant(tenant);
+    return {
+      schema,
+      channels: await this.channels.names(tenant),
+      contentOf: (contentId) => {
+        const content = contents.get(contentId);
+        if (content === undefined) return undefined;
+        return content.withdrawn ? 'withdrawn' : 'published';
+      },
+    };
+  }
+}

@@ -1,0 +1,39 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type EventContext, execute, PostgresLog } from '#event-log/index.js';
+import type { AttributeSchema, RuleSet } from '#matching/index.js';
+import { rulesDecider, rulesStream, SCHEMA_STREAM, schemaDecider } from '../vocabulary.js';
+import { Channels } from './channels.js';
+import { LiveBoard } from './live-board.js';
+
+export type VocabularyOrder =
+  | { type: 'PublishSchema'; data: { schema: unknown } }
+  | { type: 'PublishRules'; data: { channel: string; rules: unknown } };
+
+export class RunVocabulary extends Command<AttributeSchema | RuleSet> {
+  constructor(
+    readonly order: VocabularyOrder,
+    readonly context: EventContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RunVocabulary)
+export class RunVocabularyHandler implements ICommandHandler<RunVocabulary> {
+  constructor(
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(Channels) private readonly channels: Channels,
+  ) {}
+
+  async execute({ order, context }: RunVocabulary): Promise<AttributeSchema | RuleSet> {
+    if (order.type === 'PublishSchema')
+      return (await execute(this.log, schemaDecider, { subject: SCHEMA_STREAM }, order, context)).state;
+    const { channel, rules } = order.data;
+    await this.channels.require(context.tenant, channel);
+    const { schema } = await this.board.tenant(context.tenant);
+    const command = { type: order.type, data: { channel, rules: rules as RuleSet }, schema };
+    return (await execute(this.log, rulesDecider, { subject: rulesStream(channel) }, command, context)).state;
+  }
+}

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { PostgresLog } from '#event-log/index.js';
+import { TailLog } from '#event-log/nest/event-log.module.js';
+import { Tenants } from '#identity/nest/identity.module.js';
+import type { Log } from '#runtime/index.js';
+import { LOG } from '#runtime/nest/runtime.module.js';
+import { CampaignClock } from './campaign-clock.js';
+import { Catalogues } from './catalogues.js';
+
+const TICK_MS = 1_000;
+/** Least time between two looks, when much is appended. */
+const PAUSE_MS = 50;
+
+/**
+ * Starts and ends campaigns by the clock, and keeps every catalogue as the log says, soon after the log has changed and at
+ * least once a second. Several instances may run: commands and publications that are done already change nothing.
+ */
+@Injectable()
+export class Timer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly stop = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(TailLog) private readonly log: PostgresLog,
+    @Inject(Tenants) private readonly tenants: Tenants,
+    @Inject(CampaignClock) private readonly campaigns: CampaignClock,
+    @Inject(Catalogues) private readonly catalogues: Catalogues,
+    @Inject(LOG) private readonly lines: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stop;
+    while (!signal.aborted) {
+      try {
+        for (const { id } of await this.tenants.list()) await this.tick(id);
+      } catch (err) {
+        this.lines.warn('timer.retry', { retryInMs: TICK_MS, err });
+      }
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+      await this.log.waitForAppend(TICK_MS, signal);
+    }
+  }
+
+  /** One tenant's trouble is not the others'. */
+  private async tick(tenant: string): Promise<void> {
+    try {
+      await this.campaigns.tick(tenant);
+      await this.catalogues.tick(tenant);
+    } catch (err) {
+      this.lines.warn('timer.tenant-retry', { tenant, err });
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { CampaignError } from '../errors.js';
+import { stopsTransfer } from '../offers.js';
+import { type ByteRange, rangeOf } from '../range.js';
+import { FileStore } from './file-store.js';
+import { GrantOffice } from './grant-office.js';
+import { LiveBoard } from './live-board.js';
+
+interface Source {
+  sha256: string;
+  size: number;
+  etag: string;
+}
+
+/** Content bytes, for the device of the certificate alone, by a grant that is looked at when a range begins. */
+@Injectable()
+export class Transfers {
+  constructor(
+    @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(FileStore) private readonly files: FileStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** HEAD. */
+  async describe(
+    device: DeviceIdentity,
+    contentId: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const source = await this.open(device, contentId, request);
+    void reply.headers({ ...headersOf(source), 'content-length': source.size }).send();
+  }
+
+  /** GET: the whole, a range, or 416. */
+  async send(device: DeviceIdentity, contentId: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const source = await this.open(device, contentId, request);
+    const { range, 'if-range': ifRange } = request.headers;
+    const wanted = rangeOf({ range, ifRange: ifRange?.toString() }, source);
+    if (wanted === 'unsatisfiable') {
+      void reply.header('content-range', `bytes */${source.size}`);
+      throw new CampaignError('range.unsatisfiable', { sizeBytes: source.size }, 'the range begins behind the end');
+    }
+    const bytes = this.files.read(source.sha256, wanted);
+    const { status, headers } = wanted === undefined ? wholeOf(source) : partOf(source, wanted);
+    void reply
+      .status(status)
+      .headers({ ...headersOf(source), ...headers })
+      .send(source.size === 0 ? '' : bytes);
+  }
+
+  /** @throws CampaignError `grant.*`; `grant.revoked` when the campaign was paused hard or recalled, or the content withdrawn */
+  private async open(device: DeviceIdentity, contentId: string, request: FastifyRequest): Promise<Source> {
+    const { tenant, deviceId, channel } = device;
+    const bearer = { tenant, deviceId, channel, contentId };
+    const claims = await this.grants.verify(request.headers.authorization, bearer, this.clock.now());
+    const board = await this.board.tenant(tenant);
+    const content = board.contents.get(contentId);
+    if (!content?.published || stopsTransfer(board.campaigns.get(claims.campaign), content))
+      throw new CampaignError('grant.revoked', {}, 'the campaign or the content was taken back');
+    const { sha256, sizeBytes } = content.published;
+    return { sha256, size: sizeBytes, etag: `"${sha256}"` };
+  }
+}
+
+/** The digest is of the whole, whatever range is sent (RFC 9530 §3), so that a resumed file can be checked. */
+const headersOf = ({ sha256, etag }: Source): Record<string, string> => ({
+  'content-type': 'application/octet-stream',
+  'accept-ranges': 'bytes',
+  etag,
+  'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
+  'cache-control': 'private, no-transform',
+});
+
+const wholeOf = ({ size }: Source) => ({ status: 200, headers: { 'content-length': size } });
+
+const partOf = ({ size }: Source, { first, last }: ByteRange) => ({
+  status: 206,
+  headers: { 'content-length': last - first + 1, 'content-range': `bytes ${first}-${last}/${size}` },
+});

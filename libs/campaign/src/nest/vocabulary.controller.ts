@@ -1,0 +1,93 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, UseGuards } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type { EventContext } from '#event-log/index.js';
+import type { Principal } from '#identity/index.js';
+import { Caller, Context, Needs, PeopleGuard, ShowsSecret } from '#identity/nest/identity.module.js';
+import type { AttributeSchema, RuleSet } from '#matching/index.js';
+import type { ChannelView } from './channels.js';
+import { getKeys, getRules, getSchema, listChannels } from './read-campaign.handler.js';
+import type { ChannelMade, KeyStatus } from './repository-keeper.js';
+import { AddChannel, RotateKeys } from './run-channel.handler.js';
+import { RunVocabulary } from './run-vocabulary.handler.js';
+import { ChannelDto, ChannelParams, RotateKeysDto, RuleSetDto, SchemaDto } from './vocabulary.dto.js';
+
+/** What a tenant's handsets speak of, who they are grouped with, and by which keys they trust us. */
+@Controller('v1')
+@UseGuards(PeopleGuard)
+export class VocabularyController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+  ) {}
+
+  /** The attribute schema in force; version 0 before the first. */
+  @Get('schema')
+  @Needs('schema:read')
+  schema(@Caller() { tenant }: Principal): Promise<AttributeSchema> {
+    return this.queries.execute(getSchema(tenant));
+  }
+
+  /** Publishes the next attribute schema, which may only add. Its `version` says which it follows. */
+  @Put('schema')
+  @Needs('schema:write')
+  publishSchema(@Body() schema: SchemaDto, @Context() context: EventContext): Promise<AttributeSchema | RuleSet> {
+    const data = { schema: { ...schema } };
+    return this.commands.execute(new RunVocabulary({ type: 'PublishSchema', data }, context));
+  }
+
+  /** The rules in force on a channel. */
+  @Get('rules/:channel')
+  @Needs('rule:read')
+  rules(@Param() { channel }: ChannelParams, @Caller() { tenant }: Principal): Promise<RuleSet> {
+    return this.queries.execute(getRules(tenant, channel));
+  }
+
+  /** Publishes the next rule set of a channel. Its `version` says which it follows. */
+  @Put('rules/:channel')
+  @Needs('rule:write')
+  publishRules(
+    @Param() { channel }: ChannelParams,
+    @Body() rules: RuleSetDto,
+    @Context() context: EventContext,
+  ): Promise<AttributeSchema | RuleSet> {
+    const data = { channel, rules: { ...rules } };
+    return this.commands.execute(new RunVocabulary({ type: 'PublishRules', data }, context));
+  }
+
+  /** The tenant's channels. */
+  @Get('channels')
+  @Needs('campaign:read')
+  async channels(@Caller() { tenant }: Principal): Promise<{ items: ChannelView[]; next: null }> {
+    return { items: await this.queries.execute(listChannels(tenant)), next: null };
+  }
+
+  /** Makes a channel with a repository of its own. `passphrase` opens its offline keys and is shown in this answer alone. */
+  @Post('channels')
+  @Needs('key:write')
+  @ShowsSecret()
+  addChannel(@Body() { channel }: ChannelDto, @Context() context: EventContext): Promise<ChannelMade> {
+    return this.commands.execute(new AddChannel(channel, context));
+  }
+
+  /** Keys of a channel's repository, by role: which, until when, and what is due. */
+  @Get('keys/:channel')
+  @Needs('key:read')
+  async keys(
+    @Param() { channel }: ChannelParams,
+    @Caller() { tenant }: Principal,
+  ): Promise<{ items: KeyStatus[]; next: null }> {
+    return { items: await this.queries.execute(getKeys(tenant, channel)), next: null };
+  }
+
+  /** Replaces the keys of a role; for root and targets this renews their files, too. */
+  @Post('keys/:channel/rotate')
+  @HttpCode(200)
+  @Needs('key:write')
+  async rotate(
+    @Param() { channel }: ChannelParams,
+    @Body() data: RotateKeysDto,
+    @Context() context: EventContext,
+  ): Promise<{ items: KeyStatus[]; next: null }> {
+    return { items: await this.commands.execute(new RotateKeys({ channel, ...data }, context)), next: null };
+  }
+}
