@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { campaignDefinitions } from '#campaign/events.js';
 import type { EventDefinitions } from '#event-log/index.js';
+import { deviceDefinitions } from '#handset/events.js';
 import { handsetDefinitions } from '#identity/events.js';
 import { tell } from './timeline-text.js';
 
-const definitions: readonly EventDefinitions[] = [...campaignDefinitions, handsetDefinitions];
+const definitions: readonly EventDefinitions[] = [...campaignDefinitions, deviceDefinitions, handsetDefinitions];
 /** Every golden sample of the topics that a device's timeline is made of. */
 const samples = definitions
   .filter(({ topic }) => topic === 'muster.device' || topic === 'muster.handset')

@@ -1,0 +1,54 @@
+import { Database, loadKek, migrate } from '#event-log/index.js';
+import { eventLogMigrations } from '#event-log/nest/event-log.module.js';
+import { CertificateAuthority, identityMigrations } from '#identity/nest/identity.module.js';
+import { publishViews } from '#insight/index.js';
+import { insightMigrations } from '#insight/nest/insight.module.js';
+import { type Log, processClock } from '#runtime/index.js';
+import { createServer } from '#runtime/nest/runtime.module.js';
+import { openStore, type Store } from '../../muster/src/store.js';
+import type { InsightConfig } from './insight.config.js';
+import { InsightAppModule } from './insight-app.module.js';
+
+export interface RunningInsight {
+  url: string;
+  stop(): Promise<void>;
+}
+
+const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
+
+/** Brings the read side up on a given Postgres; what is up goes down again when a later step fails. */
+export async function startInsight(config: InsightConfig, log: Log): Promise<RunningInsight> {
+  const { host, port, hosts, databaseUrl, kekFile } = config;
+  const kek = loadKek(kekFile);
+  const store = await openStore({ data: '', databaseUrl, kek, log });
+  await migrate(store.url('muster_owner'), [...eventLogMigrations, ...identityMigrations, ...insightMigrations], log);
+  const urls = {
+    actor: store.url('muster_campaign'),
+    tail: store.url('muster_tail'),
+    projector: store.url('muster_projector'),
+    insight: store.url('muster_insight'),
+  };
+  const isPlain = LOOPBACK.test(host);
+  const module = InsightAppModule.forRoot({ clock: processClock(), log, urls, kek, kekFile });
+  const server = await createServer(module, { log, peopleTls: !isPlain });
+  try {
+    await showToAnalysts(store);
+    const tls = isPlain ? undefined : await server.app.get(CertificateAuthority).serverTls([host, ...hosts]);
+    const ports = await server.listen({ people: { host, port, tls } });
+    const url = `${isPlain ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${ports.people}`;
+    return { url, stop: () => server.close() };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+/** The read models' tables are there once the server is made. */
+async function showToAnalysts(store: Store): Promise<void> {
+  const owner = new Database(store.url('muster_owner'), { max: 1, applicationName: 'muster owner' });
+  try {
+    await publishViews(owner);
+  } finally {
+    await owner.end();
+  }
+}
