@@ -108,6 +108,16 @@ export function logContract(name: string, makeAdapter: () => Promise<LogAdapter>
       expect(await reader.readStream(TOPIC, 'acme', 'raced')).toHaveLength(1);
     });
 
+    it('of eight writers at the end of an existing stream one wins, all others get log.version-conflict', async () => {
+      await writer.append(TOPIC, { subject: 'contested', expectedVersion: 0 }, [note('first')], by('acme'));
+      const stream = { subject: 'contested', expectedVersion: 1 };
+      const tries = [...'abcdefgh'].map((text) => writer.append(TOPIC, stream, [note(text)], by('acme')));
+      const codes = (await Promise.allSettled(tries)).flatMap((result) =>
+        result.status === 'rejected' ? [(result.reason as { code: string }).code] : [],
+      );
+      expect(codes).toEqual(Array.from({ length: 7 }, () => 'log.version-conflict'));
+    });
+
     it('refuses an append beyond the end with log.version-conflict', async () => {
       const append = writer.append(TOPIC, { subject: 'beyond', expectedVersion: 3 }, [note('x')], by('acme'));
       await expect(append).rejects.toMatchObject({ code: 'log.version-conflict', details: { expected: 3, actual: 0 } });
@@ -213,11 +223,7 @@ export function logContract(name: string, makeAdapter: () => Promise<LogAdapter>
         event: { type: 'FactNoted', data: { text: 'x', secret: 'y' } },
       });
       const before = await total(reader);
-      const batch = () =>
-        writer.appendFacts(
-          'muster.device',
-          Array.from({ length: 40 }, fact),
-        );
+      const batch = () => writer.appendFacts('muster.device', Array.from({ length: 40 }, fact));
       await Promise.all(Array.from({ length: 32 }, batch));
       expect((await total(reader)) - before).toBe(32 * 40);
       for (const partition of partitions) await reader.read('muster.device', partition, 0, 100_000); // refuses a gap
