@@ -9,6 +9,8 @@ import { defaultFolder, type SharedOptions, socketPath } from './handset.config.
 import { tufDownload, tufInit, type TufOptions, tufRefresh } from './tuf-command.js';
 
 const log = processLog('handset');
+/** How long a stopped agent may take to end what it is doing. */
+const STOP_MS = 2_000;
 const print = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, wideIntegers, 2)}\n`);
 
 const program = new Command('muster-handset')
@@ -56,9 +58,15 @@ program
 
 onAgent('run', 'Run the agent until it is stopped').action(async (options: SharedOptions) => {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopSoon(stop));
   await runDaemon(options, log, stop.signal);
 });
+
+/** A transfer under way is not waited for: its part is on the disk, and the next start goes on from there. */
+function stopSoon(stop: AbortController): void {
+  stop.abort();
+  setTimeout(() => process.exit(0), STOP_MS).unref();
+}
 
 onAgent('poll', 'Poll once, now, whatever the rules say').action(async (options: SharedOptions) => {
   const outcome = (await ask(options, { command: 'poll' })) as { answer: string };
@@ -112,11 +120,10 @@ async function ask(options: SharedOptions, request: ControlRequest): Promise<unk
   const answer = await askDaemon(path, request);
   if (answer !== undefined) return answer.value;
   const control = await takeFolder(path);
-  const agent = openAgent(options, log);
   try {
-    return await perform(agent, request);
+    const agent = openAgent(options, log);
+    return await perform(agent, request).finally(() => agent.close());
   } finally {
-    await agent.close();
     control.release();
   }
 }

@@ -65,22 +65,23 @@ const SPOOL_LOOK_MS = 1_000;
 /** Runs the agent until a signal comes. Local commands reach it by its socket, and by the spool. */
 export async function runDaemon(options: SharedOptions, log: Log, signal: AbortSignal): Promise<void> {
   const control = await takeFolder(socketPath(options.folder));
-  const agent = openAgent(options, log);
-  control.answerBy((request) => perform(agent, request));
-  const spool = setInterval(() => void takeAll(agent, options.folder, log), SPOOL_LOOK_MS);
-  log.info('agent.started', { deviceId: agent.status().deviceId, data: resolve(options.folder) });
   try {
+    const agent = openAgent(options, log);
+    control.answerBy((request) => perform(agent, request));
+    const spool = setInterval(() => void takeAll(agent, options.folder, log), SPOOL_LOOK_MS);
+    log.info('agent.started', { deviceId: agent.status().deviceId, folder: resolve(options.folder) });
     // With a moved clock a sleep would never see its hour, so tests sleep in short pieces.
-    await agent.run({ signal, maxSleepMs: process.env.MUSTER_TEST_CLOCK === undefined ? 60_000 : 200 });
-  } finally {
-    clearInterval(spool);
-    control.release();
+    await agent
+      .run({ signal, maxSleepMs: process.env.MUSTER_TEST_CLOCK === undefined ? 60_000 : 200 })
+      .finally(() => clearInterval(spool));
     await agent.close();
+  } finally {
+    control.release();
   }
 }
 
-async function takeAll(agent: Agent, data: string, log: Log): Promise<void> {
-  for (const event of takeSpooled(data))
+async function takeAll(agent: Agent, folder: string, log: Log): Promise<void> {
+  for (const event of takeSpooled(folder))
     try {
       await agent.occur(event.on, event.data);
     } catch (error) {

@@ -9,7 +9,7 @@ import { enrolHandset } from './enrolment.js';
 import { type Hooks } from './ports.js';
 import { CAMPAIGN, DEVICE, MusterSimulator, offer } from './simulator.js';
 import { fileStore } from './store.js';
-import { fakeClock } from './testing.js';
+import { fakeClock } from './test-server.js';
 
 const CONTENT = '01890a5d-ac96-774b-bcce-b302099a8003';
 const SCHEMA = { version: 1, attributes: { model: { type: 'string' }, memory: { type: 'int' } } };

@@ -5,7 +5,6 @@ import {
   type Fire,
   isTriggerEvent,
   nextTimer,
-  polled,
   stepTriggers,
   TIMER_FLOOR_MS,
 } from '#matching/index.js';
@@ -112,12 +111,8 @@ export class Agent {
   }
 
   private async pollNow(trigger: TriggerName): Promise<PollOutcome> {
-    const { state } = this.parts;
     await this.renewWhenDue();
     const outcome = await poll(this.parts, trigger, this.round());
-    state.update({ triggers: polled(state.now.triggers, this.clock.now()) });
-    if (outcome.answer !== 'failed') state.update({ due: undefined });
-    else if (state.now.due === undefined) state.update({ due: { ...trigger, at: this.clock.now() } });
     this.followUpAt = outcome.followUpAt ?? this.followUpAt;
     return outcome;
   }

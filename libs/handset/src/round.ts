@@ -1,5 +1,5 @@
 import { type TriggerName } from '#device-protocol/index.js';
-import { MatchingError } from '#matching/index.js';
+import { MatchingError, polled } from '#matching/index.js';
 import { TufError } from '#tuf/index.js';
 import { collectAttributes } from './attributes.js';
 import { backoffMs, spreadMs } from './backoff.js';
@@ -40,11 +40,13 @@ export interface RoundContext {
   inboxLooks: number;
 }
 
-/** The state after a poll that the server answered. */
+/** The state after a poll that the server answered: its question is settled, what follows from the answer goes on by itself. */
 function noteSuccess({ state, clock, random }: Parts, trigger: TriggerName, poll: CataloguePoll): void {
   const now = clock.now();
   const intervalSeconds = poll.intervalSeconds ?? state.now.intervalSeconds ?? 3_600;
   state.update({
+    triggers: polled(state.now.triggers, now),
+    due: undefined,
     failures: 0,
     notBefore: 0,
     refusal: undefined,
@@ -142,7 +144,10 @@ async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): 
   const now = clock.now();
   const notBefore = now + Math.max(backoffMs(failures, random), retryAfterMs ?? 0);
   log.warn('poll.failed', { code, failures, retryInMs: notBefore - now });
-  state.update({ failures, notBefore, lastPoll: { at: now, ...trigger, answer: 'failed', code } });
+  // The floor counts from the attempt; the question stays open.
+  const due = state.now.due ?? { ...trigger, at: now };
+  const lastPoll = { at: now, ...trigger, answer: 'failed' as const, code };
+  state.update({ triggers: polled(state.now.triggers, now), due, failures, notBefore, lastPoll });
   const isRefused = error instanceof TufError || error instanceof MatchingError;
   if (isRefused && state.now.refusal !== code) {
     record(parts, { type: 'CatalogueRefused', data: { code } });

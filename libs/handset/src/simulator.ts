@@ -16,7 +16,7 @@ import {
 import { type JsonObject } from '#tuf/index.js';
 import { RepositorySimulator } from '#tuf/testing.js';
 import { requestHash } from './grant.js';
-import { type IssueOptions, type Misbehaviour, sendContent, type TestServer, testServer } from './testing.js';
+import { type IssueOptions, type Misbehaviour, sendContent, type TestServer, testServer } from './test-server.js';
 
 export const DEVICE = '01890a5d-ac96-774b-bcce-b302099a8001';
 export const CAMPAIGN = '01890a5d-ac96-774b-bcce-b302099a8002';
