@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
-import { Channels } from './channels.js';
 import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 import { Publisher } from './publisher.js';
@@ -16,19 +15,18 @@ export class Catalogues {
 
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
-    @Inject(Channels) private readonly channels: Channels,
-    @Inject(FirstChannel) private readonly first: FirstChannel,
+    @Inject(FirstChannel) private readonly channels: FirstChannel,
     @Inject(Publisher) private readonly publisher: Publisher,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async tick(tenant: string): Promise<void> {
-    await this.first.ensure(tenant);
+    const names = await this.channels.names(tenant);
     const { revision } = await this.board.tenant(tenant);
     const now = this.clock.now();
     const seen = this.seen.get(tenant);
     if (seen?.revision === revision && Math.abs(now - seen.at) < LOOK_MS) return;
-    for (const channel of await this.channels.names(tenant)) await this.publisher.publish(tenant, channel);
+    for (const channel of names) await this.publisher.publish(tenant, channel);
     this.seen.set(tenant, { revision, at: now });
   }
 }

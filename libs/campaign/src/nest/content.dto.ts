@@ -65,6 +65,7 @@ export class PublishContentDto {
   @Matches(/^[0-9a-f]{64}$/)
   sha256?: string;
 
+  @IsObject()
   @ValidateNested()
   @Type(() => DescriptionDto)
   description!: DescriptionDto;

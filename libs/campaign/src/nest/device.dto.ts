@@ -84,6 +84,7 @@ export class SequenceDto {
 }
 
 export class DeviceFactDto implements DeviceFact {
+  @IsObject()
   @ValidateNested()
   @Type(() => SequenceDto)
   seq!: SequenceDto;

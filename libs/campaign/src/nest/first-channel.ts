@@ -25,6 +25,12 @@ export class FirstChannel {
     this.there.add(tenant);
   }
 
+  /** The tenant's channels, of which `main` is always one. */
+  async names(tenant: string): Promise<ReadonlySet<string>> {
+    await this.ensure(tenant);
+    return this.channels.names(tenant);
+  }
+
   private async make(tenant: string): Promise<void> {
     if ((await this.channels.names(tenant)).has(DEFAULT_CHANNEL)) return;
     const context = { tenant, actor: 'system:first-channel', commandId: newId() };

@@ -12,6 +12,7 @@ import type { CampaignState } from '../campaign.js';
 import { type CampaignView, viewOfCampaign } from './campaign.view.js';
 import { Channels, type ChannelView } from './channels.js';
 import { type ContentView, viewOfContent } from './content.view.js';
+import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 import { type KeyStatus, RepositoryKeeper } from './repository-keeper.js';
 
@@ -141,6 +142,7 @@ export class GetVocabularyHandler implements IQueryHandler<GetVocabulary<unknown
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(Channels) private readonly channels: Channels,
+    @Inject(FirstChannel) private readonly first: FirstChannel,
     @Inject(RepositoryKeeper) private readonly keeper: RepositoryKeeper,
   ) {}
 
@@ -149,6 +151,7 @@ export class GetVocabularyHandler implements IQueryHandler<GetVocabulary<unknown
       case 'schema':
         return (await this.board.tenant(tenant)).schema;
       case 'rules':
+        await this.first.ensure(tenant);
         await this.channels.require(tenant, channel);
         return (await this.board.tenant(tenant)).rules.get(channel);
       case 'channels':

@@ -8,7 +8,7 @@ import { campaignDecider, type CampaignCommand } from '../decide.js';
 import type { CampaignEvent } from '../events.js';
 import type { Surroundings } from '../settings.js';
 import { type CampaignView, viewOfCampaign } from './campaign.view.js';
-import { Channels } from './channels.js';
+import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -31,7 +31,7 @@ export class RunCampaignHandler implements ICommandHandler<RunCampaign> {
   constructor(
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
-    @Inject(Channels) private readonly channels: Channels,
+    @Inject(FirstChannel) private readonly channels: FirstChannel,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 

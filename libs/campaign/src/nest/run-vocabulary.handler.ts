@@ -4,6 +4,7 @@ import { type EventContext, execute, PostgresLog } from '#event-log/index.js';
 import type { AttributeSchema, RuleSet } from '#matching/index.js';
 import { rulesDecider, rulesStream, SCHEMA_STREAM, schemaDecider } from '../vocabulary.js';
 import { Channels } from './channels.js';
+import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 
 export type VocabularyOrder =
@@ -25,12 +26,14 @@ export class RunVocabularyHandler implements ICommandHandler<RunVocabulary> {
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(Channels) private readonly channels: Channels,
+    @Inject(FirstChannel) private readonly first: FirstChannel,
   ) {}
 
   async execute({ order, context }: RunVocabulary): Promise<AttributeSchema | RuleSet> {
     if (order.type === 'PublishSchema')
       return (await execute(this.log, schemaDecider, { subject: SCHEMA_STREAM }, order, context)).state;
     const { channel, rules } = order.data;
+    await this.first.ensure(context.tenant);
     await this.channels.require(context.tenant, channel);
     const { schema } = await this.board.tenant(context.tenant);
     const command = { type: order.type, data: { channel, rules: rules as RuleSet }, schema };
