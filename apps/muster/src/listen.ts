@@ -1,4 +1,5 @@
 import { CertificateAuthority } from '#identity/nest/identity.module.js';
+import { DomainError } from '#runtime/index.js';
 import type { MusterServer } from '#runtime/nest/runtime.module.js';
 import { HandsetAddress } from './installation.controller.js';
 import { derived, type MusterConfig } from './muster.config.js';
@@ -7,6 +8,9 @@ export interface Addresses {
   url: string;
   handsetUrl: string;
 }
+
+/** A port cannot be opened. */
+export class ListenError extends DomainError<'port.unavailable'> {}
 
 const DAY_MS = 86_400_000;
 
@@ -19,10 +23,8 @@ export async function listen(
   const { hosts, isLoopback } = derived(config);
   const { host } = config;
   const tls = await authority.serverTls(hosts);
-  const ports = await server.listen({
-    people: { host, port: config.port, ...(isLoopback ? {} : { tls: { key: tls.key, cert: tls.cert } }) },
-    handset: { host, port: config.handsetPort, tls },
-  });
+  const people = { host, port: config.port, ...(isLoopback ? {} : { tls: { key: tls.key, cert: tls.cert } }) };
+  const ports = await server.listen({ people, handset: { host, port: config.handsetPort, tls } }).catch(explain);
   const named = hostInUrl(config.hosts[0] ?? host);
   const handsetUrl = `https://${named}:${ports.handset}`;
   server.app.get(HandsetAddress).url = handsetUrl;
@@ -30,6 +32,14 @@ export async function listen(
   renewal.unref();
   const url = `${isLoopback ? 'http' : 'https'}://${named}:${ports.people}`;
   return { addresses: { url, handsetUrl }, stopRenewing: () => clearInterval(renewal) };
+}
+
+/** A port that another program has is the usual reason; the variable says how to take another. */
+function explain(error: NodeJS.ErrnoException & { port?: number }): never {
+  if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES' && error.code !== 'EADDRNOTAVAIL') throw error;
+  const settings = 'MUSTER_HOST, MUSTER_PORT or MUSTER_HANDSET_PORT';
+  const { code, port } = error;
+  throw new ListenError('port.unavailable', { code, port }, `${error.message}: choose another by ${settings}`);
 }
 
 /** A day on which this fails is no harm: the certificate before is good for a year. */

@@ -5,15 +5,16 @@ import { startMuster } from './start.js';
 import { welcome } from './welcome.js';
 
 const log = processLog('muster');
+const showOnce = (line: string): void => void process.stdout.write(`${line}\n`);
 
 try {
   // Heard from the first moment: a start that is told to stop finishes, then stops, and leaves nothing half done.
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
-  const muster = await startMuster(loadConfig(MusterConfig), log);
-  if (muster.firstLogin !== undefined) process.stdout.write(welcome(muster.firstLogin));
-  muster.firstLoginShown();
+  const muster = await startMuster(loadConfig(MusterConfig), { log, showOnce });
+  if (muster.first !== undefined) process.stdout.write(welcome(muster.first));
+  muster.firstShown();
   // Since the process began, loading of modules included.
   const readyInMs = Math.round(performance.now());
   process.stdout.write(`muster is ready at ${muster.url} (handsets at ${muster.handsetUrl}) after ${readyInMs} ms\n`);

@@ -1,7 +1,9 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
+import { CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
 import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
+import { InsightModule } from '#insight/nest/insight.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { type About, CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
 import { PostgresIdempotency } from './idempotency.js';
@@ -16,6 +18,10 @@ export interface MusterModuleOptions {
   urls: DatabaseUrls;
   kek: Uint8Array;
   kekFile: string;
+  /** Folder for uploads and contents. */
+  data: string;
+  /** Shows a person what is kept nowhere. */
+  showOnce: (line: string) => void;
 }
 
 /** A key of the process for one purpose, the same in all instances of an installation. */
@@ -25,7 +31,8 @@ const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
 /** Every room in one process. Global, because it gives the rooms what they ask the app for. */
 @Module({})
 export class MusterModule {
-  static forRoot({ clock, log, about, urls, kek, kekFile }: MusterModuleOptions): DynamicModule {
+  static forRoot(options: MusterModuleOptions): DynamicModule {
+    const { clock, log, about, urls, kek, kekFile, data, showOnce } = options;
     const idempotency = {
       provide: IDEMPOTENCY_STORE,
       inject: [Databases, CLOCK],
@@ -37,8 +44,10 @@ export class MusterModule {
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor(kek, 'cursors') }),
-        EventLogModule.forRoot({ urls, kekFile, catalog }),
+        EventLogModule.forRoot({ urls, kekFile, catalog, projections: campaignProjections }),
         IdentityModule.forRoot(),
+        CampaignModule.forRoot({ dataDir: data, showOnce }),
+        InsightModule.forRoot({ url: urls.insight }),
       ],
       controllers: [InstallationController],
       providers: [HandsetAddress, idempotency, readiness],

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { loadKek, migrate } from '#event-log/index.js';
+import { Database, loadKek, migrate } from '#event-log/index.js';
+import type { DatabaseUrls } from '#event-log/nest/event-log.module.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
+import { provisionAnalyst, publishViews } from '#insight/index.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { createServer } from '#runtime/nest/runtime.module.js';
 import { takeDataFolder } from './data-folder.js';
@@ -9,17 +11,20 @@ import { type Addresses, listen } from './listen.js';
 import { derived, type MusterConfig } from './muster.config.js';
 import { MusterModule } from './muster.module.js';
 import { migrations } from './rooms.js';
-import { openStore } from './store.js';
+import { openStore, type Store } from './store.js';
 
 export interface RunningMuster extends Addresses {
   /** On the first start only. */
-  firstLogin: FirstLogin | undefined;
-  firstLoginShown(): void;
+  first: { login: FirstLogin; analystUrl: string } | undefined;
+  firstShown(): void;
   stop(): Promise<void>;
 }
 
 /** Brings everything up in the order in which it depends on each other; what is up goes down again when a later step fails. */
-export async function startMuster(config: MusterConfig, log: Log): Promise<RunningMuster> {
+export async function startMuster(
+  config: MusterConfig,
+  { log, showOnce }: { log: Log; showOnce: (line: string) => void },
+): Promise<RunningMuster> {
   const { data, kekFile, isLoopback } = derived(config);
   const undo: (() => Promise<void> | void)[] = [];
   const stop = async () => {
@@ -32,22 +37,46 @@ export async function startMuster(config: MusterConfig, log: Log): Promise<Runni
     const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log });
     undo.push(() => store.stop());
     await migrate(store.url('muster_owner'), migrations, log);
-    const urls = {
-      actor: store.url('muster_campaign'),
-      tail: store.url('muster_tail'),
-      projector: store.url('muster_projector'),
-      insight: store.url('muster_insight'),
-    };
-    const module = MusterModule.forRoot({ clock: processClock(), log, about: about(), urls, kek, kekFile });
+    const urls = urlsOf(store);
+    const module = MusterModule.forRoot({
+      clock: processClock(),
+      log,
+      about: about(),
+      urls,
+      kek,
+      kekFile,
+      data,
+      showOnce,
+    });
     const server = await createServer(module, { log, peopleTls: !isLoopback });
     undo.push(() => server.close());
-    const firstLogin = await firstStart.settle((login) => server.app.get(Bootstrap).bootstrapAdministrator(login));
+    const login = await firstStart.settle((wanted) => server.app.get(Bootstrap).bootstrapAdministrator(wanted));
+    const analystUrl = await settleAnalysts(store, login?.tenant);
     const { addresses, stopRenewing } = await listen(server, config);
     undo.push(stopRenewing);
-    return { ...addresses, firstLogin, firstLoginShown: () => firstStart.shown(), stop };
+    const first = login === undefined || analystUrl === undefined ? undefined : { login, analystUrl };
+    return { ...addresses, first, firstShown: () => firstStart.shown(), stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+const urlsOf = (store: Store): DatabaseUrls => ({
+  actor: store.url('muster_campaign'),
+  tail: store.url('muster_tail'),
+  projector: store.url('muster_projector'),
+  insight: store.url('muster_insight'),
+});
+
+/** Views over the read models, which the start has made; and on the first start a login for the tenant's analysts. */
+async function settleAnalysts(store: Store, tenant: string | undefined): Promise<string | undefined> {
+  const owner = new Database(store.url('muster_owner'), { max: 1, applicationName: 'muster start' });
+  try {
+    await publishViews(owner);
+    return tenant === undefined ? undefined : await provisionAnalyst(owner, tenant, store.url('muster_insight'));
+  } finally {
+    await owner.end();
   }
 }
 
