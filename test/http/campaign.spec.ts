@@ -158,6 +158,9 @@ async function enrol(by: As = admin, channel = 'main'): Promise<Enrolled> {
   return { ...(enrolled.json as EnrolAnswer), key };
 }
 
+/** The body is what the test says it is, not `any`. */
+const read = ({ body }: { body: unknown }): { body: unknown } => ({ body });
+
 const encode = (text: string | Buffer) => Buffer.from(text).toString('base64');
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const TUS = { 'tus-resumable': '1.0.0' };
@@ -280,7 +283,7 @@ describe('uploads', () => {
   it('become contents, whole and by their digest', async () => {
     const bytes = randomBytes(100_000);
     const contentId = await publish(bytes);
-    const { body } = await admin.get(`/v1/contents/${contentId}`).expect(200);
+    const { body } = read(await admin.get(`/v1/contents/${contentId}`).expect(200));
     expect(body).toMatchObject({
       contentId,
       sha256: sha256(bytes),
@@ -340,7 +343,7 @@ describe('uploads', () => {
     async (name) => {
       await createUpload(admin, 1, `filename ${encode(name)}`).expect(201);
       const contentId = await publish(randomBytes(3), { name });
-      const { body } = await admin.get(`/v1/contents/${contentId}`).expect(200);
+      const { body } = read(await admin.get(`/v1/contents/${contentId}`).expect(200));
       expect(body).toMatchObject({ description: { name } });
     },
   );
@@ -387,7 +390,7 @@ describe('campaigns', () => {
     const read = await admin.get(`/v1/campaigns/${campaignId}`).expect(200);
     expect(read.headers.etag).toBe('"v3"');
     const items = await until(async () => {
-      const { body } = await admin.get('/v1/campaigns?limit=2').expect(200);
+      const { body } = read(await admin.get('/v1/campaigns?limit=2').expect(200));
       const { items } = body as { items: CampaignAnswer[] };
       return items[0]?.campaignId === campaignId && items[0].status === 'running' && items;
     });
@@ -403,7 +406,7 @@ describe('campaigns', () => {
     await order(campaignId, 'schedule', {}, '"v1"').expect(200);
     const stale = await order(campaignId, 'abort', { reason: 'r' }, '"v1"').expect(412);
     expect(stale.body).toMatchObject({ code: 'precondition.failed' });
-    const { body } = await admin.get(`/v1/campaigns/${campaignId}`).expect(200);
+    const { body } = read(await admin.get(`/v1/campaigns/${campaignId}`).expect(200));
     expect(body).toMatchObject({ status: 'running', version: 3 });
   });
 
@@ -818,7 +821,7 @@ describe('channels and keys', () => {
     for (const role of ['timestamp', 'catalogue', 'targets', 'root']) await rotate(role, passphrase).expect(200);
     await rotate('grant').expect(200);
     expect(await findTarget(device, 'policy/grant-keys')).toBeDefined();
-    const { body } = await admin.get('/v1/keys/beta').expect(200);
+    const { body } = read(await admin.get('/v1/keys/beta').expect(200));
     const status = (body as { items: { role: string; version: number; due: boolean; keyIds: string[] }[] }).items;
     expect(status.find(({ role }) => role === 'root')).toMatchObject({ version: 4, due: false });
     expect(status.find(({ role }) => role === 'grant')?.keyIds).toHaveLength(2);
