@@ -47,13 +47,18 @@ export async function startEmbeddedPostgres(options: {
   const server = launch(home, cluster, port);
   await ready(server, url(SUPERUSER, 'postgres'), path.join(home.folder, 'postgres.log'));
   log.info('postgres.started', { port, cluster, pid: server.pid });
+  const onExit = (code: number | null, signal: string | null) => log.error('postgres.exited', { code, signal });
+  server.once('exit', onExit);
   return {
     port,
     passwords: passwords as RolePasswords,
     superuserUrl: (database = 'postgres') => url(SUPERUSER, database),
     ownerUrl: (database) => url('muster_owner', database),
     url,
-    stop: () => stop(server, log),
+    stop: async () => {
+      server.removeListener('exit', onExit);
+      await stop(server, log);
+    },
   };
 }
 

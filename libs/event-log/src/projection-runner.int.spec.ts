@@ -323,7 +323,7 @@ describe('projection runner', () => {
   });
 
   it('refuses a projection nobody defined with projection.unknown', async () => {
-    await expect((async () => runner.verify('nothing'))()).rejects.toMatchObject({ code: 'projection.unknown' });
+    await expect(runner.verify('nothing')).rejects.toMatchObject({ code: 'projection.unknown' });
   });
 });
 

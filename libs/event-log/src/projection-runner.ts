@@ -25,6 +25,7 @@ export interface ProjectionRunnerOptions {
 export interface ProjectionStatus {
   name: string;
   version: number;
+  topics: readonly Topic[];
   position: Position;
   /** Records of the log not yet looked at. */
   lag: number;
@@ -107,21 +108,21 @@ export class ProjectionRunner {
           await live.enter(tx);
           return listParked(tx, projection);
         });
-        const { name, version } = projection;
-        return { name, version, position, lag, parked, stopped: [...(this.stopped.get(name) ?? [])] };
+        const { name, version, topics } = projection;
+        return { name, version, topics, position, lag, parked, stopped: [...(this.stopped.get(name) ?? [])] };
       }),
     );
   }
 
   /** Builds the tables anew from the log and swaps their rows. @throws ProjectionError `projection.unknown` */
-  rebuild(name: string): Promise<void> {
+  async rebuild(name: string): Promise<void> {
     const live = this.live(name);
     const { source, database } = this.options;
     return this.oneAtATime(() => this.beside(live, (shadow) => rebuild(live, shadow, source, database)));
   }
 
   /** Compares the live tables with what the log makes of them. @throws ProjectionError `projection.unknown` */
-  verify(name: string): Promise<Verified> {
+  async verify(name: string): Promise<Verified> {
     const live = this.live(name);
     const { source, database } = this.options;
     return this.oneAtATime(() => this.beside(live, (shadow) => verify(live, shadow, source, database)));
