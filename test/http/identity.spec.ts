@@ -30,6 +30,9 @@ import { type TestDatabase, testDatabase } from '../support/database.js';
 const PASSWORD = 'correct horse battery';
 const MATERIAL = { tuf: '/tuf/acme/main/', root: '{"signed":{}}', rules: '{"version":1}', intervalSeconds: 60 };
 
+/** Moved by the test of a catalogue that is not there yet. */
+let material = () => MATERIAL;
+
 @Controller('d/v1/whoami')
 @UseGuards(DeviceGuard)
 class WhoAmI {
@@ -41,7 +44,7 @@ class WhoAmI {
 
 @Module({
   controllers: [WhoAmI],
-  providers: [{ provide: ENROL_CATALOGUE, useValue: { material: async () => MATERIAL } }],
+  providers: [{ provide: ENROL_CATALOGUE, useValue: { material: async () => material() } }],
 })
 class Around {}
 
@@ -538,6 +541,21 @@ describe('a device', () => {
     const other = await onHandsetPort('POST', '/enrol/v1', { body: { code, csr: (await testKey()).csr } });
     expect(other).toMatchObject({ status: 409, body: { code: 'enrolment.code-used', errors: [{ pointer: '/code' }] } });
   });
+  it('keeps its identity when the answer fails, and gets it when it asks again', async () => {
+    const [code, key] = [await newCode(await root()), await testKey()];
+    const ask = () => onHandsetPort('POST', '/enrol/v1', { body: { code, csr: key.csr } });
+    material = () => {
+      throw new Error('no catalogue yet');
+    };
+    try {
+      expect(await ask()).toMatchObject({ status: 500, body: { code: 'internal' } });
+    } finally {
+      material = () => MATERIAL;
+    }
+    expect((await ask()).status).toBe(200);
+    const enrolments = (await records('muster.handset')).filter(({ type }) => type === 'HandsetEnrolled');
+    expect(new Set(enrolments.map(({ data }) => (data as { keyHash: string }).keyHash)).size).toBe(enrolments.length);
+  });
   it('uses a code once, when two ask at the same time', async () => {
     const code = await newCode(await root());
     const asks = await Promise.all(
@@ -704,6 +722,10 @@ describe('a device', () => {
 });
 
 describe('who runs the installation', () => {
+  it('is made at the first start and not at the next', async () => {
+    const again = { tenant: 'late', email: 'late@acme.test', password: PASSWORD };
+    expect(await server.app.get(Bootstrap).bootstrapAdministrator(again)).toBe(false);
+  });
   it('is made by their like, and makes tenants then', async () => {
     const admin = await root();
     const { id, email } = await user(admin, ['admin']);

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { newId } from '#runtime/index.js';
+import { IdentityError } from '../errors.js';
 import { Tenants } from './tenants.js';
 import { RunTenant } from './run-tenant.handler.js';
 
@@ -24,7 +25,12 @@ export class Bootstrap {
     const administrator = { email, name: 'Administrator', password };
     const data = { tenant, name: tenant, administrator, platform: true };
     const context = { actor: 'system:bootstrap', commandId: newId() };
-    await this.commands.execute(new RunTenant({ type: 'AddTenant', data }, context));
-    return true;
+    try {
+      await this.commands.execute(new RunTenant({ type: 'AddTenant', data }, context));
+      return true;
+    } catch (error) {
+      if (error instanceof IdentityError && error.code === 'tenant.exists') return false; // another instance was first
+      throw error;
+    }
   }
 }

@@ -1,3 +1,5 @@
+import type { CodeView } from './views.dto.js';
+
 export const CODE_COLUMNS =
   'code_id, batch_id, label, channel, replaces, created_at, expires_at, revoked_at, used_at, device_id, key_hash';
 
@@ -13,22 +15,6 @@ export interface CodeRow {
   used_at: Date | null;
   device_id: string | null;
   key_hash: string | null;
-}
-
-/** An enrolment code as routes show it: never the code itself. */
-export interface CodeView {
-  id: string;
-  batchId: string;
-  label: string | null;
-  channel: string;
-  /** The device that the code brings back; null = it makes a new one. */
-  replaces: string | null;
-  createdAt: string;
-  expiresAt: string;
-  revokedAt: string | null;
-  usedAt: string | null;
-  /** Who used it. */
-  deviceId: string | null;
 }
 
 export const viewOfCode = (row: CodeRow): CodeView => ({

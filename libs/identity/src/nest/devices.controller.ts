@@ -1,16 +1,16 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
-import { type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import { PageQuery } from '#runtime/nest/runtime.module.js';
 import type { Principal } from '../roles.js';
 import { Caller, Context } from './caller.js';
-import type { DeviceView } from './devices.js';
 import { IdParams, LifetimeDto, ReasonDto } from './identity.dto.js';
 import { Needs, PeopleGuard } from './people.guard.js';
 import { GetDevice, listDevices } from './read-identity.handler.js';
-import { type IssuedCode, RunEnrolment } from './run-enrolment.handler.js';
+import { RunEnrolment } from './run-enrolment.handler.js';
 import { RunHandset } from './run-handset.handler.js';
 import { ShowsSecret } from './shows-secret.js';
+import { DevicesPage, DeviceView, IssuedCode } from './views.dto.js';
 
 @Controller('v1/devices')
 @UseGuards(PeopleGuard)
@@ -23,7 +23,7 @@ export class DevicesController {
   /** The tenant's devices, in the order of their enrolment. */
   @Get()
   @Needs('device:read')
-  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<Page<DeviceView>> {
+  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<DevicesPage> {
     return this.queries.execute(listDevices(caller.tenant, page));
   }
 

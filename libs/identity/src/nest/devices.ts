@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { IdentityError } from '../errors.js';
+import type { DeviceView } from './views.dto.js';
 
 /** Who a certificate belongs to, as it is now. */
 export interface DeviceIdentity {
@@ -9,20 +10,6 @@ export interface DeviceIdentity {
   deviceNo: number;
   channel: string;
   keyHash: string;
-}
-
-/** A device as routes show it. `label` is null when there is none, or when the device was forgotten. */
-export interface DeviceView {
-  id: string;
-  deviceNo: number;
-  channel: string;
-  label: string | null;
-  status: 'active' | 'revoked' | 'forgotten';
-  epoch: number;
-  enrolledAt: string;
-  /** When the newest certificate expires. */
-  expiresAt: string;
-  version: number;
 }
 
 interface DeviceRow {

@@ -1,12 +1,13 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
-import { type EnrolAnswer, LIMITS } from '#device-protocol/index.js';
+import { LIMITS } from '#device-protocol/index.js';
 import { BodyLimit } from '#runtime/nest/runtime.module.js';
 import { CertificateAuthority } from './authority.js';
 import { newCommand } from './caller.js';
 import { Enrol } from './enrol.handler.js';
 import { EnrolDto, RenewDto } from './identity.dto.js';
+import { EnrolledView } from './views.dto.js';
 
 /** On the handset's port, without a client certificate: what is in the body proves who asks. */
 @Controller('enrol/v1')
@@ -27,7 +28,7 @@ export class EnrolController {
   @Post()
   @HttpCode(200)
   @BodyLimit(LIMITS.enrolBody)
-  enrol(@Body() data: EnrolDto, @Req() request: FastifyRequest): Promise<EnrolAnswer> {
+  enrol(@Body() data: EnrolDto, @Req() request: FastifyRequest): Promise<EnrolledView> {
     return this.commands.execute(new Enrol({ type: 'Enrol', data }, newCommand(request)));
   }
 
@@ -35,7 +36,7 @@ export class EnrolController {
   @Post('renew')
   @HttpCode(200)
   @BodyLimit(LIMITS.enrolBody)
-  renew(@Body() data: RenewDto, @Req() request: FastifyRequest): Promise<EnrolAnswer> {
+  renew(@Body() data: RenewDto, @Req() request: FastifyRequest): Promise<EnrolledView> {
     return this.commands.execute(new Enrol({ type: 'Renew', data }, newCommand(request)));
   }
 }

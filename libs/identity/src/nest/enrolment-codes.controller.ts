@@ -2,17 +2,17 @@ import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res, 
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
-import { BodyLimit, type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import { BodyLimit, PageQuery } from '#runtime/nest/runtime.module.js';
 import { readEnrolmentCsv, writeCsv } from '../enrolment-csv.js';
 import { refusedField } from '../errors.js';
 import type { Principal } from '../roles.js';
 import { Caller, Context } from './caller.js';
-import type { CodeView } from './code.rows.js';
 import { IdParams, IssueCodeDto, LifetimeDto } from './identity.dto.js';
 import { Needs, PeopleGuard } from './people.guard.js';
 import { listCodes } from './read-identity.handler.js';
-import { type IssuedCode, RunEnrolment } from './run-enrolment.handler.js';
+import { RunEnrolment } from './run-enrolment.handler.js';
 import { ShowsSecret } from './shows-secret.js';
+import { CodesPage, IssuedCode, IssuedCodes } from './views.dto.js';
 
 /** 5,000 lines of the longest label, twice over. */
 const BULK_BYTES = 2_097_152;
@@ -28,7 +28,7 @@ export class EnrolmentCodesController {
   /** The tenant's enrolment codes, used and unused, without the codes themselves. */
   @Get()
   @Needs('enrolment:read')
-  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<Page<CodeView>> {
+  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<CodesPage> {
     return this.queries.execute(listCodes(caller.tenant, page));
   }
 
@@ -58,7 +58,7 @@ export class EnrolmentCodesController {
     @Query() { lifetimeSeconds }: LifetimeDto,
     @Context() context: EventContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<{ items: IssuedCode[] } | string> {
+  ): Promise<IssuedCodes | string> {
     const data = { lines: readEnrolmentCsv(csvOf(request)), lifetimeSeconds };
     const items = await this.commands.execute(new RunEnrolment({ type: 'IssueCodes', data }, context));
     if (!/^text\/csv\b/.test(request.headers.accept ?? '')) return { items };

@@ -1,4 +1,5 @@
-import { isRole, type Role } from '../roles.js';
+import { isRole } from '../roles.js';
+import type { PersonView } from './views.dto.js';
 
 export const PERSON_COLUMNS =
   'tenant, person_id, email, name, password_hash, roles, platform, domain, disabled_at, created_at, version';
@@ -14,19 +15,6 @@ export interface PersonRow {
   domain: string | null;
   disabled_at: Date | null;
   created_at: Date;
-  version: number;
-}
-
-/** A person as routes show them: never the password's hash. */
-export interface PersonView {
-  id: string;
-  email: string;
-  name: string;
-  roles: Role[];
-  platform: boolean;
-  domain: string | null;
-  disabled: boolean;
-  createdAt: string;
   version: number;
 }
 

@@ -4,11 +4,12 @@ import { Databases } from '#event-log/nest/event-log.module.js';
 import { type CursorKey, Cursors, type Page, type PageQuery } from '#runtime/nest/runtime.module.js';
 import { IdentityError } from '../errors.js';
 import type { Principal } from '../roles.js';
-import { CODE_COLUMNS, type CodeRow, type CodeView, viewOfCode } from './code.rows.js';
-import { Devices, type DeviceView } from './devices.js';
-import { PERSON_COLUMNS, type PersonRow, type PersonView, viewOfPerson } from './person.rows.js';
-import { Tenants, type TenantView } from './tenants.js';
-import { TOKEN_COLUMNS, type TokenRow, type TokenView, viewOfToken } from './token.rows.js';
+import { CODE_COLUMNS, type CodeRow, viewOfCode } from './code.rows.js';
+import { Devices } from './devices.js';
+import { PERSON_COLUMNS, type PersonRow, viewOfPerson } from './person.rows.js';
+import { Tenants } from './tenants.js';
+import { TOKEN_COLUMNS, type TokenRow, viewOfToken } from './token.rows.js';
+import type { CodeView, DeviceView, PersonView, TenantView, TokenView } from './views.dto.js';
 
 export type IdentityList = 'people' | 'tokens' | 'codes' | 'devices';
 

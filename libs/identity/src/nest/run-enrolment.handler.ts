@@ -8,16 +8,14 @@ import { newCredential } from '../credentials.js';
 import type { EnrolmentLine } from '../enrolment-csv.js';
 import { IdentityError } from '../errors.js';
 import { audit } from './audit.js';
-import { CODE_COLUMNS, type CodeRow, type CodeView, viewOfCode } from './code.rows.js';
+import { CODE_COLUMNS, type CodeRow, viewOfCode } from './code.rows.js';
+import type { IssuedCode } from './views.dto.js';
 
 export type EnrolmentCommand =
   | { type: 'IssueCodes'; data: { lines: readonly EnrolmentLine[]; lifetimeSeconds: number } }
   /** A code by which a known device comes back with a new key. */
   | { type: 'IssueReplacement'; data: { deviceId: string; lifetimeSeconds: number } }
   | { type: 'RevokeCode'; data: { codeId: string } };
-
-/** `code` is the secret, shown once. */
-export type IssuedCode = CodeView & { code: string };
 
 export class RunEnrolment extends Command<IssuedCode[]> {
   constructor(

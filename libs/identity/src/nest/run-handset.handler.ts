@@ -3,8 +3,9 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { EventContext, Tx } from '#event-log/index.js';
 import { requireVersion } from '#runtime/nest/runtime.module.js';
 import type { HandsetCommand } from '../handset.js';
-import { Devices, type DeviceView } from './devices.js';
+import { Devices } from './devices.js';
 import { Handsets } from './handsets.js';
+import type { DeviceView } from './views.dto.js';
 
 /** What people do to a device's identity; the event names them, so it is its own audit record. */
 export type HandsetOrder = Extract<HandsetCommand, { type: 'RevokeHandset' | 'ForgetHandset' }>;

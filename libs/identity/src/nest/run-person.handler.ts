@@ -9,7 +9,8 @@ import { IdentityError, refusedField } from '../errors.js';
 import type { Principal, Role } from '../roles.js';
 import { audit } from './audit.js';
 import { LoginThrottle } from './login-throttle.js';
-import { PERSON_COLUMNS, type PersonRow, type PersonView, viewOfPerson } from './person.rows.js';
+import { PERSON_COLUMNS, type PersonRow, viewOfPerson } from './person.rows.js';
+import type { PersonView } from './views.dto.js';
 
 export type PersonCommand =
   | { type: 'AddPerson'; data: NewPerson }

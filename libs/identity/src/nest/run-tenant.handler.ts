@@ -10,7 +10,7 @@ import { ROLES } from '../roles.js';
 import { checkTenantId } from '../tenant.js';
 import { audit } from './audit.js';
 import { insertPerson } from './run-person.handler.js';
-import type { TenantView } from './tenants.js';
+import type { TenantView } from './views.dto.js';
 
 export interface TenantCommand {
   type: 'AddTenant';

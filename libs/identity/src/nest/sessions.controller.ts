@@ -6,10 +6,10 @@ import type { Principal } from '../roles.js';
 import { Caller, newCommand, Context } from './caller.js';
 import { LoginDto, OwnPasswordDto } from './identity.dto.js';
 import { bearerOf, PeopleGuard, SignedIn } from './people.guard.js';
-import type { PersonView } from './person.rows.js';
 import { GetPerson } from './read-identity.handler.js';
 import { RunPerson } from './run-person.handler.js';
-import { type OpenedSession, RunSession } from './run-session.handler.js';
+import { CloseSession, OpenSession } from './session.handler.js';
+import { CallerView, OpenedSession, PersonView } from './views.dto.js';
 
 @Controller('v1')
 export class SessionsController {
@@ -20,10 +20,10 @@ export class SessionsController {
 
   /** Logs in. The token is shown once; a session that the caller sends along ends. */
   @Post('sessions')
-  open(@Body() login: LoginDto, @Req() request: FastifyRequest): Promise<OpenedSession | undefined> {
+  open(@Body() login: LoginDto, @Req() request: FastifyRequest): Promise<OpenedSession> {
     const before = bearerOf(request.headers.authorization);
     const data = { ...login, address: request.ip, before };
-    return this.commands.execute(new RunSession({ type: 'OpenSession', data }, newCommand(request)));
+    return this.commands.execute(new OpenSession(data, newCommand(request)));
   }
 
   /** Logs out. Repeating the call answers 401: the session is gone. */
@@ -33,14 +33,14 @@ export class SessionsController {
   @SignedIn()
   async close(@Req() request: FastifyRequest): Promise<void> {
     const token = bearerOf(request.headers.authorization) ?? '';
-    await this.commands.execute(new RunSession({ type: 'CloseSession', data: { token } }, newCommand(request)));
+    await this.commands.execute(new CloseSession(token, newCommand(request)));
   }
 
   /** Who the caller is, and what they may be. */
   @Get('me')
   @UseGuards(PeopleGuard)
   @SignedIn()
-  me(@Caller() caller: Principal): Principal {
+  me(@Caller() caller: Principal): CallerView {
     return caller;
   }
 

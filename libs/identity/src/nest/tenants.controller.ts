@@ -7,7 +7,7 @@ import { AddTenantDto } from './identity.dto.js';
 import { Needs, PeopleGuard } from './people.guard.js';
 import { ListTenants } from './read-identity.handler.js';
 import { RunTenant } from './run-tenant.handler.js';
-import type { TenantView } from './tenants.js';
+import { TenantsPage, TenantView } from './views.dto.js';
 
 @Controller('v1/tenants')
 @UseGuards(PeopleGuard)
@@ -20,7 +20,7 @@ export class TenantsController {
   /** Every tenant, for who runs the installation; else the caller's own. */
   @Get()
   @Needs('tenant:read')
-  async list(@Caller() caller: Principal): Promise<{ items: TenantView[]; next: null }> {
+  async list(@Caller() caller: Principal): Promise<TenantsPage> {
     return { items: await this.queries.execute(new ListTenants(caller)), next: null };
   }
 

@@ -1,13 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { IdentityError } from '../errors.js';
-
-export interface TenantView {
-  id: string;
-  name: string;
-  createdAt: string;
-  version: number;
-}
+import type { TenantView } from './views.dto.js';
 
 interface TenantRow {
   tenant: string;

@@ -1,4 +1,5 @@
-import { isRole, type Role } from '../roles.js';
+import { isRole } from '../roles.js';
+import type { TokenView } from './views.dto.js';
 
 export const TOKEN_COLUMNS = 'token_id, name, roles, owner_id, created_at, expires_at, revoked_at';
 
@@ -10,18 +11,6 @@ export interface TokenRow {
   created_at: Date;
   expires_at: Date;
   revoked_at: Date | null;
-}
-
-/** A token as routes show it: never the secret. */
-export interface TokenView {
-  id: string;
-  name: string;
-  roles: Role[];
-  /** The person whose roles bound it. */
-  ownerId: string;
-  createdAt: string;
-  expiresAt: string;
-  revokedAt: string | null;
 }
 
 export const viewOfToken = (row: TokenRow): TokenView => ({

@@ -1,15 +1,15 @@
 import { Body, Controller, Get, Inject, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
-import { type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import { PageQuery } from '#runtime/nest/runtime.module.js';
 import type { Principal } from '../roles.js';
 import { Caller, Context } from './caller.js';
 import { IdParams, IssueTokenDto } from './identity.dto.js';
 import { Needs, PeopleGuard } from './people.guard.js';
 import { listTokens } from './read-identity.handler.js';
-import { RunToken, type RunTokenAnswer } from './run-token.handler.js';
+import { IssueToken, RevokeToken } from './token.handler.js';
 import { ShowsSecret } from './shows-secret.js';
-import type { TokenView } from './token.rows.js';
+import { IssuedToken, TokensPage, TokenView } from './views.dto.js';
 
 @Controller('v1/tokens')
 @UseGuards(PeopleGuard)
@@ -22,7 +22,7 @@ export class TokensController {
   /** The tenant's API tokens, without their secrets. */
   @Get()
   @Needs('token:read')
-  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<Page<TokenView>> {
+  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<TokensPage> {
     return this.queries.execute(listTokens(caller.tenant, page));
   }
 
@@ -34,18 +34,14 @@ export class TokensController {
     @Body() data: IssueTokenDto,
     @Caller() caller: Principal,
     @Context() context: EventContext,
-  ): Promise<RunTokenAnswer> {
-    return this.commands.execute(new RunToken({ type: 'IssueToken', data }, caller, context));
+  ): Promise<IssuedToken> {
+    return this.commands.execute(new IssueToken(data, caller, context));
   }
 
   /** Revokes a token: refused from the next request on. Repeating the call is harmless. */
   @Post(':id/revoke')
   @Needs('token:write')
-  revoke(
-    @Param() { id: tokenId }: IdParams,
-    @Caller() caller: Principal,
-    @Context() context: EventContext,
-  ): Promise<TokenView> {
-    return this.commands.execute(new RunToken({ type: 'RevokeToken', data: { tokenId } }, caller, context));
+  revoke(@Param() { id: tokenId }: IdParams, @Context() context: EventContext): Promise<TokenView> {
+    return this.commands.execute(new RevokeToken(tokenId, context));
   }
 }

@@ -1,14 +1,14 @@
 import { Body, Controller, Get, Inject, Param, Patch, Post, Query, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
-import { IfMatch, type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import { IfMatch, PageQuery } from '#runtime/nest/runtime.module.js';
 import type { Principal } from '../roles.js';
 import { Caller, Context } from './caller.js';
 import { AddUserDto, ChangeUserDto, IdParams } from './identity.dto.js';
 import { Needs, PeopleGuard } from './people.guard.js';
-import type { PersonView } from './person.rows.js';
 import { GetPerson, listPeople } from './read-identity.handler.js';
 import { RunPerson } from './run-person.handler.js';
+import { PeoplePage, PersonView } from './views.dto.js';
 
 @Controller('v1/users')
 @UseGuards(PeopleGuard)
@@ -21,7 +21,7 @@ export class UsersController {
   /** The tenant's people. */
   @Get()
   @Needs('user:read')
-  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<Page<PersonView>> {
+  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<PeoplePage> {
     return this.queries.execute(listPeople(caller.tenant, page));
   }
 

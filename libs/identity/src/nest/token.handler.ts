@@ -2,24 +2,18 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EventContext, PostgresLog } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type Clock, impossible, newId } from '#runtime/index.js';
+import { type Clock, newId } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { newCredential } from '../credentials.js';
 import { IdentityError, refusedField } from '../errors.js';
 import type { Principal, Role } from '../roles.js';
 import { audit } from './audit.js';
-import { TOKEN_COLUMNS, type TokenRow, type TokenView, viewOfToken } from './token.rows.js';
+import { TOKEN_COLUMNS, type TokenRow, viewOfToken } from './token.rows.js';
+import type { IssuedToken, TokenView } from './views.dto.js';
 
-export type TokenCommand =
-  | { type: 'IssueToken'; data: { name: string; roles: readonly Role[]; lifetimeDays: number } }
-  | { type: 'RevokeToken'; data: { tokenId: string } };
-
-/** `token` is the secret, shown once, in the answer to IssueToken alone. */
-export type RunTokenAnswer = TokenView & { token?: string };
-
-export class RunToken extends Command<RunTokenAnswer> {
+export class IssueToken extends Command<IssuedToken> {
   constructor(
-    readonly command: TokenCommand,
+    readonly data: { name: string; roles: readonly Role[]; lifetimeDays: number },
     readonly caller: Principal,
     readonly context: EventContext,
   ) {
@@ -27,30 +21,25 @@ export class RunToken extends Command<RunTokenAnswer> {
   }
 }
 
-@CommandHandler(RunToken)
-export class RunTokenHandler implements ICommandHandler<RunToken> {
+export class RevokeToken extends Command<TokenView> {
+  constructor(
+    readonly tokenId: string,
+    readonly context: EventContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(IssueToken)
+export class IssueTokenHandler implements ICommandHandler<IssueToken> {
   constructor(
     @Inject(Databases) private readonly databases: Databases,
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  execute({ command, caller, context }: RunToken): Promise<RunTokenAnswer> {
-    switch (command.type) {
-      case 'IssueToken':
-        return this.issue(command.data, caller, context);
-      case 'RevokeToken':
-        return this.revoke(command.data.tokenId, context);
-      default:
-        return impossible(command);
-    }
-  }
-
-  private async issue(
-    { name, roles, lifetimeDays }: Extract<TokenCommand, { type: 'IssueToken' }>['data'],
-    caller: Principal,
-    context: EventContext,
-  ): Promise<RunTokenAnswer> {
+  /** @throws IdentityError `token.roles` */
+  async execute({ data: { name, roles, lifetimeDays }, caller, context }: IssueToken): Promise<IssuedToken> {
     const beyond = roles.filter((role) => !caller.roles.includes(role));
     if (beyond.length > 0)
       throw refusedField('token.roles', '/roles', `a token has no role that its owner has not: ${beyond.join(', ')}`);
@@ -76,9 +65,18 @@ export class RunTokenHandler implements ICommandHandler<RunToken> {
       return { ...viewOfToken(row!), token: text };
     });
   }
+}
+
+@CommandHandler(RevokeToken)
+export class RevokeTokenHandler implements ICommandHandler<RevokeToken> {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
 
   /** Repeating it is harmless. @throws IdentityError `token.unknown` */
-  private revoke(tokenId: string, context: EventContext): Promise<RunTokenAnswer> {
+  execute({ tokenId, context }: RevokeToken): Promise<TokenView> {
     return this.databases.actor.inTenant(context.tenant, async (tx) => {
       const [before] = await tx.query<TokenRow>(
         `select ${TOKEN_COLUMNS} from ops.api_token where tenant = $1 and token_id = $2 for update`,

@@ -1,0 +1,50 @@
+import { DevicesController } from './devices.controller.js';
+import { EnrolController } from './enrol.controller.js';
+import { EnrolHandler } from './enrol.handler.js';
+import { EnrolmentCodesController } from './enrolment-codes.controller.js';
+import { Handsets } from './handsets.js';
+import { LoginThrottle } from './login-throttle.js';
+import {
+  GetDeviceHandler,
+  GetPersonHandler,
+  ListIdentityHandler,
+  ListTenantsHandler,
+} from './read-identity.handler.js';
+import { RunEnrolmentHandler } from './run-enrolment.handler.js';
+import { RunHandsetHandler } from './run-handset.handler.js';
+import { RunPersonHandler } from './run-person.handler.js';
+import { CloseSessionHandler, OpenSessionHandler } from './session.handler.js';
+import { RunTenantHandler } from './run-tenant.handler.js';
+import { IssueTokenHandler, RevokeTokenHandler } from './token.handler.js';
+import { SessionsController } from './sessions.controller.js';
+import { TenantsController } from './tenants.controller.js';
+import { TokensController } from './tokens.controller.js';
+import { UsersController } from './users.controller.js';
+
+/** Commands and queries behind the routes. */
+export const handlers = [
+  Handsets,
+  LoginThrottle,
+  EnrolHandler,
+  RunEnrolmentHandler,
+  RunHandsetHandler,
+  RunPersonHandler,
+  CloseSessionHandler,
+  OpenSessionHandler,
+  RunTenantHandler,
+  IssueTokenHandler,
+  RevokeTokenHandler,
+  GetDeviceHandler,
+  GetPersonHandler,
+  ListIdentityHandler,
+  ListTenantsHandler,
+];
+export const controllers = [
+  DevicesController,
+  EnrolController,
+  EnrolmentCodesController,
+  SessionsController,
+  TenantsController,
+  TokensController,
+  UsersController,
+];

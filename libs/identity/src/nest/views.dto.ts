@@ -1,0 +1,150 @@
+import type { Role } from '../roles.js';
+
+/** Answers of the routes: classes, so that the OpenAPI document describes them. Nothing here ever holds a hash. */
+
+export class TenantView {
+  id!: string;
+  name!: string;
+  createdAt!: string;
+  version!: number;
+}
+
+export class TenantsPage {
+  items!: TenantView[];
+  next!: string | null;
+}
+
+export class PersonView {
+  id!: string;
+  email!: string;
+  name!: string;
+  roles!: Role[];
+  /** Whether the person runs the installation. */
+  platform!: boolean;
+  /** AID (hex) of the one security domain that the person is confined to. */
+  domain!: string | null;
+  disabled!: boolean;
+  createdAt!: string;
+  version!: number;
+}
+
+export class PeoplePage {
+  items!: PersonView[];
+  next!: string | null;
+}
+
+/** Who calls, as the credential says. */
+export class CallerView {
+  tenant!: string;
+  kind!: 'person' | 'token';
+  id!: string;
+  roles!: readonly Role[];
+  platform?: boolean;
+  domain?: string;
+}
+
+export class AccountView extends PersonView {
+  tenant!: string;
+}
+
+export class OpenedSession {
+  /** Bearer token, shown once. */
+  token!: string;
+  /** At the latest; it ends sooner when it is not used for `idleSeconds`. */
+  expiresAt!: string;
+  idleSeconds!: number;
+  person!: AccountView;
+}
+
+export class TokenView {
+  id!: string;
+  name!: string;
+  roles!: Role[];
+  /** The person whose roles bound it. */
+  ownerId!: string;
+  createdAt!: string;
+  expiresAt!: string;
+  revokedAt!: string | null;
+}
+
+export class TokensPage {
+  items!: TokenView[];
+  next!: string | null;
+}
+
+export class IssuedToken extends TokenView {
+  /** The token itself, shown once. */
+  token!: string;
+}
+
+export class CodeView {
+  id!: string;
+  batchId!: string;
+  label!: string | null;
+  channel!: string;
+  /** The device that the code brings back; null = it makes a new one. */
+  replaces!: string | null;
+  createdAt!: string;
+  expiresAt!: string;
+  revokedAt!: string | null;
+  usedAt!: string | null;
+  /** Who used it. */
+  deviceId!: string | null;
+}
+
+export class CodesPage {
+  items!: CodeView[];
+  next!: string | null;
+}
+
+export class IssuedCode extends CodeView {
+  /** The code itself, shown once. */
+  code!: string;
+}
+
+export class IssuedCodes {
+  items!: IssuedCode[];
+}
+
+/** A device's identity. */
+export class DeviceView {
+  id!: string;
+  /** Dense in its tenant, from 0. */
+  deviceNo!: number;
+  channel!: string;
+  /** Null when there is none, or when the device was forgotten. */
+  label!: string | null;
+  status!: 'active' | 'revoked' | 'forgotten';
+  /** Of its sequence of facts; grows when the device is replaced. */
+  epoch!: number;
+  enrolledAt!: string;
+  /** When the newest certificate expires. */
+  expiresAt!: string;
+  version!: number;
+}
+
+export class DevicesPage {
+  items!: DeviceView[];
+  next!: string | null;
+}
+
+/** What a device that enrolled or renewed goes on with. */
+export class EnrolledView {
+  tenant!: string;
+  deviceId!: string;
+  deviceNo!: number;
+  channel!: string;
+  /** Certificate, then its CA, PEM. */
+  certificate!: string;
+  /** Trust anchor for the server's own certificate, PEM. */
+  serverCa!: string;
+  /** First number of the device's sequence (epoch, n). */
+  epoch!: number;
+  /** Path of the channel's TUF repository. */
+  tuf!: string;
+  /** The trusted root, JSON text. */
+  root!: string;
+  /** The first rule set, JSON text. */
+  rules!: string;
+  intervalSeconds!: number;
+}
