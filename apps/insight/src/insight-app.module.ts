@@ -6,6 +6,7 @@ import { type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.mod
 import { deviceDefinitions } from '#handset/events.js';
 import { auditDefinitions, handsetDefinitions } from '#identity/events.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
+import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { RuntimeModule } from '#runtime/nest/runtime.module.js';
@@ -29,7 +30,7 @@ export class InsightAppModule {
       module: InsightAppModule,
       imports: [
         RuntimeModule.forRoot({ clock, log, about: { name: 'muster-insight', version: '0.1.0' }, cursorKey }),
-        EventLogModule.forRoot({ urls, kekFile, catalog }),
+        EventLogModule.forRoot({ urls, kekFile, catalog, projections: insightProjections }),
         IdentityModule.forRoot({ routes: false }),
         InsightModule.forRoot({ url: urls.insight }),
       ],

@@ -21,6 +21,7 @@ import { Bootstrap, ENROL_CATALOGUE, IdentityModule, identityMigrations } from '
 import { newId, silentLog } from '#runtime/index.js';
 import { createServer, type MusterServer, RuntimeModule } from '#runtime/nest/runtime.module.js';
 import { type TestDatabase, testDatabase } from '../../../../test/support/database.js';
+import { insightProjections } from '../views/projections.js';
 import { drafted, enrolled, pollsRecorded } from '../testing.js';
 import type { ObservedEvent } from '../views/observed.js';
 import type { EventDto, EventsDto } from './events.dto.js';
@@ -93,7 +94,7 @@ beforeAll(async () => {
   @Module({
     imports: [
       RuntimeModule.forRoot({ clock: Date, log: silentLog }),
-      EventLogModule.forRoot({ urls, kekFile: path.join(folder, 'kek'), catalog }),
+      EventLogModule.forRoot({ urls, kekFile: path.join(folder, 'kek'), catalog, projections: insightProjections }),
       Around,
       IdentityModule.forRoot(),
       InsightModule.forRoot({ url: urls.insight }),
@@ -372,8 +373,8 @@ describe('projections', () => {
     await runner.whenCaughtUp();
     const body = bodyOf(await viewer.get('/v1/projections').expect(200));
     expect((body as { items: ProjectionDto[] }).items).toMatchObject([
-      { name: 'campaign_progress', version: 1, state: 'live', behind: 0, lagSeconds: 0, parked: 0, partitions: [] },
-      { name: 'device_timeline', version: 1, state: 'live', behind: 0 },
+      { name: 'campaign_progress', version: 1, state: 'live', lagEvents: 0, lagSeconds: 0, parked: 0, partitions: [] },
+      { name: 'device_timeline', version: 1, state: 'live', lagEvents: 0 },
     ]);
   });
 

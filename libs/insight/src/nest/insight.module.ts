@@ -2,9 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { EventCatalog, Keyring, ProjectionRunner } from '#event-log/index.js';
-import { Databases } from '#event-log/nest/event-log.module.js';
-import { CLOCK, LOG, registerStatus } from '#runtime/nest/runtime.module.js';
+import { registerStatus } from '#runtime/nest/runtime.module.js';
 import { AsOfGuard } from './as-of.guard.js';
 import { EventsController } from './events.controller.js';
 import { ReadEventsHandler } from './events.handler.js';
@@ -19,7 +17,6 @@ import { ProjectionLag } from './projection-lag.js';
 import { ProjectionsController } from './projections.controller.js';
 import { ListProjectionsHandler, RunProjectionHandler } from './projections.handler.js';
 import { INSIGHT, ReadModels } from './read-models.js';
-import { projectionRunner, RunProjections } from './run-projections.js';
 import { TimelineController } from './timeline.controller.js';
 import { ReadTimelineHandler } from './timeline.handler.js';
 
@@ -31,7 +28,7 @@ export const insightMigrations = [CreateInsight1767300000000];
 
 registerStatus({ 'as-of.future': 400 });
 
-/** The read side: routes over the read models, and the runner that keeps them. Needs Runtime-, EventLog- and IdentityModule. */
+/** The read side: routes over the read models. Needs Runtime-, Identity- and EventLogModule, the last with `insightProjections`. */
 @Module({})
 export class InsightModule {
   /** @param url  the database, as role `muster_insight` */
@@ -52,11 +49,6 @@ export class InsightModule {
       ],
       controllers: [EventsController, LiveController, ProgressController, ProjectionsController, TimelineController],
       providers: [
-        {
-          provide: ProjectionRunner,
-          inject: [Databases, EventCatalog, Keyring, CLOCK, LOG],
-          useFactory: projectionRunner,
-        },
         { provide: APP_GUARD, useClass: AsOfGuard },
         ListProjectionsHandler,
         Operations,
@@ -67,9 +59,7 @@ export class InsightModule {
         ReadProgressHandler,
         ReadTimelineHandler,
         RunProjectionHandler,
-        RunProjections,
       ],
-      exports: [ProjectionRunner],
     };
   }
 }

@@ -1,52 +1,41 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { INestApplication } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { complete, firstDifference, type OpenApiDocument, sorted } from '../open-api-document.js';
+
+export interface DescribedApp {
+  module: DynamicModule;
+  version: string;
+  /** `deploy/openapi.json`. */
+  file: string;
+}
 
 /**
- * The OpenAPI 3.1 description of an application's routes, as text in one order: the same routes give the same bytes. Types and
- * texts come from the DTOs and docstrings by the swagger plugin of `nest build`, so only the built program can say it.
+ * The OpenAPI 3.1 description of a module's routes, as text: the same routes give the same bytes. No database is needed,
+ * because Nest's preview makes no provider. Types and texts come from DTOs and docstrings by the swagger plugin of
+ * `nest build`, so only the built program can say it.
  */
-function describe(app: INestApplication): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../../../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
+async function describe({ module, version }: DescribedApp): Promise<string> {
+  const app = await NestFactory.create(module, new FastifyAdapter(), { preview: true, logger: false });
   const about = new DocumentBuilder()
     .setTitle('Muster')
-    .setDescription(
-      'Download campaigns to handsets. Refusals are problem documents (RFC 9457); lists are cursor pages.',
-    )
+    .setDescription('Download campaigns to handsets. Lists are cursor pages; times are RFC 3339, UTC.')
     .setVersion(version)
     .setOpenAPIVersion('3.1.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'person')
-    .addSecurityRequirements('person')
     .build();
   const document = SwaggerModule.createDocument(app, about, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`.toLowerCase(),
   });
-  return `${JSON.stringify(sorted(document), null, 2)}\n`;
+  return `${JSON.stringify(sorted(complete(document as unknown as OpenApiDocument)), null, 2)}\n`;
 }
 
-/** Keys in one order, so that the order in which modules load does not show. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, part]) => [name, sorted(part)]),
-  );
+export async function writeOpenApi(app: DescribedApp): Promise<void> {
+  writeFileSync(app.file, await describe(app));
 }
 
-/** Writes `deploy/openapi.json`. */
-export function writeOpenApi(app: INestApplication, file: string): void {
-  writeFileSync(file, describe(app));
-}
-
-/** @returns the first line in which the file differs from what the routes say; undefined when it is up to date */
-export function openApiDrift(app: INestApplication, file: string): string | undefined {
-  const wanted = describe(app).split('\n');
-  const found = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-  const at = wanted.findIndex((line, index) => line !== found[index]);
-  if (at < 0 && wanted.length === found.length) return undefined;
-  return `line ${at + 1}: wanted ${wanted[at] ?? 'the end'}, found ${found[at] ?? 'the end'}`;
+/** @returns the first line in which the file is not what the routes say; undefined when it is up to date */
+export async function openApiDrift(app: DescribedApp): Promise<string | undefined> {
+  return firstDifference(await describe(app), existsSync(app.file) ? readFileSync(app.file, 'utf8') : '');
 }

@@ -4,7 +4,6 @@ import { PARTITIONS, ProjectionRunner, type ProjectionStatus, type Topic } from 
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
-import { insightProjections } from '../views/projections.js';
 
 export interface PartitionLag {
   topic: Topic;
@@ -51,9 +50,8 @@ export class ProjectionLag implements OnModuleInit {
     const heads = await this.log.heads();
     return Promise.all(
       statuses.map(async (status) => {
-        const topics = insightProjections.find(({ name }) => name === status.name)?.topics ?? [];
         const lags = await Promise.all(
-          topics.flatMap((topic) =>
+          status.topics.flatMap((topic) =>
             Array.from({ length: PARTITIONS }, async (_, partition) => {
               const next = status.position[`${topic}/${partition}`] ?? 0;
               const events = (heads[`${topic}/${partition}`] ?? 0) - next;

@@ -27,7 +27,7 @@ export class ProjectionDto {
   /** `stopped`: a partition misses a record and waits for it; `behind`: it catches up. */
   state!: 'live' | 'behind' | 'stopped';
   /** Events that it has yet to apply. */
-  behind!: number;
+  lagEvents!: number;
   /** Age of the oldest of them, seconds. */
   lagSeconds!: number;
   /** Streams put aside because an event of theirs could not be applied. */

@@ -3,7 +3,6 @@ import { Command, CommandHandler, type ICommandHandler, type IQueryHandler, Quer
 import { type Difference, type EventContext, ProjectionRunner } from '#event-log/index.js';
 import { InsightError } from '../errors.js';
 import { PERSONAL_COLUMNS } from '../views/device-timeline.js';
-import { insightProjections } from '../views/projections.js';
 import { Operations } from './operations.js';
 import { type LaggingProjection, ProjectionLag } from './projection-lag.js';
 import type { OperationDto, ProjectionDto, ProjectionsDto } from './projections.dto.js';
@@ -19,11 +18,11 @@ export class ListProjectionsHandler implements IQueryHandler<ListProjections> {
   }
 }
 
-function viewOf({ name, version, lag: behind, parked, stopped, partitions }: LaggingProjection): ProjectionDto {
-  const state = stopped.length > 0 ? 'stopped' : behind > 0 ? 'behind' : 'live';
+function viewOf({ name, version, lag: lagEvents, parked, stopped, partitions }: LaggingProjection): ProjectionDto {
+  const state = stopped.length > 0 ? 'stopped' : lagEvents > 0 ? 'behind' : 'live';
   const lagging = partitions.filter(({ events }) => events > 0);
   const lagSeconds = Math.max(0, ...lagging.map(({ seconds }) => seconds));
-  return { name, version, state, behind, lagSeconds, parked: parked.length, partitions: lagging };
+  return { name, version, state, lagEvents, lagSeconds, parked: parked.length, partitions: lagging };
 }
 
 /** Rebuilds a read model from the log, or compares it with what the log makes of it. */
@@ -46,8 +45,8 @@ export class RunProjectionHandler implements ICommandHandler<RunProjection> {
 
   /** @throws InsightError `projection.unknown` */
   async execute({ verb, name, context }: RunProjection): Promise<OperationDto> {
-    if (!insightProjections.some((each) => each.name === name))
-      throw new InsightError('projection.unknown', { projection: name });
+    const known = await this.runner.list();
+    if (!known.some((each) => each.name === name)) throw new InsightError('projection.unknown', { projection: name });
     const work = verb === 'rebuild' ? () => this.rebuild(name) : () => this.verify(name, context.tenant);
     return this.operations.start({ kind: `projection.${verb}`, object: name }, context, work);
   }
