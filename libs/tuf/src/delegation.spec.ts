@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allDelegates, binOf, delegatesFor, keysOfDelegate, matchesPattern } from './delegation.js';
+import { allDelegates, binOf, delegatesFor, isInScope, keysOfDelegate, matchesPattern } from './delegation.js';
 import { type Delegations } from './metadata.js';
 
 describe('path patterns', () => {
@@ -39,6 +40,20 @@ describe('path patterns', () => {
     const started = process.cpuUsage();
     expect(matchesPattern('*a'.repeat(500), 'a'.repeat(1_000).replace(/$/, 'b'))).toBe(false);
     expect(process.cpuUsage(started).user).toBeLessThan(2_000_000);
+  });
+});
+
+describe('path hash prefixes', () => {
+  const digest = createHash('sha256').update('content/a').digest('hex');
+
+  it.each([
+    ['', true],
+    [digest.slice(0, 1), true],
+    [digest, true],
+    [digest.slice(1, 9), false],
+    [`${digest}0`, false],
+  ])('%j: %j', (prefix, matches) => {
+    expect(isInScope({ pathHashPrefixes: [prefix] }, 'content/a')).toBe(matches);
   });
 });
 

@@ -107,10 +107,19 @@ describe('metadata', () => {
     expect(refused(Buffer.from(text), 'timestamp').code).toBe('tuf.malformed');
   });
 
-  it('refuses broken UTF-8 with tuf.malformed', () => {
-    const bytes = Buffer.from(repository.file('timestamp.json'));
-    bytes[bytes.indexOf('1.0.31')] = 0xff;
-    expect(refused(bytes, 'timestamp').code).toBe('tuf.malformed');
+  it('refuses broken UTF-8 with tuf.malformed, wherever it stands', () => {
+    const bytes = Buffer.from(repository.file(GOOD.targets));
+    bytes[bytes.indexOf('"name":"A"') + 8] = 0xff;
+    expect(refused(bytes, 'targets').code).toBe('tuf.malformed');
+  });
+
+  it('refuses delegations that name a role twice with tuf.malformed', () => {
+    const role = { name: 'a', keyids: [], threshold: 1, terminating: false, paths: ['*'] };
+    const error = refused(changed('targets', '/signed/delegations/roles', [role, role]), 'targets');
+    expect({ code: error.code, pointer: error.details.pointer }).toEqual({
+      code: 'tuf.malformed',
+      pointer: '/signed/delegations',
+    });
   });
 
   it('holds a target called __proto__ or constructor as one among others', () => {

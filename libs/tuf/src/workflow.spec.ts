@@ -162,6 +162,17 @@ describe('looking a target up', () => {
     await expect(client.target('x/1')).rejects.toThrow(refusal('tuf.unknown-target'));
   });
 
+  it('does not return from a terminating role to what its delegator left open', async () => {
+    repository.delegate('targets', [
+      { name: 'a', paths: ['x/*'] },
+      { name: 'b', paths: ['x/*'] },
+    ]);
+    repository.delegate('a', [{ name: 'last', paths: ['x/*'], terminating: true }]);
+    repository.addTarget('x/1', bytes('of b'), { role: 'b' });
+    repository.publishTargets();
+    await expect(client.target('x/1')).rejects.toThrow(refusal('tuf.unknown-target'));
+  });
+
   it('ignores a target outside of what its role may speak for', async () => {
     repository.delegate('targets', [{ name: 'catalogue', paths: ['content/*'] }]);
     repository.addTarget('policy/grant-keys', bytes('evil'), { role: 'catalogue' });
