@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
 import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
+import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { type About, CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
@@ -44,7 +45,12 @@ export class MusterModule {
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor(kek, 'cursors') }),
-        EventLogModule.forRoot({ urls, kekFile, catalog, projections: campaignProjections }),
+        EventLogModule.forRoot({
+          urls,
+          kekFile,
+          catalog,
+          projections: [...campaignProjections, ...insightProjections],
+        }),
         IdentityModule.forRoot(),
         CampaignModule.forRoot({ dataDir: data, showOnce }),
         InsightModule.forRoot({ url: urls.insight }),
