@@ -215,6 +215,40 @@ describe('agent', () => {
       await running;
     });
 
+    it('polls by the period of a timer rule, whatever the server’s interval', async () => {
+      muster.rules = {
+        version: 1,
+        rules: [
+          { id: 'often', on: ['timer'], minInterval: 30 },
+          { id: 'sometimes', on: ['timer'] },
+        ],
+      };
+      const agent = await enrolled();
+      const stop = new AbortController();
+      const running = agent.run({ signal: stop.signal, maxSleepMs: 20 });
+      clock.advance(30_000);
+      await expect.poll(() => muster.polls).toEqual(['often;v=1']);
+      await expect.poll(() => agent.status().nextTimer).toBe(new Date(clock.now() + 30_000).toISOString());
+      clock.advance(30_000);
+      await expect.poll(() => muster.polls).toEqual(['often;v=1', 'often;v=1']);
+      stop.abort();
+      await running;
+    });
+
+    it('is woken by the server’s interval for a timer rule without a period', async () => {
+      muster.rules = { version: 1, rules: [{ id: 'sometimes', on: ['timer'] }] };
+      const agent = await enrolled();
+      const stop = new AbortController();
+      const running = agent.run({ signal: stop.signal, maxSleepMs: 20 });
+      clock.advance(599_000);
+      await new Promise((resolve) => setTimeout(resolve, 80));
+      expect(muster.polls).toEqual([]);
+      clock.advance(1_001);
+      await expect.poll(() => muster.polls).toEqual(['sometimes;v=1']);
+      stop.abort();
+      await running;
+    });
+
     it.each([
       ['earthquake', {}, 'event.unknown'],
       ['network', { network: 7 }, 'attributes.malformed'],

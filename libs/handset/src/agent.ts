@@ -1,15 +1,16 @@
 import { type TriggerName } from '#device-protocol/index.js';
 import {
   checkAttributes,
+  type CheckedRuleSet,
   EVENT_SCHEMA,
   type Fire,
   isTriggerEvent,
   nextTimer,
   stepTriggers,
-  TIMER_FLOOR_MS,
 } from '#matching/index.js';
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
 import { type Collected, collectAttributes } from './attributes.js';
+import { spreadMs } from './backoff.js';
 import { type Catalogue, type CatalogueSource, keptCatalogue } from './catalogue-client.js';
 import { settleInterrupted } from './deliver.js';
 import { deviceApi } from './device-api.js';
@@ -175,30 +176,36 @@ export class Agent {
   /** What is to be done next, and when. */
   private next(): { wakeAt: number; step: () => Promise<unknown> } {
     const { due, notBefore } = this.parts.state.now;
-    const steps = [{ wakeAt: this.timerAt(), step: () => this.timer() }];
-    if (due !== undefined) {
-      const { rule, version } = due;
-      steps.push({ wakeAt: Math.max(due.at, notBefore), step: async () => void (await this.poll({ rule, version })) });
+    const steps: { wakeAt: number; step: () => Promise<unknown> }[] = [];
+    // While a poll is due, no timer adds another reason for it.
+    if (due === undefined) steps.push({ wakeAt: this.timerAt(), step: () => this.timer() });
+    else {
+      const { rule, version, at } = due;
+      steps.push({ wakeAt: Math.max(at, notBefore), step: () => this.poll({ rule, version }) });
     }
     if (this.followUpAt !== undefined)
       steps.push({ wakeAt: Math.max(this.followUpAt, notBefore), step: () => this.goOn() });
     return steps.reduce((first, next) => (next.wakeAt < first.wakeAt ? next : first));
   }
 
-  /** The server's interval holds timers back, but never beyond the floor. */
+  /** The first period of a rule that ends, the server's interval for rules that name none, and the floor at the latest. */
   private timerAt(): number {
-    const { triggers, timerNotBefore } = this.parts.state.now;
-    const now = this.clock.now();
-    const floor = triggers.polledAt + TIMER_FLOOR_MS;
-    return Math.min(Math.max(nextTimer(triggers, this.rules.ruleSet, now), timerNotBefore), Math.max(floor, 0));
+    const { triggers, intervalAt } = this.parts.state.now;
+    const { ruleSet } = this.rules;
+    return Math.max(Math.min(nextTimer(triggers, ruleSet, this.clock.now()), intervalAt), this.pausedUntil);
   }
 
+  /** A timer that satisfied no rule: its attributes may be others in a while, so rules with a period are shown it again. */
   private async timer(): Promise<void> {
-    const fire = await this.occur('timer');
-    const { state } = this.parts;
-    const pauseMs = Math.min((state.now.intervalSeconds ?? 60) * 1000, 60_000);
-    if (fire === undefined) state.update({ timerNotBefore: this.clock.now() + pauseMs });
+    if ((await this.occur('timer')) !== undefined) return;
+    const { state, random } = this.parts;
+    const now = this.clock.now();
+    this.pausedUntil = now + pauseMs(this.rules.ruleSet);
+    if (state.now.intervalAt <= now)
+      state.update({ intervalAt: now + spreadMs((state.now.intervalSeconds ?? 3_600) * 1000, random) });
   }
+
+  private pausedUntil = 0;
 
   private goOn(): Promise<void> {
     return this.exclusively(async () => {
@@ -265,6 +272,12 @@ export class Agent {
       };
     });
   }
+}
+
+/** The shortest period of a timer rule, from a second to a minute. */
+function pauseMs({ rules }: CheckedRuleSet): number {
+  const periods = rules.flatMap(({ on, minInterval }) => (on.includes('timer') && minInterval ? [minInterval] : []));
+  return Math.min(60, ...periods) * 1000;
 }
 
 function earliest(a: Fire | undefined, b: Fire | undefined): Fire | undefined {

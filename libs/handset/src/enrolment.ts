@@ -22,7 +22,8 @@ export async function enrolHandset(
   const { identity, answer } = await enrol(store, enrolment, clock);
   trustRoot(store, answer.root);
   FactQueue.create(store, identity.epoch);
-  new StateKeeper(store, clock.now()).update({ intervalSeconds: answer.intervalSeconds });
+  const { intervalSeconds } = answer;
+  new StateKeeper(store, clock.now()).update({ intervalSeconds, intervalAt: clock.now() + intervalSeconds * 1000 });
   const rules = parseJson(Buffer.from(answer.rules));
   if (adoptRules(store, { schema: NO_SCHEMA, rules }, silentLog) === undefined)
     await adoptWithSchema(store, identity, { clock, log, rules });

@@ -51,7 +51,7 @@ function noteSuccess({ state, clock, random }: Parts, trigger: TriggerName, poll
     notBefore: 0,
     refusal: undefined,
     intervalSeconds,
-    timerNotBefore: now + spreadMs(intervalSeconds * 1000, random),
+    intervalAt: now + spreadMs(intervalSeconds * 1000, random),
     timestampEtag: poll.etag,
     lastPoll: { at: now, ...trigger, answer: poll.isChanged ? 'changed' : 'unchanged' },
   });

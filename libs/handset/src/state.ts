@@ -1,5 +1,5 @@
 import { type DeclineReason, type Gate } from '#device-protocol/index.js';
-import { initialTriggers, type TriggerState, type Fire } from '#matching/index.js';
+import { type Fire, initialTriggers, TIMER_FLOOR_MS, type TriggerState } from '#matching/index.js';
 import { readJson, type Store, writeJson } from './store.js';
 
 const FILE = 'state.json';
@@ -36,8 +36,8 @@ export interface AgentState {
   /** Polls that failed in a row. */
   failures: number;
   intervalSeconds?: number;
-  /** No timer before this, ms: the server's interval, spread. */
-  timerNotBefore: number;
+  /** When the server wants to hear of the handset again, spread, ms: the period of timer rules that name none. */
+  intervalAt: number;
   lastPoll?: { at: number; rule: string; version: number; answer: 'changed' | 'unchanged' | 'failed'; code?: string };
   timestampEtag?: string;
   inboxEtag?: string;
@@ -56,7 +56,7 @@ export const initialState = (now: number): AgentState => ({
   triggers: initialTriggers(now),
   notBefore: 0,
   failures: 0,
-  timerNotBefore: 0,
+  intervalAt: now + TIMER_FLOOR_MS,
   contents: {},
   declined: {},
   held: {},
