@@ -387,14 +387,14 @@ describe('campaigns', () => {
     expect([status, version]).toEqual(['draft', 1]);
     const scheduled = await order(campaignId, 'schedule', {}, '"v1"').expect(200);
     expect(scheduled.body).toMatchObject({ status: 'running', version: 3 });
-    const read = await admin.get(`/v1/campaigns/${campaignId}`).expect(200);
-    expect(read.headers.etag).toBe('"v3"');
+    const one = await admin.get(`/v1/campaigns/${campaignId}`).expect(200);
+    expect(one.headers.etag).toBe('"v3"');
     const items = await until(async () => {
       const { body } = read(await admin.get('/v1/campaigns?limit=2').expect(200));
       const { items } = body as { items: CampaignAnswer[] };
       return items[0]?.campaignId === campaignId && items[0].status === 'running' && items;
     });
-    expect(items[0]).toEqual(read.body);
+    expect(items[0]).toEqual(one.body);
     const contents = await admin.get('/v1/contents?limit=1').expect(200);
     expect((contents.body as { next: string | null }).next).not.toBeNull();
   });
