@@ -9,7 +9,17 @@ import { CliError, EXIT } from '../cli/exit-codes.js';
 import { funnelLines, type Progress } from '../cli/funnel.js';
 import { upload } from '../cli/upload.js';
 import type { Child } from '../demo/children.js';
-import { ATTRIBUTES, CHANNEL, FITTING, FLEET, RULES, SELECTOR, startFleet } from '../demo/fleet.js';
+import {
+  ATTRIBUTES,
+  bringToNetwork,
+  CHANNEL,
+  DECLINING,
+  FITTING,
+  FLEET,
+  RULES,
+  SELECTOR,
+  startFleet,
+} from '../demo/fleet.js';
 import { installationFor } from '../demo/installation.js';
 
 const CONTENT_BYTES = 3 * 1024 * 1024;
@@ -35,6 +45,8 @@ const demo = command({
       for (const { name, expectation } of FLEET) out.note(`  ${name.padEnd(9)} ${expectation}`);
       children.push(...(await startFleet(api, folder)));
       const campaignId = await launch({ ...context, api }, folder);
+      out.note('The handsets come to a network, which wakes those whose stored rule it satisfies:');
+      await bringToNetwork(folder);
       const progress = await watch({ ...context, api }, campaignId);
       out.result(
         progress,
@@ -81,8 +93,26 @@ async function launch(context: Context, folder: string): Promise<string> {
   const draft = { name: 'Wallet 2.4', channel: CHANNEL, contents: [contentId] };
   const { campaignId } = await api.post<{ campaignId: string }>('/v1/campaigns', draft);
   await api.change('POST', `/v1/campaigns/${campaignId}`, `/v1/campaigns/${campaignId}/schedule`);
+  await published(context, campaignId);
   out.note(`Launched "Wallet 2.4" to handsets where ${SELECTOR}`);
   return campaignId;
+}
+
+interface Publications {
+  items: { data: { campaigns: string[] } }[];
+  position: string;
+}
+
+/** Waits until the campaign stands in the signed catalogue. */
+async function published({ api, signal }: Context, campaignId: string): Promise<void> {
+  const query = 'topic=muster.campaign&type=CataloguePublished&limit=200';
+  for (let from = 'start', deadline = Date.now() + LONGEST_MS; Date.now() < deadline; ) {
+    const page = await api.get<Publications>(`/v1/events?${query}&from=${encodeURIComponent(from)}`);
+    if (page.items.some(({ data }) => data.campaigns.includes(campaignId))) return;
+    from = page.position;
+    if (page.items.length === 0) await sleep(200, undefined, { signal });
+  }
+  throw new CliError(EXIT.notMet, 'the catalogue was not published');
 }
 
 async function watch({ api, out, signal }: Context, campaignId: string): Promise<Progress> {
@@ -101,7 +131,7 @@ async function watch({ api, out, signal }: Context, campaignId: string): Promise
 /** Those that fit have it, the others have said why not. */
 function isDone({ funnel, dropped }: Progress): boolean {
   const gone = dropped.filter(({ kind }) => kind === 'declined').reduce((sum, { devices }) => sum + devices, 0);
-  return funnel.confirmed >= FITTING && gone >= FLEET.length - FITTING;
+  return funnel.confirmed >= FITTING && gone >= DECLINING;
 }
 
 export const demoCommands: readonly Command[] = [demo];

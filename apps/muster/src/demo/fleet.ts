@@ -15,17 +15,16 @@ export const ATTRIBUTES = {
 
 export const SELECTOR = 'device.model.startsWith("Aurora") && device.freeMiB >= 64 && device.nfc';
 
-/** Wakes up at its start and every three seconds; one that has no rule to satisfy stays silent. */
-export const RULES = [
-  { id: 'power-on', on: ['boot'] },
-  { id: 'often', on: ['timer'], when: 'device.freeMiB > 0', minInterval: 3 },
-];
+/** What a handset of the demo stores: it asks when it comes to a network that costs nothing, and at no other event. */
+export const RULES = [{ id: 'free-network', on: ['network'], when: 'event.metered == false' }];
 
 interface Handset {
   name: string;
   attributes: { model: string; freeMiB: number; nfc: boolean };
   /** Its owner says no. */
   refuses?: boolean;
+  /** The network that it comes to costs money. */
+  isMetered?: boolean;
   /** What the demo says about it. */
   expectation: string;
 }
@@ -33,20 +32,28 @@ interface Handset {
 export const FLEET: readonly Handset[] = [
   { name: 'aurora-1', attributes: { model: 'Aurora 5', freeMiB: 900, nfc: true }, expectation: 'fits' },
   { name: 'aurora-2', attributes: { model: 'Aurora 6 Pro', freeMiB: 128, nfc: true }, expectation: 'fits' },
-  { name: 'aurora-3', attributes: { model: 'Aurora 5', freeMiB: 12, nfc: true }, expectation: 'too little memory' },
-  { name: 'boreal-1', attributes: { model: 'Boreal X', freeMiB: 2_000, nfc: true }, expectation: 'another model' },
+  { name: 'aurora-3', attributes: { model: 'Aurora 6', freeMiB: 333, nfc: true }, expectation: 'fits' },
+  { name: 'aurora-4', attributes: { model: 'Aurora 5', freeMiB: 12, nfc: true }, expectation: 'has too little memory' },
+  { name: 'boreal-1', attributes: { model: 'Boreal X', freeMiB: 2_000, nfc: true }, expectation: 'is another model' },
   {
-    name: 'aurora-4',
+    name: 'aurora-5',
     attributes: { model: 'Aurora 6', freeMiB: 512, nfc: true },
     refuses: true,
-    expectation: 'its owner says no',
+    expectation: 'fits, but its owner says no',
   },
-  { name: 'aurora-5', attributes: { model: 'Aurora 6', freeMiB: 333, nfc: true }, expectation: 'fits' },
+  {
+    name: 'aurora-6',
+    attributes: { model: 'Aurora 6', freeMiB: 512, nfc: true },
+    isMetered: true,
+    expectation: 'would fit, but its stored rule is not satisfied: it never asks',
+  },
 ];
 
+/** How many will have it in the end, and how many will have said that they do not take it. */
 export const FITTING = FLEET.filter(({ expectation }) => expectation === 'fits').length;
+export const DECLINING = FLEET.filter(({ isMetered }) => isMetered !== true).length - FITTING;
 
-const ENROL_MS = 30_000;
+const COMMAND_MS = 30_000;
 
 /** Enrols and starts one agent process a handset, each with a folder of its own. */
 export async function startFleet(api: Api, folder: string): Promise<Child[]> {
@@ -62,13 +69,22 @@ export async function startFleet(api: Api, folder: string): Promise<Child[]> {
         label: handset.name,
       });
       const line = ['enrol', handsetUrl, '--ca', caFingerprint, '--code', code, '--folder', data];
-      await startChild(PROGRAMS.handset, line).waitFor(/"deviceId"/, ENROL_MS);
+      await startChild(PROGRAMS.handset, line).waitFor(/"deviceId"/, COMMAND_MS);
       running.push(startChild(PROGRAMS.handset, ['run', '--folder', data, ...hooksOf(handset, data)]));
     }
     return running;
   } catch (error) {
     await Promise.all(running.map((each) => each.stop()));
     throw error;
+  }
+}
+
+/** Tells each agent, as its platform would, that it has come to a network. */
+export async function bringToNetwork(folder: string): Promise<void> {
+  for (const { name, isMetered = false } of FLEET) {
+    const data = JSON.stringify({ network: isMetered ? 'cellular' : 'wifi', metered: isMetered });
+    const event = ['event', 'network', '--data', data, '--folder', path.join(folder, name)];
+    await startChild(PROGRAMS.handset, event).waitFor(/"fired"|"spooled"/, COMMAND_MS);
   }
 }
 
