@@ -41,7 +41,7 @@ export class SessionsController {
   @UseGuards(PeopleGuard)
   @SignedIn()
   me(@Caller() caller: Principal): CallerView {
-    return caller;
+    return { ...caller, roles: [...caller.roles] };
   }
 
   /** The caller's own account; for people, not tokens. */

@@ -38,7 +38,7 @@ export class CallerView {
   tenant!: string;
   kind!: 'person' | 'token';
   id!: string;
-  roles!: readonly Role[];
+  roles!: Role[];
   platform?: boolean;
   domain?: string;
 }
