@@ -7,7 +7,7 @@ import { findCanaries, numberCanary, textCanary } from '../support/canary.js';
 import { asSuperuser, scanTables } from '../support/database-scan.js';
 import { eventually, type Running, temporaryFolder } from '../support/processes.js';
 import { type Exchange, type Proxy, recordingProxy, throttlingProxy } from '../support/proxies.js';
-import { Cli, Handset, proxyAuthority, type Server, startServer } from '../support/server.js';
+import { Cli, Handset, proxyAuthority, removeServer, type Server, startServer } from '../support/server.js';
 
 /*
  * System 6 through public doors only: server and agents are processes of their own, mutual TLS between them. Between
@@ -198,7 +198,7 @@ afterAll(async () => {
   await Promise.all(agents.map(({ daemon }) => daemon?.stop('SIGKILL') ?? Promise.resolve()));
   await Promise.all(agents.map(({ proxy }) => proxy?.close() ?? Promise.resolve()));
   await throttle?.close();
-  await server?.process.stop();
+  await removeServer(server);
   folder.remove();
 });
 

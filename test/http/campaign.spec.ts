@@ -366,6 +366,17 @@ describe('uploads', () => {
     });
   });
 
+  it('are dropped a week after they were left lying', async () => {
+    const uploadId = await upload(randomBytes(3));
+    try {
+      clock.offset = 8 * DAY;
+      await until(async () => !existsSync(path.join(folder, 'uploads', uploadId)));
+    } finally {
+      clock.offset = 0;
+    }
+    await admin.post('/v1/contents', { uploadId, description: described }).expect(404);
+  });
+
   it('refuse rules that do not parse or name an unknown attribute, and keep the upload', async () => {
     const uploadId = await upload(randomBytes(3));
     const publishWith = (selector: string) =>
@@ -857,6 +868,7 @@ describe('another tenant', () => {
     await other.post(`/v1/contents/${contentId}/withdraw`, { reason: 'r' }).expect(404);
     await other.get(`/v1/campaigns/${campaignId}`).expect(404);
     await order(campaignId, 'schedule', {}, '*', other).expect(404);
+    await order(campaignId, 'schedule', {}, '"v1"', other).expect(404);
     await other.post('/v1/contents', { uploadId, description: described }).expect(404);
     await supertest(people).head(`/v1/uploads/${uploadId}`).auth(other.token, { type: 'bearer' }).set(TUS).expect(404);
     const device = await enrol(other);

@@ -10,9 +10,10 @@ import { LIMITS, type EnrolAnswer } from '#device-protocol/index.js';
 import { Database, eventCatalog, type EventRecord } from '#event-log/index.js';
 import { EventLogModule, eventLogMigrations, TailLog } from '#event-log/nest/event-log.module.js';
 import { auditDefinitions, handsetDefinitions } from '#identity/events.js';
-import { fingerprintOf } from '#identity/index.js';
+import { fingerprintOf, permits, type Principal } from '#identity/index.js';
 import {
   Bootstrap,
+  Caller,
   CertificateAuthority,
   Device,
   DeviceGuard,
@@ -20,6 +21,9 @@ import {
   ENROL_CATALOGUE,
   IdentityModule,
   identityMigrations,
+  Needs,
+  NeedsInDomain,
+  PeopleGuard,
 } from '#identity/nest/identity.module.js';
 import { type TestKey, testKey } from '#identity/testing.js';
 import type { Log, LogFields } from '#runtime/index.js';
@@ -42,8 +46,30 @@ class WhoAmI {
   }
 }
 
+@Controller('v1/probe')
+@UseGuards(PeopleGuard)
+class Probe {
+  @Get('unnamed')
+  unnamed(): string {
+    return 'nobody reads this';
+  }
+
+  @Get('tenant')
+  @Needs('content:read')
+  tenant(): string {
+    return 'of the tenant';
+  }
+
+  @Get('domain')
+  @NeedsInDomain('content:read')
+  domain(@Caller() caller: Principal): { mine: boolean; other: boolean } {
+    const may = (domain: string) => permits(caller, 'content:read', domain);
+    return { mine: may('A000000151'), other: may('A000000152') };
+  }
+}
+
 @Module({
-  controllers: [WhoAmI],
+  controllers: [Probe, WhoAmI],
   providers: [{ provide: ENROL_CATALOGUE, useValue: { material: async () => material() } }],
 })
 class Around {}
@@ -398,6 +424,21 @@ describe('people', () => {
     expect([401, 409]).toContain(refused); // the second is the last one, or is no administrator any more
     const left = await asSuperuser(`select 1 from ops.person where tenant = 'solo' and 'admin' = any(roles)`);
     expect(left.length).toBe(1);
+  });
+});
+
+describe('a guarded route', () => {
+  it('that names no permission lets nobody in', async () => {
+    const answer = await (await root()).get('/v1/probe/unnamed').expect(403);
+    expect(answer.body).toMatchObject({ code: 'auth.forbidden' });
+  });
+  it('lets who is confined to a security domain in only where it asks about domains', async () => {
+    const body = { email: 'sd@acme.test', name: 'N', password: PASSWORD, roles: ['viewer'], domain: 'A000000151' };
+    await (await root()).post('/v1/users', body).expect(201);
+    const confined = await login('acme', 'sd@acme.test');
+    await confined.get('/v1/probe/tenant').expect(403);
+    await confined.get('/v1/devices').expect(403);
+    expect((await confined.get('/v1/probe/domain').expect(200)).body).toEqual({ mine: true, other: false });
   });
 });
 

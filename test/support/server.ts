@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Ended, run, type Running, startNode } from './processes.js';
 
@@ -22,6 +22,8 @@ export interface Server {
 export interface ServerOptions {
   data: string;
   env?: Record<string, string>;
+  /** Runs as this user and group instead of the test's own. */
+  uid?: number;
 }
 
 const environment = (extra: Record<string, string>): NodeJS.ProcessEnv => ({
@@ -32,8 +34,9 @@ const environment = (extra: Record<string, string>): NodeJS.ProcessEnv => ({
 });
 
 /** `npm start` without the build: the process that it runs, on ports of its own and a data folder of the test. */
-export async function startServer({ data, env = {} }: ServerOptions): Promise<Server> {
+export async function startServer({ data, env = {}, uid }: ServerOptions): Promise<Server> {
   mkdirSync(data, { recursive: true });
+  if (uid !== undefined) chownSync(data, uid, uid);
   const clockFile = path.join(path.dirname(data), 'clock');
   const settings = {
     MUSTER_DATA: data,
@@ -42,7 +45,7 @@ export async function startServer({ data, env = {} }: ServerOptions): Promise<Se
     MUSTER_TEST_CLOCK: clockFile,
     ...env,
   };
-  const child = startNode(MUSTER, [], { env: environment(settings) });
+  const child = startNode(MUSTER, [], { env: environment(settings), ...(uid === undefined ? {} : { uid, gid: uid }) });
   const ready = await child.waitFor(
     /muster is ready at (\S+) \(handsets at https:\/\/[^:]+:(\d+)\) after (\d+) ms/,
     90_000,
@@ -61,6 +64,15 @@ export async function startServer({ data, env = {} }: ServerOptions): Promise<Se
     data,
     clockFile,
   };
+}
+
+/** Stops the server and removes what its first start made outside its data folder (as root, the database's place). */
+export async function removeServer(server: Server | undefined): Promise<void> {
+  await server?.process.stop();
+  for (const [, made = ''] of server?.process
+    .output()
+    .matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g) ?? [])
+    if (made !== '/var/lib/muster') rmSync(made, { recursive: true, force: true });
 }
 
 /** The CLI, logged in on a folder of its own. */
