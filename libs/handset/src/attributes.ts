@@ -63,8 +63,7 @@ async function collected(hooks: Hooks, log: Log): Promise<Record<string, unknown
     if (typeof values === 'object' && !Array.isArray(values)) return { ...values };
     throw new HandsetError('attributes.malformed', {}, 'attributes are one JSON object');
   } catch (error) {
-    if (!(error instanceof HandsetError)) throw error;
-    log.warn('attributes.not-collected', { code: error.code });
+    log.warn('attributes.not-collected', { code: error instanceof HandsetError ? error.code : 'hook.failed' });
     return {};
   }
 }
