@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateSigner } from '#tuf/index.js';
+import { RepositorySimulator } from '#tuf/testing.js';
 import { canRun } from '../support/prerequisites.js';
 import { eventually, run, temporaryFolder } from '../support/processes.js';
 import { pythonWithTuf } from '../support/python-tuf.js';
@@ -345,6 +347,39 @@ describe.skipIf(!ready)('the catalogue before judges', () => {
     }
   }
 });
+
+describe('two delegators with one role name', () => {
+  it('do not speak for each other before muster-handset', async () => {
+    const files = twoDelegators();
+    const hostile = await serveRepository(files);
+    root = file('simulated-root.json', files.get('1.root.json')!);
+    const { path: held } = temporaryFolderIn('two-delegators');
+    expect(await ours.visit({ metadataDir: held, url: hostile.url, targets: ['a/x'] })).toEqual({ ok: true });
+    const refused = await ours.visit({ metadataDir: held, url: hostile.url, targets: ['b/x'] });
+    expect(refused).toMatchObject({ ok: false, error: 'tuf.threshold' });
+    await hostile.close();
+  });
+});
+
+/** A and B both delegate to a role `release`, each to a key of its own; what is served is signed by the key of A. */
+function twoDelegators(): Map<string, Buffer> {
+  const repository = new RepositorySimulator(Date.now());
+  const [a, b] = ['a', 'b'].map((name) => ({ name, paths: [`${name}/*`] })) as [Scoped, Scoped];
+  repository.delegate('targets', [a, b]);
+  repository.delegate('a', [{ name: 'release', paths: a.paths }]);
+  const keyOfA = repository.targetsOf('release').signers;
+  repository.targetsOf('release').signers = [generateSigner()];
+  repository.delegate('b', [{ name: 'release', paths: b.paths }]);
+  repository.targetsOf('release').signers = keyOfA;
+  repository.addTarget('a/x', Buffer.from('good'), { role: 'release' });
+  repository.addTarget('b/x', Buffer.from('evil'), { role: 'release' });
+  repository.publish('release', 'a', 'b', 'targets', 'snapshot', 'timestamp');
+  return new Map([...repository.files].map(([name, bytes]) => [name, Buffer.from(bytes)]));
+}
+interface Scoped {
+  name: string;
+  paths: string[];
+}
 
 let visits = 0;
 function temporaryFolderIn(name: string): { path: string } {
