@@ -27,7 +27,9 @@ const settings: CampaignSettings = {
 };
 const around: Surroundings = {
   schema: { version: 1, attributes: { model: { type: 'string' } } },
-  contentOf: (id) => ({ 'c-1': 'published' as const, 'c-old': 'withdrawn' as const })[id],
+  contentOf: (id) =>
+    ({ 'c-1': 'published' as const, 'c-crowded': 'published' as const, 'c-old': 'withdrawn' as const })[id],
+  offersOf: (id) => (id === 'c-crowded' ? 20 : 0),
   channels: new Set(['main']),
 };
 
@@ -153,6 +155,10 @@ describe('scheduling a campaign', () => {
     given({ ...drafted, data: { ...named, ...settings, contents: ['c-old'] } })
       .when(schedule())
       .thenRefused('content.withdrawn'));
+  it('refuses a content that many campaigns offer already', () =>
+    given({ ...drafted, data: { ...named, ...settings, contents: ['c-crowded'] } })
+      .when(schedule())
+      .thenRefused('campaign.content-crowded'));
   it('is refused once aborted', () => given(drafted, aborted).when(schedule()).thenRefused('campaign.not-draft'));
 });
 

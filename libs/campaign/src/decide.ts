@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CampaignState, evolve, noCampaign } from './campaign.js';
 import { CampaignError, refusal } from './errors.js';
 import type { CampaignEvent, CampaignSettings } from './events.js';
-import { checkSettings, type Surroundings } from './settings.js';
+import { checkCrowding, checkSettings, type Surroundings } from './settings.js';
 
 interface Named {
   campaignId: string;
@@ -78,6 +78,7 @@ function schedule(state: Open, { data, around, now }: Of<'ScheduleCampaign'>): C
   const end = data.end === undefined ? state.settings.end : data.end;
   if (state.status !== 'draft') return alreadyScheduled(state, data);
   checkSettings({ ...state.settings, start, end }, around);
+  checkCrowding(state.settings, around);
   if (end !== null && Date.parse(end) <= now) throw refusal('campaign.window-empty', '/end', 'the end has passed');
   const scheduled: CampaignEvent = { type: 'CampaignScheduled', data: { campaignId, start, end } };
   return Date.parse(start) > now ? [scheduled] : [scheduled, { type: 'CampaignStarted', data: { campaignId } }];

@@ -3,6 +3,8 @@ import type { AttributeValue } from '#device-protocol/index.js';
 import { refusal } from './errors.js';
 import { checkName } from './upload-metadata.js';
 
+/** Every handset of the channel gets it; a role file holds many. */
+const DESCRIPTION_BYTES = 16_384;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /**
@@ -15,6 +17,8 @@ export function checkDescription(description: {
   attributes: Readonly<Record<string, AttributeValue>>;
 }): void {
   checkName(description.name, '/description/name');
+  if (Buffer.byteLength(JSON.stringify(description)) > DESCRIPTION_BYTES)
+    throw refusal('content.attribute', '/description', `at most ${DESCRIPTION_BYTES} bytes as JSON`);
   const entries = Object.entries(description.attributes);
   if (entries.length > ATTRIBUTE_LIMITS.attributes)
     throw refusal('content.attribute', '/description/attributes', `at most ${ATTRIBUTE_LIMITS.attributes}`);

@@ -8,6 +8,7 @@ export type CampaignErrorCode =
   | 'campaign.not-paused'
   | 'campaign.closed'
   | 'campaign.without-content'
+  | 'campaign.content-crowded'
   | 'campaign.window-empty'
   | 'campaign.wave-narrower'
   | 'content.unknown'

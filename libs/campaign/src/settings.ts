@@ -5,8 +5,25 @@ import type { CampaignSettings } from './events.js';
 /** What a command knows of the world around its campaign: read from the log by the handler, so that the rules stay pure. */
 export interface Surroundings {
   schema: AttributeSchema;
-  contentOf(contentId: string): 'published' | 'withdrawn' | undefined;
+  contentOf: (contentId: string) => 'published' | 'withdrawn' | undefined;
+  /** How many campaigns offer the content in the catalogue now. */
+  offersOf: (contentId: string) => number;
   channels: ReadonlySet<string>;
+}
+
+/** All offers of a content stand in one signed file of at most 512 KiB; this many of the longest kind fit. */
+export const OFFERS_PER_CONTENT = 20;
+
+/** @throws CampaignError `campaign.content-crowded` naming the content */
+export function checkCrowding({ contents }: CampaignSettings, { offersOf }: Surroundings): void {
+  contents.forEach((contentId, i) => {
+    if (offersOf(contentId) >= OFFERS_PER_CONTENT)
+      throw refusal(
+        'campaign.content-crowded',
+        `/contents/${i}`,
+        `${OFFERS_PER_CONTENT} campaigns offer it: complete one`,
+      );
+  });
 }
 
 /** @throws CampaignError naming the field, MatchingError for the selector */

@@ -29,7 +29,8 @@ import { AddChannelHandler, RotateKeysHandler } from './run-channel.handler.js';
 import { RunContentHandler } from './run-content.handler.js';
 import { RunVocabularyHandler } from './run-vocabulary.handler.js';
 import { ServedFiles } from './served-files.js';
-import { Timer } from './timer.js';
+import { StaleUploads } from './stale-uploads.js';
+import { PerTenant, Timer } from './timer.js';
 import { Transfers } from './transfers.js';
 import { TufController } from './tuf.controller.js';
 import { UploadController } from './upload.controller.js';
@@ -39,7 +40,7 @@ import { VocabularyController } from './vocabulary.controller.js';
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
 const serving = [CatalogueServer, DeviceFacts, DeviceVisits, Exchange, FactWriter, GrantOffice, Inboxes, InboxAnswers];
 const storing = [FileStore, PollRecorder, ServedFiles, Transfers, Uploads];
-const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, Timer];
+const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, PerTenant, StaleUploads, Timer];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
 const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
 

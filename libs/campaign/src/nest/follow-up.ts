@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventRecord, follow, type Position, type PostgresLog } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
@@ -17,7 +17,7 @@ const RETRY_MS = 1_000;
  * inbox items whose ids follow from their cause; so it may read a record twice, and several instances may run.
  */
 @Injectable()
-export class FollowUp implements OnApplicationBootstrap, OnApplicationShutdown {
+export class FollowUp implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
@@ -32,7 +32,7 @@ export class FollowUp implements OnApplicationBootstrap, OnApplicationShutdown {
     this.running = this.run();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     this.stop.abort();
     await this.running;
   }

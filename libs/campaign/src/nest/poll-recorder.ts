@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { type Fact, partitionOf } from '#event-log/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import { type Log, newId } from '#runtime/index.js';
@@ -22,7 +22,7 @@ const KEPT = 100_000;
 
 /** Collects polls and records them in batches, one per tenant, channel and partition of the device. */
 @Injectable()
-export class PollRecorder implements OnApplicationShutdown {
+export class PollRecorder implements BeforeApplicationShutdown {
   private batches = new Map<string, Batch>();
   private kept = 0;
   private lost = 0;
@@ -56,7 +56,8 @@ export class PollRecorder implements OnApplicationShutdown {
     }, FLUSH_MS);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Before the pools close. */
+  async beforeApplicationShutdown(): Promise<void> {
     clearTimeout(this.timer);
     await this.flushing;
     await this.flush();
@@ -66,12 +67,12 @@ export class PollRecorder implements OnApplicationShutdown {
     this.timer = undefined;
     this.facts.push(...[...this.batches.values()].flatMap(factsOf));
     this.batches = new Map();
-    const facts = this.facts;
+    const { facts, kept } = this;
     if (facts.length === 0) return;
     try {
       await this.writer.append(facts);
       this.facts = [];
-      this.kept = 0;
+      this.kept -= kept; // those that came meanwhile stay counted
       if (this.lost > 0) this.log.error('polls.lost', { polls: this.lost });
       this.lost = 0;
     } catch (err) {

@@ -6,6 +6,8 @@ import { CLOCK, requireVersion } from '#runtime/nest/runtime.module.js';
 import type { CampaignState } from '../campaign.js';
 import { campaignDecider, type CampaignCommand } from '../decide.js';
 import type { CampaignEvent } from '../events.js';
+import { CampaignError } from '../errors.js';
+import { isOffered } from '../offers.js';
 import type { Surroundings } from '../settings.js';
 import { type CampaignView, viewOfCampaign } from './campaign.view.js';
 import { FirstChannel } from './first-channel.js';
@@ -50,17 +52,17 @@ export class RunCampaignHandler implements ICommandHandler<RunCampaign> {
       );
       return viewOfCampaign(campaignId, done.state, done.version);
     } catch (error) {
-      if (error instanceof EventLogError && error.code === 'log.version-conflict')
-        requireVersion(version, Number(error.details.actual)); // 412 for who said If-Match
-      throw error;
+      throw explained(error, campaignId, version);
     }
   }
 
   private async surroundings(tenant: string): Promise<Surroundings> {
-    const { schema, contents } = await this.board.tenant(tenant);
+    const { schema, contents, campaigns } = await this.board.tenant(tenant);
+    const offering = [...campaigns.values()].filter(isOffered);
     return {
       schema,
       channels: await this.channels.names(tenant),
+      offersOf: (contentId) => offering.filter(({ settings }) => settings?.contents.includes(contentId)).length,
       contentOf: (contentId) => {
         const content = contents.get(contentId);
         if (content === undefined) return undefined;
@@ -68,4 +70,13 @@ export class RunCampaignHandler implements ICommandHandler<RunCampaign> {
       },
     };
   }
+}
+
+/** Who said If-Match hears that it has changed since (412), or that it is not there (404, another tenant's alike). */
+function explained(error: unknown, campaignId: string, version: number | undefined): unknown {
+  if (!(error instanceof EventLogError) || error.code !== 'log.version-conflict') return error;
+  const actual = Number(error.details.actual);
+  if (actual === 0) return new CampaignError('campaign.unknown', { campaignId }, 'no such campaign');
+  requireVersion(version, actual);
+  return error;
 }

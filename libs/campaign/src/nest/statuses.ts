@@ -6,6 +6,7 @@ export const STATUSES = {
   'campaign.not-running': 409,
   'campaign.not-paused': 409,
   'campaign.closed': 409,
+  'campaign.content-crowded': 409,
   'campaign.wave-narrower': 409,
   'content.withdrawn': 409,
   'upload.incomplete': 409,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { PostgresLog } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import { Tenants } from '#identity/nest/identity.module.js';
@@ -7,25 +7,41 @@ import type { Log } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import { CampaignClock } from './campaign-clock.js';
 import { Catalogues } from './catalogues.js';
+import { StaleUploads } from './stale-uploads.js';
 
 const TICK_MS = 1_000;
 /** Least time between two looks, when much is appended. */
 const PAUSE_MS = 50;
+
+/** What is to be done for one tenant, in an order that makes a start visible in the same round. */
+@Injectable()
+export class PerTenant {
+  constructor(
+    @Inject(CampaignClock) private readonly campaigns: CampaignClock,
+    @Inject(Catalogues) private readonly catalogues: Catalogues,
+    @Inject(StaleUploads) private readonly uploads: StaleUploads,
+  ) {}
+
+  async tick(tenant: string): Promise<void> {
+    await this.campaigns.tick(tenant);
+    await this.catalogues.tick(tenant);
+    await this.uploads.tick(tenant);
+  }
+}
 
 /**
  * Starts and ends campaigns by the clock, and keeps every catalogue as the log says, soon after the log has changed and at
  * least once a second. Several instances may run: commands and publications that are done already change nothing.
  */
 @Injectable()
-export class Timer implements OnApplicationBootstrap, OnApplicationShutdown {
+export class Timer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
   constructor(
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Tenants) private readonly tenants: Tenants,
-    @Inject(CampaignClock) private readonly campaigns: CampaignClock,
-    @Inject(Catalogues) private readonly catalogues: Catalogues,
+    @Inject(PerTenant) private readonly duties: PerTenant,
     @Inject(LOG) private readonly lines: Log,
   ) {}
 
@@ -33,7 +49,7 @@ export class Timer implements OnApplicationBootstrap, OnApplicationShutdown {
     this.running = this.run();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     this.stop.abort();
     await this.running;
   }
@@ -54,8 +70,7 @@ export class Timer implements OnApplicationBootstrap, OnApplicationShutdown {
   /** One tenant's trouble is not the others'. */
   private async tick(tenant: string): Promise<void> {
     try {
-      await this.campaigns.tick(tenant);
-      await this.catalogues.tick(tenant);
+      await this.duties.tick(tenant);
     } catch (err) {
       this.lines.warn('timer.tenant-retry', { tenant, err });
     }

@@ -46,12 +46,11 @@ export class Transfers {
       void reply.header('content-range', `bytes */${source.size}`);
       throw new CampaignError('range.unsatisfiable', { sizeBytes: source.size }, 'the range begins behind the end');
     }
-    const bytes = this.files.read(source.sha256, wanted);
     const { status, headers } = wanted === undefined ? wholeOf(source) : partOf(source, wanted);
     void reply
       .status(status)
       .headers({ ...headersOf(source), ...headers })
-      .send(source.size === 0 ? '' : bytes);
+      .send(source.size === 0 ? '' : this.files.read(source.sha256, wanted));
   }
 
   /** @throws CampaignError `grant.*`; `grant.revoked` when the campaign was paused hard or recalled, or the content withdrawn */

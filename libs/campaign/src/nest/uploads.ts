@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
@@ -7,7 +8,7 @@ import { Server } from '@tus/server';
 import type { EventContext } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { type Clock, isId, newId } from '#runtime/index.js';
-import { CLOCK, problemOf, traceOf } from '#runtime/nest/runtime.module.js';
+import { CLOCK, problemOf } from '#runtime/nest/runtime.module.js';
 import { CampaignError, refusal } from '../errors.js';
 import { readUploadMetadata, type UploadLabel } from '../upload-metadata.js';
 import { FileStore } from './file-store.js';
@@ -21,8 +22,18 @@ export interface UploadRow {
 }
 
 type TusRequest = Parameters<NonNullable<Server['options']['onUploadCreate']>>[0];
-const nodeOf = (request: TusRequest): { req: IncomingMessage; res: ServerResponse } =>
-  request.runtime?.node as unknown as { req: IncomingMessage; res: ServerResponse };
+const incomingOf = (request: TusRequest): IncomingMessage => request.runtime?.node?.req as unknown as IncomingMessage;
+
+/** The protocol's own refusals (offset, length, version) keep their status and get a problem document. */
+class TusServer extends Server {
+  override write(...[context, headers, status, body = '']: Parameters<Server['write']>): ReturnType<Server['write']> {
+    if (status < 400) return super.write(context, headers, status, body);
+    headers.set('content-type', 'application/problem+json');
+    const refused = new CampaignError('upload.protocol', {}, body.trim());
+    const problem = problemOf(refused, randomBytes(16).toString('hex'), status);
+    return super.write(context, headers, status, JSON.stringify(problem));
+  }
+}
 
 /**
  * Resumable uploads by tus 1.0. The bytes lie in `uploads/<id>`, whatever the client calls them; whose they are is a row.
@@ -39,13 +50,12 @@ export class Uploads {
     @Inject(Databases) private readonly databases: Databases,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    this.tus = new Server({
+    this.tus = new TusServer({
       path: UPLOADS_PATH,
       datastore: new TusFileStore({ directory: files.uploads }),
       relativeLocation: true,
       namingFunction: () => newId(),
       onUploadCreate: (request, upload) => this.insert(request, upload.id, upload.size ?? 0),
-      onResponseError: (request, error) => asProblem(nodeOf(request), error),
     });
   }
 
@@ -95,7 +105,7 @@ export class Uploads {
   }
 
   private async insert(request: TusRequest, uploadId: string, sizeBytes: number): Promise<object> {
-    const known = this.creating.get(nodeOf(request).req);
+    const known = this.creating.get(incomingOf(request));
     if (known === undefined) throw new Error('an upload is created by its route only');
     const { context, label } = known;
     await this.databases.actor.inTenant(context.tenant, (tx) =>
@@ -107,16 +117,4 @@ export class Uploads {
     );
     return {};
   }
-}
-
-/** The protocol's own refusals (offset, length, content type) keep their status and get a problem document. */
-function asProblem(
-  { req, res }: { req: IncomingMessage; res: ServerResponse },
-  error: Error | { status_code: number; body: string },
-): { status_code: number; body: string } {
-  const status = 'status_code' in error ? error.status_code : 500;
-  const detail = 'body' in error ? error.body.trim() : 'the upload failed';
-  const refused = new CampaignError('upload.protocol', {}, detail);
-  res.setHeader('content-type', 'application/problem+json');
-  return { status_code: status, body: JSON.stringify(problemOf(refused, traceOf(req).traceId, status)) };
 }
