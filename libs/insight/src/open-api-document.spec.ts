@@ -39,6 +39,12 @@ describe('the OpenAPI document', () => {
     ]);
   });
 
+  it('names the key that makes a POST repeatable', () => {
+    const { paths } = complete(document());
+    expect(paths['/v1/sessions']?.post?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key']);
+    expect(paths['/livez']?.get?.parameters).toBeUndefined();
+  });
+
   it('has one order of keys and sets, and leaves lists alone', () => {
     expect(JSON.stringify(sorted({ b: 1, a: { enum: ['y', 'x'], required: ['n', 'm'], list: ['q', 'p'] } }))).toBe(
       '{"a":{"enum":["x","y"],"list":["q","p"],"required":["m","n"]},"b":1}',

@@ -4,7 +4,7 @@ export interface OpenApiDocument {
   components?: { schemas?: Record<string, OpenApiSchema>; securitySchemes?: object };
 }
 interface OpenApiOperation {
-  parameters?: { in: string; required?: boolean; schema?: OpenApiSchema }[];
+  parameters?: { in: string; name?: string; required?: boolean; schema?: OpenApiSchema }[];
   responses: Record<string, object>;
   security?: Record<string, string[]>[];
 }
@@ -45,6 +45,14 @@ const REFUSED = {
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
+const IDEMPOTENCY = {
+  in: 'header',
+  name: 'Idempotency-Key',
+  required: false,
+  description: 'Repeating the request with the same key and body gets the first answer again, for 24 hours.',
+  schema: { type: 'string', maxLength: 128 } as OpenApiSchema,
+};
+
 /** How a route knows its caller, by its path; first match wins. */
 const SECURITY: readonly (readonly [RegExp, Record<string, string[]>[]])[] = [
   [/^\/d\//, [{ handset: [] }]],
@@ -64,13 +72,17 @@ export function complete(document: OpenApiDocument): OpenApiDocument {
   };
   for (const schema of Object.values(schemas)) leaveOutDefaults(schema);
   for (const [path, operations] of Object.entries(document.paths))
-    for (const operation of Object.values(operations)) {
-      for (const parameter of operation.parameters ?? [])
-        if (parameter.schema?.default !== undefined) parameter.required = false;
-      operation.responses.default = REFUSED;
-      operation.security = SECURITY.find(([form]) => form.test(path))?.[1] ?? [];
-    }
+    for (const [method, operation] of Object.entries(operations)) completeOperation(operation, method, path);
   return document;
+}
+
+function completeOperation(operation: OpenApiOperation, method: string, path: string): void {
+  for (const parameter of operation.parameters ?? [])
+    if (parameter.schema?.default !== undefined) parameter.required = false;
+  if (method === 'post' && path.startsWith('/v1/'))
+    operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY];
+  operation.responses.default = REFUSED;
+  operation.security = SECURITY.find(([form]) => form.test(path))?.[1] ?? [];
 }
 
 function leaveOutDefaults(schema: OpenApiSchema): void {

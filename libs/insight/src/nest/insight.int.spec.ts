@@ -409,6 +409,16 @@ describe('projections', () => {
     expect(own.result).toMatchObject({ differences: [{ column: 'label', live: null, rebuilt: null }] });
   });
 
+  it('keep operations of a tenant from all others, whatever a query forgets', async () => {
+    const of = (tenant: string) =>
+      database
+        .database('muster_insight')
+        .inTenant(tenant, (tx) => tx.query<{ tenant: string }>('select tenant from ops.operation'));
+    expect(new Set((await of('acme')).map(({ tenant }) => tenant))).toEqual(new Set(['acme']));
+    expect(new Set((await of('globex')).map(({ tenant }) => tenant))).toEqual(new Set(['globex']));
+    expect(await of('initech')).toEqual([]);
+  });
+
   it('leave an audit event when a person sets one to work', async () => {
     const { items } = (await admin.get('/v1/events?topic=muster.audit&subject=projection').expect(200))
       .body as EventsDto;

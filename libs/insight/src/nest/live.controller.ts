@@ -1,5 +1,5 @@
 import { Controller, Get, Headers, Inject, type OnModuleDestroy, Query, Res, UseGuards } from '@nestjs/common';
-import { ApiProduces } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { decodePosition, encodePosition, TOPICS, type Topic } from '#event-log/index.js';
 import { EventCatalog, TailLog } from '#event-log/nest/event-log.module.js';
@@ -45,7 +45,8 @@ export class LiveController implements OnModuleDestroy {
    */
   @Get()
   @Needs('campaign:read')
-  @ApiProduces('text/event-stream')
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The last id that was seen.' })
   async live(
     @Caller() caller: Principal,
     @Query() { topic }: LiveQuery,

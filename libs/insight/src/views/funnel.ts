@@ -9,11 +9,12 @@ export const FUNNEL_STEPS = ['polled', 'matched', 'requested', 'transferred', 'i
 export function funnelSql(schema?: string): string {
   const at = (part: string) => `${schema === undefined ? '' : `${schema}.`}p_campaign_progress_${part}_v1`;
   return `
-with seen as (
-    select d.tenant, d.campaign_id, coalesce(h.device_id, '#' || p.device_no) as device_id -- '#7': enrolment yet to come
-    from ${at('described')} d
-    join ${at('poll')} p using (tenant, digest)
-    left join ${at('handset')} h using (tenant, device_no)
+with told as ( -- numbers first: one of them may have asked many times
+  select distinct d.tenant, d.campaign_id, p.device_no
+  from ${at('described')} d join ${at('poll')} p using (tenant, digest)
+), seen as (
+    select t.tenant, t.campaign_id, coalesce(h.device_id, '#' || t.device_no) as device_id -- '#7': enrolment yet to come
+    from told t left join ${at('handset')} h using (tenant, device_no)
   union
     select d.tenant, d.campaign_id, a.device_id
     from ${at('described')} d
