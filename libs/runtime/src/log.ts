@@ -14,25 +14,32 @@ export interface Log {
 }
 
 /** JSON lines on standard error, so that standard output stays for answers. One line an event; control characters are escaped by JSON. */
-export function processLog(service: string, env: NodeJS.ProcessEnv = process.env): Log {
+export function processLog(service: string, env: NodeJS.ProcessEnv = process.env, fd = 2): Log {
   const logger = pino(
     {
       level: env.MUSTER_LOG_LEVEL ?? 'info',
       base: { service },
       messageKey: 'event',
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { err: pino.stdSerializers.err },
+      serializers: { err: describeError },
       redact: {
         paths: ['*.password', '*.token', '*.code', '*.passphrase', 'password', 'token', 'passphrase'],
         censor: '[redacted]',
       },
     },
-    pino.destination({ dest: 2, sync: true }),
+    pino.destination({ dest: fd, sync: true }),
   );
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields?: LogFields) => {
     logger[level](fields ?? {}, event);
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** `errorCode`, since any `code` is hidden: it may be an enrolment code. Not its other fields: a database error's `detail` holds values of rows, a socket error the whole connection. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message, stack } = error;
+  return { name, message, stack, ...('code' in error ? { errorCode: error.code } : {}) };
 }
 
 const nothing = (): void => undefined;
