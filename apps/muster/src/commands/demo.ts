@@ -46,8 +46,7 @@ const demo = command({
       children.push(...(await startFleet(api, folder)));
       const campaignId = await launch({ ...context, api }, folder);
       out.note('The handsets come to a network, which wakes those whose stored rule it satisfies:');
-      await bringToNetwork(folder);
-      const progress = await watch({ ...context, api }, campaignId);
+      const [progress] = await Promise.all([watch({ ...context, api }, campaignId), bringToNetwork(folder)]);
       out.result(
         progress,
         () => `${progress.funnel.installed} of ${FLEET.length} handsets have it: exactly those that fit.`,

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { Api } from '../cli/api.js';
 import type { Context } from '../cli/command.js';
@@ -35,9 +36,16 @@ async function startOwn(folder: string, signal: AbortSignal): Promise<{ api: Api
     const [, password = ''] = /password +(\S+)/.exec(own.output()) ?? [];
     const anonymous = new Api({ server, signal });
     const { token } = await anonymous.post<{ token: string }>('/v1/sessions', { tenant, email, password });
-    return { api: new Api({ server, token, signal }), own };
+    return { api: new Api({ server, token, signal }), own: { ...own, stop: () => remove(own) } };
   } catch (error) {
-    await own.stop();
+    await remove(own);
     throw error;
   }
+}
+
+/** As root the server keeps its database outside the demo's folder, and says where (see the event log's embedded Postgres). */
+async function remove(own: Child): Promise<void> {
+  await own.stop();
+  const created = /"folder":"(\/var\/lib\/muster\/[0-9a-f]+)".*"postgres\.folder-created"/.exec(own.output())?.[1];
+  if (created !== undefined) rmSync(created, { recursive: true, force: true });
 }
