@@ -1,15 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '#runtime/index.js';
 import { type Agent, type AgentOptions, createAgent } from './agent.js';
 import { enrolHandset } from './enrolment.js';
+import { type DeviceIdentity } from './identity.js';
 import { type Hooks } from './ports.js';
 import { CAMPAIGN, DEVICE, MusterSimulator, offer } from './simulator.js';
 import { fileStore } from './store.js';
 import { fakeClock } from './test-server.js';
+import { httpsTransport } from './transport.js';
 
 const CONTENT = '01890a5d-ac96-774b-bcce-b302099a8003';
 const SCHEMA = { version: 1, attributes: { model: { type: 'string' }, memory: { type: 'int' } } };
@@ -358,6 +360,23 @@ describe('agent', () => {
       await (await enrolled()).poll();
       expect(existsSync(contentPath())).toBe(false);
       expect(existsSync(join(root, 'partial', CONTENT))).toBe(false);
+    });
+
+    it('gives a slow server up, keeps the part, and hears local events meanwhile', async () => {
+      muster.misbehaviours = [{ kind: 'stalls', afterBytes: 50_000 }];
+      const connect = ({ server, serverCa, certificate, key }: DeviceIdentity) =>
+        httpsTransport({ origin: server, ca: serverCa, certificate, key, pace: { windowMs: 700 } });
+      const agent = await enrolled({}, { connect });
+      const polling = agent.poll();
+      await expect.poll(() => existsSync(join(root, 'partial', CONTENT))).toBe(true);
+      expect(await agent.occur('network', {})).toMatchObject({ rule: 'on-network' });
+      expect(muster.misbehaviours).toEqual([]);
+      expect(await polling).toMatchObject({ answer: 'changed' });
+      expect(statSync(join(root, 'partial', CONTENT)).size).toBe(50_000);
+      expect(agent.status().due).toMatchObject({ rule: 'on-network' });
+      await again(agent);
+      expect(isWhole()).toBe(true);
+      expect(muster.facts.find(({ type }) => type === 'TransferResumed')?.data.fromByte).toBe(50_000);
     });
 
     it('asks again for an expired grant and goes on', async () => {

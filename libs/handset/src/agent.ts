@@ -42,6 +42,8 @@ export interface AgentOptions {
   connect?(identity: DeviceIdentity): Transport;
 }
 
+const FULL_DISK_WAIT_MS = 30_000;
+
 export const connectByHttps = ({ server, serverCa, certificate, key }: DeviceIdentity): Transport =>
   httpsTransport({ origin: server, ca: serverCa, certificate, key });
 
@@ -65,7 +67,7 @@ export class Agent {
   /** When something waits that no trigger announces, ms. A new process looks at once. */
   private followUpAt: number | undefined;
   private inboxLooks = 0;
-  /** Steps run one after the other: a local event may come in while a poll is under way. */
+  /** Polls and follow-ups run one after the other. */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -132,24 +134,23 @@ export class Agent {
   }
 
   /**
-   * Something happened on the handset. Its rules decide whether that is a reason to ask; what they read stays here.
+   * Something happened on the handset. Its rules decide whether that is a reason to ask; what they read stays here. Does not
+   * wait for a poll or transfer under way: from reading the state to writing it nothing else runs.
    * @throws HandsetError `event.unknown`; MatchingError `attributes.malformed` naming the field
    */
-  occur(on: string, data: Readonly<Record<string, unknown>> = {}): Promise<Fire | undefined> {
+  async occur(on: string, data: Readonly<Record<string, unknown>> = {}): Promise<Fire | undefined> {
     if (!isTriggerEvent(on)) throw new HandsetError('event.unknown', { on }, 'not an event that rules know');
     const event = checkAttributes(EVENT_SCHEMA, data);
-    return this.exclusively(async () => {
-      const { state, store, random } = this.parts;
-      noteConditions(store, on, data);
-      const isAsked = this.rules.ruleSet.rules.some((rule) => rule.on.includes(on) && rule.when !== undefined);
-      const device = isAsked ? (await this.collect()).attributes : {};
-      const occurrence = { on, at: this.clock.now(), event };
-      const step = stepTriggers(state.now.triggers, occurrence, { ruleSet: this.rules.ruleSet, device, random });
-      const due = earliest(state.now.due, step.fire);
-      state.update({ triggers: step.state, ...(due === undefined ? {} : { due }) });
-      if (step.fire !== undefined) this.fired(step.fire, on);
-      return step.fire;
-    });
+    const { state, store, random } = this.parts;
+    noteConditions(store, on, data);
+    const isAsked = this.rules.ruleSet.rules.some((rule) => rule.on.includes(on) && rule.when !== undefined);
+    const device = isAsked ? (await this.collect()).attributes : {};
+    const occurrence = { on, at: this.clock.now(), event };
+    const step = stepTriggers(state.now.triggers, occurrence, { ruleSet: this.rules.ruleSet, device, random });
+    const due = earliest(state.now.due, step.fire);
+    state.update({ triggers: step.state, ...(due === undefined ? {} : { due }) });
+    if (step.fire !== undefined) this.fired(step.fire, on);
+    return step.fire;
   }
 
   private fired({ rule, version }: Fire, on: string): void {
@@ -168,9 +169,17 @@ export class Agent {
     while (!signal.aborted) {
       const { wakeAt, step } = this.next();
       const waitMs = wakeAt - this.clock.now();
-      if (waitMs <= 0) await step();
-      else await this.sleep(Math.min(waitMs, maxSleepMs));
+      if (waitMs > 0) await this.sleep(Math.min(waitMs, maxSleepMs));
+      else await step().catch((error: unknown) => this.surviveFullDisk(error));
     }
+  }
+
+  /** Nothing that was durable is lost by a full or failing disk, and someone may make room: the agent waits and goes on. */
+  private async surviveFullDisk(error: unknown): Promise<void> {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EIO') throw error;
+    this.log.error('store.full', { code });
+    await this.sleep(FULL_DISK_WAIT_MS);
   }
 
   /** What is to be done next, and when. */

@@ -112,7 +112,8 @@ function unlessRefused(error: unknown): undefined {
 
 function whatHeadersTell({ headers }: HttpAnswer): Pick<CataloguePoll, 'etag' | 'inboxEtag' | 'intervalSeconds'> {
   const interval = headers[INTERVAL_HEADER];
-  const intervalSeconds = interval !== undefined && /^\d{1,7}$/.test(interval) ? Number(interval) : undefined;
+  const isSeconds = interval !== undefined && /^[1-9]\d{0,6}$/.test(interval);
+  const intervalSeconds = isSeconds ? Number(interval) : undefined;
   return { etag: headers.etag, inboxEtag: headers[INBOX_HEADER], intervalSeconds };
 }
 

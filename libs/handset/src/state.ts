@@ -79,8 +79,9 @@ export class StateKeeper {
   }
 
   update(change: Partial<AgentState>): void {
-    this.state = { ...this.state, ...change };
-    writeJson(this.store, FILE, this.state);
+    const next = { ...this.state, ...change };
+    writeJson(this.store, FILE, next);
+    this.state = next;
   }
 
   updateContent(contentId: string, change: Partial<HeldContent> & Pick<HeldContent, 'stage'>): void {
