@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { CertificateAuthority } from '#identity/nest/identity.module.js';
 import { DomainError } from '#runtime/index.js';
 import type { MusterServer } from '#runtime/nest/runtime.module.js';
@@ -20,9 +22,11 @@ export async function listen(
   config: MusterConfig,
 ): Promise<{ addresses: Addresses; stopRenewing: () => void }> {
   const authority = server.app.get(CertificateAuthority);
-  const { hosts, isLoopback } = derived(config);
+  const { hosts, isLoopback, data } = derived(config);
   const { host } = config;
   const tls = await authority.serverTls(hosts);
+  // What `muster --ca` and browsers need to know the people's port by, beyond loopback.
+  writeFileSync(path.join(data, 'server-ca.pem'), await authority.serverCa(), { mode: 0o644 });
   const people = { host, port: config.port, ...(isLoopback ? {} : { tls: { key: tls.key, cert: tls.cert } }) };
   const ports = await server.listen({ people, handset: { host, port: config.handsetPort, tls } }).catch(explain);
   const named = hostInUrl(config.hosts[0] ?? host);

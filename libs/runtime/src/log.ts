@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { DomainError } from './errors.js';
 
 /** Fields of a log line: numbers carry their unit in the name. Never a key, PIN, token, MAC or attribute value. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -35,11 +36,15 @@ export function processLog(service: string, env: NodeJS.ProcessEnv = process.env
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** `errorCode`, since any `code` is hidden: it may be an enrolment code. Not its other fields: a database error's `detail` holds values of rows, a socket error the whole connection. */
+/**
+ * `errorCode`, since any `code` is hidden: it may be an enrolment code. Of other fields only the details of our own
+ * errors: a database error's `detail` holds values of rows, a socket error the whole connection.
+ */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const { name, message, stack } = error;
-  return { name, message, stack, ...('code' in error ? { errorCode: error.code } : {}) };
+  const own = error instanceof DomainError ? { details: error.details as object } : {};
+  return { name, message, stack, ...('code' in error ? { errorCode: error.code } : {}), ...own };
 }
 
 const nothing = (): void => undefined;
