@@ -11,7 +11,7 @@ export interface TriggerName {
   version: number;
 }
 
-const TRIGGER = /^([a-z][a-z0-9-]{0,63});v=([0-9]{1,9})$/;
+const TRIGGER = /^([a-z0-9][a-z0-9-]{0,63});v=([0-9]{1,9})$/;
 
 export const formatTrigger = ({ rule, version }: TriggerName): string => `${rule};v=${version}`;
 
