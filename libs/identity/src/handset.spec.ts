@@ -46,6 +46,8 @@ describe('a handset', () => {
       .thenRefused('device.key-taken'));
 
   it('renews with the same key', () => given(enrolled).when(renew('k1', 'k1')).then(renewed('k1', 'k1')));
+  it('renews with the same key as often as it asks', () =>
+    given(enrolled, renewed('k1', 'k1')).when(renew('k1', 'k1')).then(renewed('k1', 'k1')));
   it('renews to a new key', () => given(enrolled).when(renew('k1', 'k2')).then(renewed('k1', 'k2')));
   it('answers the same renewal again to who knows only the old key', () =>
     given(enrolled, renewed('k1', 'k2')).when(renew('k1', 'k2')).thenNothing());

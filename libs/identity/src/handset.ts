@@ -75,7 +75,9 @@ function renew(
   { deviceId, presentedKeyHash, keyHash, expiresAt }: Extract<HandsetCommand, { type: 'RenewHandset' }>['data'],
 ): HandsetEvent[] {
   if (state.status === 'revoked') throw new IdentityError('device.revoked', { deviceId });
-  const isRepeated = presentedKeyHash === state.renewedFrom && keyHash === state.keyHash;
+  // A device that keeps its key is no repetition, or its certificate would end with the first renewal.
+  const isRepeated =
+    presentedKeyHash !== keyHash && presentedKeyHash === state.renewedFrom && keyHash === state.keyHash;
   if (isRepeated) return [];
   if (presentedKeyHash !== state.keyHash) throw new IdentityError('renewal.key-retired', { deviceId });
   return [{ type: 'HandsetRenewed', data: { deviceId, keyHash, replacesKeyHash: state.keyHash, expiresAt } }];
