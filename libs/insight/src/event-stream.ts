@@ -27,6 +27,7 @@ export class EventStream {
     raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
+      connection: 'close', // nothing follows, and a server that stops would wait for the idle connection
       'x-content-type-options': 'nosniff',
       'x-accel-buffering': 'no',
     });

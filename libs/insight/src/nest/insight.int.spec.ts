@@ -127,7 +127,6 @@ beforeAll(async () => {
   await runner.whenCaughtUp();
 });
 afterAll(async () => {
-  await server.close();
   await database.drop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -443,4 +442,13 @@ describe('projections', () => {
       'muster_projection_lag_seconds{projection="device_timeline",topic="muster.handset",partition="11"} 0',
     );
   });
+});
+
+// Last, because it closes the server of the others.
+it('a server that stops does not wait for live streams', async () => {
+  const stream = listen(viewer);
+  await stream.opened;
+  const before = performance.now();
+  await server.close();
+  expect(performance.now() - before).toBeLessThan(3_000); // what is left to finish is cut after 5 s
 });

@@ -1,4 +1,16 @@
-import { Controller, Get, Headers, Inject, type OnModuleDestroy, Query, Res, UseGuards } from '@nestjs/common';
+import type { Server } from 'node:http';
+import {
+  Controller,
+  Get,
+  Headers,
+  Inject,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  Query,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { decodePosition, encodePosition, TOPICS, type Topic } from '#event-log/index.js';
@@ -27,14 +39,16 @@ const maySee = (caller: Principal, topic: Topic): boolean => permits(caller, SHO
 
 @Controller('v1/live')
 @UseGuards(PeopleGuard)
-export class LiveController implements OnModuleDestroy {
+export class LiveController implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly watch: EndWatch;
   private readonly open = new Set<EventStream>();
+  private watching: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(TailLog) private readonly log: TailLog,
     @Inject(EventCatalog) private readonly catalog: EventCatalog,
     @Inject(LOG) private readonly logger: Log,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     this.watch = new EndWatch(log);
   }
@@ -73,7 +87,19 @@ export class LiveController implements OnModuleDestroy {
     }
   }
 
+  /** A server that closes waits for its requests, and these would never end by themselves. */
+  onApplicationBootstrap(): void {
+    const server = this.host.httpAdapter.getHttpServer() as Server;
+    server.once('listening', () => {
+      this.watching = setInterval(() => {
+        if (!server.listening) this.onModuleDestroy();
+      }, 200);
+      this.watching.unref();
+    });
+  }
+
   onModuleDestroy(): void {
+    clearInterval(this.watching);
     for (const stream of this.open) stream.end();
   }
 }
