@@ -200,6 +200,16 @@ describe('problems', () => {
     const broken = await people().post('/v1/things').set('content-type', 'application/json').send('{"name":');
     expect(broken.body).toMatchObject({ status: 400, code: 'request.malformed' });
   });
+
+  it.each([
+    ['that is no percent encoding', '/v1/things/refused/%zz', 400, 'request.malformed'],
+    ['with U+0000', '/v1/things/refused/a%00b', 400, 'request.malformed'],
+    ['with a part over its length', `/v1/things/refused/${'x'.repeat(300)}`, 414, 'request.address-too-long'],
+  ])('answers an address %s as a problem too', async (_, url, status, code) => {
+    const answer = await people().get(url);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(answer.body).toMatchObject({ status, code });
+  });
 });
 
 describe('bodies', () => {
@@ -215,6 +225,20 @@ describe('bodies', () => {
     const answer = await people().post('/v1/things').set('content-type', 'application/json').send(body);
     expect(answer.status).toBe(400);
   });
+
+  it('names the place where JSON is not what every reader would read', async () => {
+    const post = people().post('/v1/things').set('content-type', 'application/json');
+    const answer = await post.send('{"name":"a","size":1,"name":"b"}');
+    expect(answer.body).toMatchObject({ status: 400, code: 'request.malformed', errors: [{ pointer: '/name' }] });
+  });
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml'])(
+    'takes no %s for JSON',
+    async (type) => {
+      const answer = await people().post('/v1/things').set('content-type', type).send('{"name":"a","size":1}');
+      expect(answer.body).toMatchObject({ status: 415, code: 'request.media-type' });
+    },
+  );
 
   it('refuses a compressed body, so that there are no bombs', async () => {
     const answer = await people()

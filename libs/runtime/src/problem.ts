@@ -57,6 +57,7 @@ const codeOfStatus = new Map<number, string>([
   [405, 'request.method'],
   [408, 'request.slow'],
   [413, 'request.too-large'],
+  [414, 'request.address-too-long'],
   [415, 'request.media-type'],
   [429, 'request.too-many'],
   [503, 'service.unavailable'],

@@ -21,8 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private report(thrown: unknown, { status, traceId }: Problem, { method, routeOptions }: FastifyRequest): void {
-    const { name, message, stack } = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const fields = { method, route: routeOptions?.url ?? null, status, traceId, err: { name, message, stack } };
+    const fields = { method, route: routeOptions?.url ?? null, status, traceId, err: thrown };
     this.log[status === 503 ? 'warn' : 'error']('request.failed', fields);
   }
 }

@@ -4,8 +4,9 @@ import type { Socket } from 'node:net';
 import { type DynamicModule, NotFoundException, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.js';
+import { readJson } from '../json.js';
 import type { Log } from '../log.js';
 import { countRequests } from './http-metrics.js';
 import {
@@ -19,6 +20,7 @@ import {
 } from './listener.js';
 import type { TlsIdentity } from './listener.js';
 import { nestLogger } from './nest-logger.js';
+import { asProblem, sendProblem } from './problem.filter.js';
 import { type RouteSettings, streamsBody } from './route-settings.js';
 
 export type { TlsIdentity } from './listener.js';
@@ -57,11 +59,18 @@ export async function createServer(
     dispatch = routes;
     return people;
   };
-  const adapter = new FastifyAdapter({ bodyLimit: LISTENER_LIMITS.bodyBytes, serverFactory });
+  const adapter = new FastifyAdapter({
+    bodyLimit: LISTENER_LIMITS.bodyBytes,
+    serverFactory,
+    // An address that cannot be decoded or is too long is refused before there is a route, hence before Nest.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(reply, asProblem(error, request)),
+  });
   equip(adapter.getInstance<FastifyInstance>(), socketsOf(handset));
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: nestLogger(log),
     abortOnError: false,
+    bodyParser: false, // ours below; Nest's would also take forms
   });
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
@@ -91,6 +100,10 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
     const { bodyLimit } = (route.config ?? {}) as RouteSettings;
     if (bodyLimit !== undefined) route.bodyLimit = bodyLimit;
   });
+  fastify.removeContentTypeParser(['application/json', 'text/plain']);
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
+    readJson(body),
+  );
   fastify.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   // tus sends its bytes as this type; the route that reads them is marked @StreamsBody.
   fastify.addContentTypeParser('application/offset+octet-stream', (_request, _payload, done) => done(null));
@@ -106,12 +119,14 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
   countRequests(fastify, (request) => (handsetSockets.has(request.raw.socket) ? 'handset' : 'people'));
 }
 
-/** What is refused before anything is read: a route of the other port, a body that would have to be inflated. */
+/** What is refused before anything is read: a route of the other port, U+0000, a body that would have to be inflated. */
 function refusalOf(request: FastifyRequest, handsetSockets: WeakSet<Socket>): Error | undefined {
   // The route that the router found, not the path as sent, which may spell it in other ways (`/%64/v1/inbox`).
   const route = request.routeOptions.url;
   if (route !== undefined && HANDSET_ROUTES.test(route) !== handsetSockets.has(request.raw.socket))
     return new NotFoundException('there is no such route on this port');
+  // Postgres can neither hold it nor look for it.
+  if (/%00/.test(request.url)) return new DomainError('request.malformed', {}, 'an address without U+0000');
   const coding = request.headers['content-encoding'];
   if (coding === undefined || coding === 'identity') return undefined;
   return new DomainError('request.media-type', {}, 'bodies are taken uncompressed only', [
