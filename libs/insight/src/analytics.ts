@@ -24,7 +24,7 @@ const VIEWS: readonly AnalystView[] = [
       status: 'draft, scheduled, running, paused, completed or aborted.',
       polled: 'Devices whose poll was answered with a catalogue that held the campaign.',
       matched: 'Devices that asked for a content, or declined one with any reason but no-fit.',
-      requested: 'Devices that asked for a content.',
+      requested: 'Devices that asked for a content, granted or held back.',
       transferred: 'Devices that hold a content, its digest checked.',
       installed: 'Devices that reported an installation.',
       confirmed: 'Devices that confirmed that they work with what was installed.',

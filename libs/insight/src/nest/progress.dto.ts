@@ -7,7 +7,7 @@ export class CampaignIdParam {
 }
 
 export class AsOfQuery {
-  /** The past moment to answer for: an RFC 3339 instant (what had been received by then) or the `position` of an answer. */
+  /** The past moment to answer for: an RFC 3339 instant (what had been received by then), or the `position` of an answer of this route. */
   @IsOptional()
   @IsString()
   @MaxLength(4_096)
@@ -20,6 +20,7 @@ export class FunnelDto {
   polled!: number;
   /** A content was asked for, or declined with any reason but no-fit. */
   matched!: number;
+  /** A content was asked for, whether it was granted or held back by a gate. */
   requested!: number;
   /** The bytes are there and their digest is right. */
   transferred!: number;

@@ -8,7 +8,7 @@ export class DeviceIdParam {
 }
 
 export class TimelineQuery extends PageQuery {
-  /** The past moment to answer for: an RFC 3339 instant (what had been received by then) or the `position` of an answer. */
+  /** The past moment to answer for: an RFC 3339 instant (what had been received by then), or the `position` of an answer of this route. */
   @IsOptional()
   @IsString()
   @MaxLength(4_096)

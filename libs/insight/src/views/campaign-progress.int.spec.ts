@@ -96,6 +96,16 @@ describe('campaign progress', () => {
     expect(await run(log)).toMatchObject([{ requested: 1, dropped: [] }]);
   });
 
+  it('counts a device that a gate holds as one that asked, unless it was never offered', async () => {
+    const log = new TestLog();
+    started(log);
+    log.add('muster.device', 'd1', { type: 'OfferWithheld', data: { ...OFFER, gate: 'cap' } });
+    log.add('muster.device', 'd2', { type: 'OfferWithheld', data: { ...OFFER, gate: 'not-offered' } });
+    expect(await run(log)).toMatchObject([
+      { matched: 1, requested: 1, dropped: [{ reason: 'cap' }, { reason: 'not-offered' }] },
+    ]);
+  });
+
   it('counts a device of several contents once', async () => {
     const log = new TestLog();
     started(log);

@@ -208,8 +208,12 @@ function stepOf(event: Observed): Step | undefined {
       const { reason } = event.data;
       return { ...offerOf(event.data), ...dropped('declined', reason), matchedAt: reason === 'no-fit' ? null : at };
     }
-    case 'OfferWithheld':
-      return { ...offerOf(event.data), ...dropped('withheld', event.data.gate) };
+    case 'OfferWithheld': {
+      // The answer to a request, which is not recorded beside it. What was never offered cannot have matched.
+      const { gate } = event.data;
+      const asked = gate === 'not-offered' ? {} : { matchedAt: at, requestedAt: at };
+      return { ...offerOf(event.data), ...asked, ...dropped('withheld', gate) };
+    }
     case 'GrantIssued':
     case 'TransferStarted':
     case 'TransferResumed':
