@@ -99,6 +99,13 @@ describe('muster-handset', () => {
     await expect.poll(() => muster.polls, { timeout: 15_000 }).toEqual(['on-network;v=1']);
   });
 
+  it('lets commands wait for one another instead of failing', async () => {
+    await enrol();
+    const answers = await Promise.all([run('poll'), run('poll'), run('status')]);
+    expect(answers.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(muster.polls).toHaveLength(2);
+  });
+
   it('refuses a second agent on the same folder with store.locked', async () => {
     await enrol();
     start('run');

@@ -97,10 +97,15 @@ program
   .addHelpText('after', `\nExample: muster-handset event network --data '{"network":"wifi","metered":false}'`)
   .action(async (on: string, options: { data: string; folder: string }) => {
     const data = objectFrom(options.data);
-    const told = await askDaemon(socketPath(options.folder), { command: 'event', on, data });
+    const told = await askDaemon(socketPath(options.folder), { command: 'event', on, data }).catch(spoolInstead);
     if (told === undefined) spoolEvent(options.folder, { on, data });
     print(told === undefined ? { spooled: true } : told.value);
   });
+
+/** Another command holds the folder: the next agent takes the event. */
+function spoolInstead(error: unknown): undefined {
+  if (!isLocked(error)) throw error;
+}
 
 function objectFrom(text: string): Record<string, unknown> {
   try {
@@ -114,8 +119,23 @@ function objectFrom(text: string): Record<string, unknown> {
   ]);
 }
 
-/** The running daemon answers; when none runs, an agent of this process does, and holds the folder meanwhile. */
+/** How long a command waits for another one that holds the folder, or for an agent that is just starting. */
+const PATIENCE_MS = 10_000;
+const LOOK_AGAIN_MS = 200;
+
 async function ask(options: SharedOptions, request: ControlRequest): Promise<unknown> {
+  for (const until = Date.now() + PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS)))
+    try {
+      return await askOnce(options, request);
+    } catch (error) {
+      if (!isLocked(error) || Date.now() > until) throw error;
+    }
+}
+
+const isLocked = (error: unknown): boolean => isRefusal(error) && error.code === 'store.locked';
+
+/** The running daemon answers; when none runs, an agent of this process does, and holds the folder meanwhile. */
+async function askOnce(options: SharedOptions, request: ControlRequest): Promise<unknown> {
   const path = socketPath(options.folder);
   const answer = await askDaemon(path, request);
   if (answer !== undefined) return answer.value;

@@ -34,7 +34,7 @@ export interface Control {
  */
 export async function takeFolder(path: string): Promise<Control> {
   if (existsSync(path)) {
-    if (await answers(path)) throw locked('an agent is running on this folder');
+    if (await answers(path)) throw locked(TAKEN);
     rmSync(path, { force: true });
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -45,11 +45,15 @@ export async function takeFolder(path: string): Promise<Control> {
       .then((line) => answerTo(line, handle))
       .then((answer) => socket.end(`${JSON.stringify(answer, wideIntegers)}\n`));
   });
-  await new Promise<void>((done, failed) => server.once('error', failed).listen(path, done));
+  await new Promise<void>((done, failed) => {
+    server.once('error', (error) => failed('code' in error && error.code === 'EADDRINUSE' ? locked(TAKEN) : error));
+    server.listen(path, done);
+  });
   chmodSync(path, 0o600);
   return { answerBy: (handler) => (handle = handler), release: () => server.close() };
 }
 
+const TAKEN = 'an agent is running on this folder';
 const locked = (message: string): HandsetError => new HandsetError('store.locked', {}, message);
 
 /** Integers of attributes are 64-bit: in JSON they are decimal strings. */
