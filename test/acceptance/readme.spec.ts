@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRun } from '../support/prerequisites.js';
 import { type Ended, run, temporaryFolder } from '../support/processes.js';
-import { removeServer, type Server, startServer } from '../support/server.js';
+import { Cli, removeServer, type Server, startServer } from '../support/server.js';
 
-/* What the README tells a newcomer to paste, pasted: in bash, in the checkout, while a server of the build runs. */
+/* What the documents tell a newcomer to paste, pasted: in bash, while a server of the build runs. */
 
 const folder = temporaryFolder('readme');
 let server: Server;
@@ -19,16 +20,17 @@ afterAll(async () => {
 });
 
 /** The last shell block below a heading; what stands before it is for a person at a keyboard. */
-function shellBlock(markdown: string, heading: string): string {
-  const section = markdown.split(/^## /m).find((text) => text.startsWith(heading));
-  const blocks = [...(section ?? '').matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([, block]) => block!);
-  const last = blocks.at(-1);
-  if (last === undefined) throw new Error(`no shell block below ${heading}`);
-  return last;
+function shellBlock(document: string, heading: string): string {
+  const section = readFileSync(document, 'utf8')
+    .split(/^## /m)
+    .find((text) => text.startsWith(heading));
+  const block = [...(section ?? '').matchAll(/^```bash\n([\s\S]*?)^```$/gm)].at(-1)?.[1];
+  if (block === undefined) throw new Error(`${document} has no shell block below ${heading}`);
+  return block;
 }
 
-/** Password and address come by the variables that the README names; folders of the person's own are the test's. */
-function paste(block: string): Promise<Ended> {
+/** Passwords and addresses come by the variables that the documents name; a person's own folders are the test's. */
+function paste(block: string, variables: Record<string, string>, cwd = process.cwd()): Promise<Ended> {
   const env = {
     PATH: `${path.dirname(process.execPath)}:${process.env.PATH}`,
     HOME: folder.path,
@@ -36,22 +38,38 @@ function paste(block: string): Promise<Ended> {
     NO_COLOR: '1',
     npm_config_offline: 'true', // `npx` finds the agent in the checkout
     MUSTER_SERVER: server.url,
-    MUSTER_PASSWORD: server.administrator!.password,
+    ...variables,
   };
-  return run('bash', ['-e', '-c', block], { env });
+  return run('bash', ['-e', '-c', block], { env, cwd });
 }
 
 const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
-describe('the README', () => {
-  it('brings a file to a handset when its walk-through is pasted', async () => {
-    const { code, output, stdout } = await paste(shellBlock(readFileSync('README.md', 'utf8'), 'A campaign in'));
+describe('the documents', () => {
+  it('bring a file to a handset when the walk-through of the README is pasted', async () => {
+    const variables = { MUSTER_PASSWORD: server.administrator!.password };
+    const { code, output, stdout } = await paste(shellBlock('README.md', 'A campaign in'), variables);
     expect(code, output).toBe(0);
     const [store] = readdirSync(folder.path).filter((name) => name.startsWith('tmp.'));
     const contents = path.join(folder.path, store!, 'contents');
     const [content] = readdirSync(contents).filter((name) => !name.includes('.'));
     expect(sha256(path.join(contents, content!))).toBe(sha256('LICENSE'));
-    // Empty as of before the poll, then the timeline's end, then the proof that the read model is the log's.
+    // The timeline's end, empty as of before the poll, then the proof that the read model is the log's.
     expect(stdout).toMatch(/OutcomeConfirmed[\s\S]*confirmed +\S+ 0\n[\s\S]*equal: campaign_progress/);
   });
+
+  it.runIf(canRun('curl') && canRun('openssl'))(
+    'let curl and openssl speak the handset protocol, on the campaign of the walk-through',
+    async () => {
+      const line = await new Cli(server, folder.path).text('device', 'code');
+      const [, SERVER, CA, CODE] = /enrol (\S+) --ca (\S+) --code (\S+)/.exec(line) ?? [];
+      const where = path.join(folder.path, 'by-hand');
+      mkdirSync(where);
+      const session = shellBlock('deploy/protocol.md', '9. A session by hand');
+      const { code, output } = await paste(session, { SERVER: SERVER!, CA: CA!, CODE: CODE! }, where);
+      expect(code, output).toBe(0);
+      expect(sha256(path.join(where, 'content'))).toBe(sha256('LICENSE'));
+      expect(output).toMatch(/muster-inbox: [\s\S]*\n304\n(\{"accepted":\{"epoch":1,"n":2\}\}){2}\{"items":\[\]\}$/);
+    },
+  );
 });
