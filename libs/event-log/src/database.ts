@@ -61,7 +61,9 @@ export class Database implements Tx {
       const tx: Tx = { query };
       commitHooks.set(tx, []);
       const result = await work(tx);
-      await client.query('commit');
+      const { command } = await client.query('commit');
+      // Postgres answers ROLLBACK, not an error, when a statement failed and `work` went on.
+      if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
       for (const hook of commitHooks.get(tx) ?? []) hook();
       return result;
     } catch (error) {

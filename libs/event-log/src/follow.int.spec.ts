@@ -70,4 +70,14 @@ describe('follow', () => {
     });
     await expect(failing).rejects.toThrow('not done');
   });
+
+  it('rejects with log.gap what it cannot see below the head, and passes nothing by', async () => {
+    await append('acme', 'unseen');
+    const handled: Position[] = [];
+    const options = { topics: ['muster.campaign'] as const, from: {}, signal: AbortSignal.timeout(5_000) };
+    // An actor's role sees one tenant only: to a reader of all tenants its log is full of holes.
+    const following = follow(log, options, async (_, after) => void handled.push(after));
+    await expect(following).rejects.toMatchObject({ code: 'log.gap' });
+    expect(handled).toEqual([]);
+  });
 });

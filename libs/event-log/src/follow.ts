@@ -54,11 +54,22 @@ async function handOver(
   const batch = await unlessAway(() => log.read(topic, partition, from, batchSize, tenant));
   if (batch === undefined) return position;
   const last = batch.at(-1)?.offset ?? -1;
+  if (tenant === undefined) requireUpTo(head, { topic, partition, from, batch, batchSize });
   // Of one tenant fewer than asked for means that the others below the head are not its own.
   const next = batch.length === batchSize ? last + 1 : Math.max(head, last + 1);
   const after = { ...position, [partitionKey(topic, partition)]: next };
   if (batch.length > 0) await handler(batch, after);
   return after;
+}
+
+/** All tenants' records are dense up to the head: fewer were lost, or are hidden from the role, and must not be passed by. */
+function requireUpTo(
+  head: number,
+  read: { topic: Topic; partition: number; from: number; batch: readonly EventRecord[]; batchSize: number },
+): void {
+  const { topic, partition, from, batch, batchSize } = read;
+  if (batch.length >= Math.min(batchSize, head - from)) return;
+  throw new EventLogError('log.gap', { topic, partition, missing: from + batch.length });
 }
 
 async function unlessAway<T>(work: () => Promise<T>): Promise<T | undefined> {

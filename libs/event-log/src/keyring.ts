@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DomainError } from '#runtime/index.js';
-import { Database, type Tx } from './database.js';
+import { afterCommit, Database, type Tx } from './database.js';
 import { decrypt, encrypt } from './seal.js';
 
 export type KeyringErrorCode = 'keyring.kek-malformed' | 'keyring.kek-readable-by-others' | 'keyring.kek-wrong';
@@ -101,14 +101,16 @@ export class Keyring {
 
   /** Erases the subject's key, for ever: everything sealed under it reads as `null`. Repeating is harmless. */
   async forget(tenant: string, subject: string, tx?: Tx): Promise<void> {
-    const erase = (on: Tx) =>
-      on.query(
+    const erase = async (on: Tx) => {
+      await on.query(
         `insert into ops.keyring (tenant, purpose, id, wrapped) values ($1, $2, $3, null)
          on conflict (tenant, purpose, id) do update set wrapped = null`,
         [tenant, SUBJECT, subject],
       );
+      // Until then readers find the key in its row, and may have it cached again.
+      afterCommit(on, () => this.cache.delete(keyOf({ tenant, purpose: SUBJECT, id: subject })));
+    };
     await (tx === undefined ? this.database.inTenant(tenant, erase) : erase(tx));
-    this.cache.delete(keyOf({ tenant, purpose: SUBJECT, id: subject }));
   }
 
   /** Stores or replaces a secret. On a `Tx` it belongs to that transaction, which must be in the secret's tenant. */
@@ -117,8 +119,13 @@ export class Keyring {
     await (on instanceof Database ? on.inTenant(name.tenant, put) : put(on));
   }
 
-  async secret({ tenant, purpose, id }: SecretName): Promise<Uint8Array | undefined> {
-    return (await this.database.inTenant(tenant, (tx) => this.load(tx, tenant, purpose, [id]))).get(id);
+  /**
+   * @param tx a transaction of the secret's tenant, for who has one open: a second connection, waited for while holding
+   *   the first, may never come when all of the pool do so
+   */
+  async secret({ tenant, purpose, id }: SecretName, tx?: Tx): Promise<Uint8Array | undefined> {
+    const load = (on: Tx) => this.load(on, tenant, purpose, [id]);
+    return (await (tx === undefined ? this.database.inTenant(tenant, load) : load(tx))).get(id);
   }
 
   private async store(tx: Tx, name: SecretName, bytes: Uint8Array, onConflict: string): Promise<void> {

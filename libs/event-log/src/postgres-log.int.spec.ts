@@ -98,6 +98,35 @@ describe('the Postgres log', () => {
     ]);
   });
 
+  it('forgets with the commit, whatever was read before it', async () => {
+    await write('acme', 'leaving', note('kept', 'canary-4713'));
+    const secrets = async () => (await logs.reader.readStream(TOPIC, 'acme', 'leaving')).map(({ data }) => data);
+    await logs.actor.inTenant('acme', async (tx) => {
+      await logs.keyring.forget('acme', 'leaving', tx);
+      expect(await secrets()).toMatchObject([{ secret: 'canary-4713' }]); // nothing is forgotten yet
+    });
+    expect(await secrets()).toMatchObject([{ secret: null }]);
+  });
+
+  it('reads a secret in the transaction that needs it, by its connection', async () => {
+    const name = { tenant: 'acme', purpose: 'grant', id: 'main' };
+    const one = db.database('muster_campaign', 1);
+    const keyring = await Keyring.open({ database: one, kek });
+    const secret = await one.inTenant('acme', async (tx) => {
+      await keyring.putSecret(tx, name, Buffer.from('made here'));
+      return keyring.secret(name, tx);
+    });
+    expect(Buffer.from(secret ?? []).toString()).toBe('made here');
+  });
+
+  it('rejects a transaction that went on after a failed statement, since nothing of it is kept', async () => {
+    const going = logs.actor.inTenant('acme', async (tx) => {
+      await tx.query('select 1 / 0').catch(() => undefined);
+      return 'done';
+    });
+    await expect(going).rejects.toThrow('rolled back');
+  });
+
   it('keeps secrets by tenant, and opens none of them under another key-encryption key', async () => {
     const name = { tenant: 'acme', purpose: 'ca', id: 'device' };
     await logs.keyring.putSecret(logs.actor, name, Buffer.from('first'));

@@ -90,15 +90,17 @@ export class ProjectionBuild {
   /** Applies the log up to a point, partition after partition. */
   async fill(source: EventLog, until: Until, batchSize = 2_000): Promise<void> {
     const position = await this.position();
-    const end = 'position' in until ? until.position : await source.heads(this.projection.topics);
+    const heads = await source.heads(this.projection.topics);
+    const end = 'position' in until ? until.position : heads;
     for (const { topic, partition } of partitionsOf(this.projection.topics)) {
-      const stop = nextOffset(end, topic, partition);
+      const stop = Math.min(nextOffset(end, topic, partition), nextOffset(heads, topic, partition));
       let next = nextOffset(position, topic, partition);
       while (next < stop) {
         const read = await source.read(topic, partition, next, Math.min(batchSize, stop - next));
         const wanted = 'instant' in until ? read.filter(({ receivedAt }) => receivedAt <= until.instant) : read;
         if (wanted.length > 0) next = await this.apply(wanted);
-        if (wanted.length < read.length || read.length === 0) break; // received later, or beyond the head
+        if (wanted.length < read.length) break; // received later
+        if (read.length === 0) throw new EventLogError('log.gap', { topic, partition, missing: next });
       }
     }
   }

@@ -282,6 +282,18 @@ describe('projection runner', () => {
     expect(await wordsOf('hidden')).toBe('a b');
   });
 
+  it('swaps in no rebuild of a log whose end is missing', async () => {
+    await append('ending', 'a', 'b');
+    await runner.whenCaughtUp();
+    const ending = partitionOf('acme/ending');
+    const cut: EventLog = Object.assign(Object.create(source) as PostgresLog, {
+      read: async (topic: Topic, partition: number, from: number, limit: number) =>
+        partition === ending ? [] : source.read(topic, partition, from, limit),
+    });
+    await expect(runnerOn(cut).rebuild('words')).rejects.toMatchObject({ code: 'log.gap' });
+    expect(await wordsOf('ending')).toBe('a b');
+  });
+
   it('gives the same tables whatever the interleaving of partitions and the cuts of batches', async () => {
     await runner.whenCaughtUp();
     const live = [await lettersOf(), await wordsOf('busy'), await wordsOf('device'), await wordsOf('history')];

@@ -198,7 +198,7 @@ export class ProjectionRunner {
       if (nextOffset(heads, topic, partition) <= next || stopped?.has(partitionKey(topic, partition))) continue;
       try {
         const batch = await source.read(topic, partition, next, batchSize);
-        if (batch.length === 0) continue;
+        if (batch.length === 0) throw new EventLogError('log.gap', { topic, partition, missing: next });
         await live.apply(batch);
         onBatch?.(projection, batch);
         hasMoved = true;
