@@ -69,7 +69,9 @@ export class Api {
   async raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const response = await this.send(method, path, options);
     if (response.ok) return response;
-    throw problemError(response.status, await response.text(), this.options.server);
+    // Whoever is just logging in need not be told to.
+    const hint = response.status === 401 && path !== '/v1/sessions' ? 'muster login' : undefined;
+    throw problemError(response.status, await response.text(), { server: this.options.server, hint });
   }
 
   /** Server-sent events, one parsed `data` at a time, until the signal or the server ends it. */
@@ -137,14 +139,17 @@ interface ProblemBody {
   errors?: { pointer: string; message: string }[];
 }
 
-function problemError(status: number, text: string, server: string): CliError {
+function problemError(
+  status: number,
+  text: string,
+  { server, hint }: { server: string; hint: string | undefined },
+): CliError {
   const problem = parsed(text, 'application/json') as ProblemBody | string | undefined;
   if (typeof problem !== 'object' || problem.code === undefined)
     return new CliError(exitCodeOf(status), `${server} answered ${status}`);
   const fields = (problem.errors ?? [])
     .map(({ pointer, message }) => `\n  ${pointer || '(whole)'}: ${message}`)
     .join('');
-  const hint = status === 401 ? 'muster login' : undefined;
   return new CliError(
     exitCodeOf(status),
     `${problem.detail ?? problem.title} (${problem.code})${fields}`,

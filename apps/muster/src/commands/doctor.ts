@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, command, type Context } from '../cli/command.js';
 import { CliError, EXIT } from '../cli/exit-codes.js';
+import { checkHandsetPort, type Installation } from './handset-port.js';
 
 interface Finding {
   check: string;
@@ -127,6 +128,23 @@ async function keys({ api }: Context): Promise<Finding[]> {
   }
 }
 
+async function handsetPort({ api }: Context): Promise<Finding[]> {
+  let installation: Installation;
+  try {
+    installation = await api.get<Installation>('/v1/installation');
+  } catch (error) {
+    return [
+      { check: 'handset port', state: 'unknown', detail: error instanceof Error ? error.message : String(error) },
+    ];
+  }
+  try {
+    const { isGood, detail } = await checkHandsetPort(installation);
+    return [finding('handset port', isGood, detail)];
+  } catch (error) {
+    return [finding('handset port', false, `${installation.handsetUrl}: ${String(error)}`)];
+  }
+}
+
 interface Lag {
   name: string;
   lagEvents: number;
@@ -150,6 +168,6 @@ async function lag({ api }: Context): Promise<Finding[]> {
   }
 }
 
-const CHECKS: readonly Check[] = [node, platform, store, server, keys, lag];
+const CHECKS: readonly Check[] = [node, platform, store, server, handsetPort, keys, lag];
 
 export const doctorCommands: readonly Command[] = [doctor];
