@@ -56,14 +56,12 @@ export class ChannelKeys {
     return Object.fromEntries(roles) as unknown as RoleKeyring;
   }
 
-  /** @param made in this very transaction, hence not yet in the keyring for others to read */
+  /** @param made in this very transaction */
   async onlineSigners(at: InChannel, made: Partial<OnlineSigners> = {}): Promise<OnlineSigners> {
     const rows = await this.list(at);
-    const signers = await Promise.all(
-      ONLINE_ROLES.map(
-        async (role) => [role, made[role] ?? importSigner(await this.secretOf(at, role, rows))] as const,
-      ),
-    );
+    const signers: [OnlineRole, Signer][] = [];
+    for (const role of ONLINE_ROLES)
+      signers.push([role, made[role] ?? importSigner(await this.secretOf(at, role, rows))]);
     return Object.fromEntries(signers) as unknown as OnlineSigners;
   }
 
@@ -131,7 +129,7 @@ export class ChannelKeys {
 
   private async secretOf(at: InChannel, role: KeyRole, rows: readonly KeyRow[]): Promise<Uint8Array> {
     const newest = rows.find((row) => row.role === role);
-    const secret = newest && (await this.keyring.secret(secretName(at, role, newest.key_id)));
+    const secret = newest && (await this.keyring.secret(secretName(at, role, newest.key_id), at.tx));
     if (secret === undefined) throw new CampaignError('channel.unknown', { role }, 'the channel has no such key');
     return secret;
   }

@@ -87,7 +87,7 @@ export class CertificateAuthority {
         kind,
       ]);
       if (row === undefined) return this.create(tx, kind);
-      const privateKey = await this.keyring.secret(secretOf(kind));
+      const privateKey = await this.keyring.secret(secretOf(kind), tx);
       if (privateKey === undefined) throw new Error(`the keyring has no key of the ${kind} CA`);
       return { certificate: row.certificate, privateKey };
     });
