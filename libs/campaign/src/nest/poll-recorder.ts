@@ -52,7 +52,8 @@ export class PollRecorder implements BeforeApplicationShutdown {
 
   private flushSoon(): void {
     this.timer ??= setTimeout(() => {
-      this.flushing = this.flush();
+      // One after the other: a second one beside a slow first would write the facts of both.
+      this.flushing = this.flushing.then(() => this.flush());
     }, FLUSH_MS);
   }
 
