@@ -24,7 +24,10 @@ export interface Catalogue {
 }
 
 export function catalogueOf(board: TenantBoard, channel: string, grantKeys: JSONWebKeySet): Catalogue {
-  const campaigns = [...board.campaigns].filter(([, state]) => isOffered(state) && state.settings?.channel === channel);
+  // In the order of their ids: the board's own depends on how partitions were read, and every instance must say the same.
+  const campaigns = [...board.campaigns]
+    .filter(([, state]) => isOffered(state) && state.settings?.channel === channel)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const offered = [...board.contents.values()].flatMap((content) => {
     const custom = contentTarget(content, campaigns);
     return custom === undefined ? [] : [{ content: content.published!, custom }];
@@ -39,7 +42,7 @@ export function catalogueOf(board: TenantBoard, channel: string, grantKeys: JSON
   return {
     contents,
     policy: policyOf(board, channel, grantKeys),
-    campaigns: [...new Set(offered.flatMap(({ custom }) => custom.offers.map(({ campaign }) => campaign)))],
+    campaigns: [...new Set(offered.flatMap(({ custom }) => custom.offers.map(({ campaign }) => campaign)))].sort(),
     digest: digestOf(contents),
   };
 }
