@@ -4,7 +4,7 @@ import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { newId } from '#runtime/index.js';
-import { IfMatch, type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import { IfMatch, PageQuery } from '#runtime/nest/runtime.module.js';
 import {
   AbortDto,
   CampaignDto,
@@ -15,11 +15,10 @@ import {
   settingsOf,
   WaveDto,
 } from './campaign.dto.js';
-import type { CampaignView } from './campaign.view.js';
+import { CampaignPage, CampaignView } from './campaign-view.dto.js';
 import { getCampaign, listCampaigns } from './read-campaign.handler.js';
 import { RunCampaign } from './run-campaign.handler.js';
 
-type Answer = Promise<CampaignView>;
 type Version = number | undefined;
 
 /** Changes ask for `If-Match` with the ETag that the campaign was read with; `*` takes it as it is. All may be repeated. */
@@ -34,7 +33,7 @@ export class CampaignController {
   /** Drafts a campaign. */
   @Post()
   @Needs('campaign:write')
-  draft(@Body() body: CampaignDto, @Context() context: EventContext): Answer {
+  draft(@Body() body: CampaignDto, @Context() context: EventContext): Promise<CampaignView> {
     const campaignId = newId();
     const data = { campaignId, ...settingsOf(campaignId, body) };
     return this.commands.execute(new RunCampaign({ type: 'DraftCampaign', data }, context));
@@ -43,13 +42,13 @@ export class CampaignController {
   /** The tenant's campaigns, newest first. */
   @Get()
   @Needs('campaign:read')
-  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<Page<CampaignView>> {
+  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<CampaignPage> {
     return this.queries.execute(listCampaigns(tenant, page));
   }
 
   @Get(':campaignId')
   @Needs('campaign:read')
-  get(@Param() { campaignId }: CampaignParams, @Caller() { tenant }: Principal): Answer {
+  get(@Param() { campaignId }: CampaignParams, @Caller() { tenant }: Principal): Promise<CampaignView> {
     return this.queries.execute(getCampaign(tenant, campaignId));
   }
 
@@ -61,7 +60,7 @@ export class CampaignController {
     @Body() body: CampaignDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     const data = { campaignId, ...settingsOf(campaignId, body) };
     return this.commands.execute(new RunCampaign({ type: 'EditCampaign', data }, context, version));
   }
@@ -75,7 +74,7 @@ export class CampaignController {
     @Body() period: ScheduleDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     const data = { campaignId, ...period };
     return this.commands.execute(new RunCampaign({ type: 'ScheduleCampaign', data }, context, version));
   }
@@ -89,7 +88,7 @@ export class CampaignController {
     @Body() { waveUpTo }: WaveDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     const data = { campaignId, waveUpTo };
     return this.commands.execute(new RunCampaign({ type: 'OpenWave', data }, context, version));
   }
@@ -103,7 +102,7 @@ export class CampaignController {
     @Body() { kind, reason }: PauseDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     const data = { campaignId, kind, reason };
     return this.commands.execute(new RunCampaign({ type: 'PauseCampaign', data }, context, version));
   }
@@ -116,7 +115,7 @@ export class CampaignController {
     @Param() { campaignId }: CampaignParams,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     return this.commands.execute(new RunCampaign({ type: 'ResumeCampaign', data: { campaignId } }, context, version));
   }
 
@@ -129,7 +128,7 @@ export class CampaignController {
     @Body() { reason }: ReasonDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     const data = { campaignId, reason };
     return this.commands.execute(new RunCampaign({ type: 'CompleteCampaign', data }, context, version));
   }
@@ -143,7 +142,7 @@ export class CampaignController {
     @Body() { disposition, reason }: AbortDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
-  ): Answer {
+  ): Promise<CampaignView> {
     const data = { campaignId, disposition, reason };
     return this.commands.execute(new RunCampaign({ type: 'AbortCampaign', data }, context, version));
   }

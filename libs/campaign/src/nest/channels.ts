@@ -2,11 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { refusal } from '../errors.js';
 import type { InChannel } from './in-channel.js';
-
-export interface ChannelView {
-  channel: string;
-  createdAt: string;
-}
+import type { ChannelView } from './vocabulary-view.dto.js';
 
 /** The named audiences of a tenant. */
 @Injectable()

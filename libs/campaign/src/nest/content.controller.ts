@@ -3,9 +3,9 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { type Page, PageQuery } from '#runtime/nest/runtime.module.js';
+import { PageQuery } from '#runtime/nest/runtime.module.js';
 import { ContentParams, PublishContentDto, WithdrawContentDto } from './content.dto.js';
-import type { ContentView } from './content.view.js';
+import { ContentPage, ContentView } from './content-view.dto.js';
 import { getContent, listContents } from './read-campaign.handler.js';
 import { RunContent } from './run-content.handler.js';
 
@@ -27,7 +27,7 @@ export class ContentController {
   /** The tenant's contents, newest first. */
   @Get()
   @Needs('content:read')
-  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<Page<ContentView>> {
+  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<ContentPage> {
     return this.queries.execute(listContents(tenant, page));
   }
 

@@ -1,10 +1,16 @@
 import { Body, Controller, Get, Head, HttpCode, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ContentRequestsAnswer, type FactBatchAnswer, LIMITS } from '#device-protocol/index.js';
+import { LIMITS } from '#device-protocol/index.js';
 import { Device, DeviceGuard, type DeviceIdentity } from '#identity/nest/identity.module.js';
 import { BodyLimit } from '#runtime/nest/runtime.module.js';
 import { ContentParams } from './content.dto.js';
-import { ContentRequestsDto, DeclinesDto, FactBatchDto } from './device.dto.js';
+import {
+  ContentRequestsAnswerDto,
+  ContentRequestsDto,
+  DeclinesDto,
+  FactBatchAnswerDto,
+  FactBatchDto,
+} from './device.dto.js';
 import { DeviceFacts } from './device-facts.js';
 import { Exchange } from './exchange.js';
 import { InboxAnswers } from './inbox-answers.js';
@@ -25,7 +31,7 @@ export class DeviceController {
   @Post('requests')
   @HttpCode(200)
   @BodyLimit(LIMITS.requestsBody)
-  request(@Body() body: ContentRequestsDto, @Device() device: DeviceIdentity): Promise<ContentRequestsAnswer> {
+  request(@Body() body: ContentRequestsDto, @Device() device: DeviceIdentity): Promise<ContentRequestsAnswerDto> {
     return this.exchange.request(device, body);
   }
 
@@ -41,7 +47,7 @@ export class DeviceController {
   @Post('facts')
   @HttpCode(200)
   @BodyLimit(LIMITS.factsBody)
-  report(@Body() { facts }: FactBatchDto, @Device() device: DeviceIdentity): Promise<FactBatchAnswer> {
+  report(@Body() { facts }: FactBatchDto, @Device() device: DeviceIdentity): Promise<FactBatchAnswerDto> {
     return this.facts.accept(device, facts);
   }
 

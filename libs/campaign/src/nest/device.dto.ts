@@ -21,6 +21,7 @@ import {
   type Declines,
   type DeviceFact,
   type FactBatch,
+  type Gate,
   LIMITS,
   type OfferRef,
 } from '#device-protocol/index.js';
@@ -108,4 +109,24 @@ export class FactBatchDto implements FactBatch {
   @ValidateNested({ each: true })
   @Type(() => DeviceFactDto)
   facts!: DeviceFactDto[];
+}
+
+/** A grant and where its bytes are, or the gate that holds. */
+export class RequestAnswerDto extends OfferRefDto {
+  /** Compact JWS, for `Authorization: Grant <jws>`. */
+  grant?: string;
+  url?: string;
+  sizeBytes?: number;
+  sha256?: string;
+  gate?: Gate;
+  retryAfterSeconds?: number;
+}
+
+export class ContentRequestsAnswerDto {
+  answers!: RequestAnswerDto[];
+}
+
+export class FactBatchAnswerDto {
+  /** The highest sequence that is held. */
+  accepted!: SequenceDto;
 }

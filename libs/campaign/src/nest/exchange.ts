@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   type ContentRequests,
-  type ContentRequestsAnswer,
   type Declines,
   GRANT_SECONDS,
   type OfferRef,
@@ -40,7 +39,7 @@ export class Exchange {
   async request(
     device: DeviceIdentity,
     { snapshotVersion, requests }: ContentRequests,
-  ): Promise<ContentRequestsAnswer> {
+  ): Promise<{ answers: RequestAnswer[] }> {
     const board = await this.board.tenant(device.tenant);
     const now = this.clock.now();
     const decided: Decided[] = [];

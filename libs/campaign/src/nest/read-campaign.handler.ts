@@ -2,19 +2,19 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type EventRecord, type EventShape, PostgresLog } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import type { AttributeSchema, RuleSet } from '#matching/index.js';
 import { Cursors, type Page, type PageQuery } from '#runtime/nest/runtime.module.js';
 import { campaignDecider } from '../decide.js';
 import { contentDecider } from '../content.js';
 import { CampaignError } from '../errors.js';
 import type { CampaignEvent, CampaignSettings, ContentEvent } from '../events.js';
 import type { CampaignState } from '../campaign.js';
-import { type CampaignView, viewOfCampaign } from './campaign.view.js';
-import { Channels, type ChannelView } from './channels.js';
-import { type ContentView, viewOfContent } from './content.view.js';
+import { type CampaignView, viewOfCampaign } from './campaign-view.dto.js';
+import { Channels } from './channels.js';
+import { type ContentView, viewOfContent } from './content-view.dto.js';
 import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
-import { type KeyStatus, RepositoryKeeper } from './repository-keeper.js';
+import { RepositoryKeeper } from './repository-keeper.js';
+import type { ChannelView, KeyStatus, RuleSetView, SchemaView } from './vocabulary-view.dto.js';
 
 /** One thing, by its id: read from its stream, so that who has just changed it sees the change. */
 export class GetOne<View> extends Query<View> {
@@ -132,8 +132,8 @@ export class GetVocabulary<View> extends Query<View> {
     super();
   }
 }
-export const getSchema = (tenant: string) => new GetVocabulary<AttributeSchema>('schema', tenant);
-export const getRules = (tenant: string, channel: string) => new GetVocabulary<RuleSet>('rules', tenant, channel);
+export const getSchema = (tenant: string) => new GetVocabulary<SchemaView>('schema', tenant);
+export const getRules = (tenant: string, channel: string) => new GetVocabulary<RuleSetView>('rules', tenant, channel);
 export const listChannels = (tenant: string) => new GetVocabulary<ChannelView[]>('channels', tenant);
 export const getKeys = (tenant: string, channel: string) => new GetVocabulary<KeyStatus[]>('keys', tenant, channel);
 

@@ -22,25 +22,7 @@ import { Channels } from './channels.js';
 import { ChannelTransactions, type InChannel } from './in-channel.js';
 import { Publisher, type Rotated } from './publisher.js';
 import { insertRoleFiles, standingFiles } from './repository-rows.js';
-
-export interface ChannelMade {
-  channel: string;
-  /** Opens the offline keys (root, targets); shown this once and kept nowhere. */
-  passphrase: string;
-}
-
-export interface KeyStatus {
-  role: KeyRole;
-  keyIds: string[];
-  threshold: number;
-  /** Whether the private keys can be used without a passphrase. */
-  online: boolean;
-  /** Of the role's file; null for grant keys, which have none. */
-  version: number | null;
-  expiresAt: string | null;
-  /** Past half of its life: online roles renew themselves, offline ones need the passphrase. */
-  due: boolean;
-}
+import type { ChannelMade, KeyStatus } from './vocabulary-view.dto.js';
 
 /** What of an offline-signed role's file names an online role's key. */
 const NAMED_IN: Readonly<Record<OnlineRole, OfflineRole>> = {

@@ -9,7 +9,7 @@ import type { CampaignEvent } from '../events.js';
 import { CampaignError } from '../errors.js';
 import { isOffered } from '../offers.js';
 import type { Surroundings } from '../settings.js';
-import { type CampaignView, viewOfCampaign } from './campaign.view.js';
+import { type CampaignView, viewOfCampaign } from './campaign-view.dto.js';
 import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 

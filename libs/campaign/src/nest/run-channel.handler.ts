@@ -3,7 +3,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
 import { refusal } from '../errors.js';
 import type { KeyRole } from './channel-keys.js';
-import { type ChannelMade, type KeyStatus, RepositoryKeeper } from './repository-keeper.js';
+import { RepositoryKeeper } from './repository-keeper.js';
+import type { ChannelMade, KeyStatus } from './vocabulary-view.dto.js';
 
 export class AddChannel extends Command<ChannelMade> {
   constructor(

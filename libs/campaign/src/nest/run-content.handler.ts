@@ -6,7 +6,7 @@ import { checkDescription } from '../description.js';
 import { CampaignError, refusal } from '../errors.js';
 import type { ContentEvent } from '../events.js';
 import type { PublishContentDto } from './content.dto.js';
-import { type ContentView, viewOfContent } from './content.view.js';
+import { type ContentView, viewOfContent } from './content-view.dto.js';
 import { digestOf, FileStore, sizeOf } from './file-store.js';
 import { LiveBoard } from './live-board.js';
 import { Uploads } from './uploads.js';

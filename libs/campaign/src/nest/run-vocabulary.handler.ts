@@ -11,7 +11,8 @@ export type VocabularyOrder =
   | { type: 'PublishSchema'; data: { schema: unknown } }
   | { type: 'PublishRules'; data: { channel: string; rules: unknown } };
 
-export class RunVocabulary extends Command<AttributeSchema | RuleSet> {
+/** `Published` is what the order publishes: a schema or a rule set. */
+export class RunVocabulary<Published extends object> extends Command<Published> {
   constructor(
     readonly order: VocabularyOrder,
     readonly context: EventContext,
@@ -21,7 +22,7 @@ export class RunVocabulary extends Command<AttributeSchema | RuleSet> {
 }
 
 @CommandHandler(RunVocabulary)
-export class RunVocabularyHandler implements ICommandHandler<RunVocabulary> {
+export class RunVocabularyHandler implements ICommandHandler<RunVocabulary<AttributeSchema | RuleSet>> {
   constructor(
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
@@ -29,7 +30,7 @@ export class RunVocabularyHandler implements ICommandHandler<RunVocabulary> {
     @Inject(FirstChannel) private readonly first: FirstChannel,
   ) {}
 
-  async execute({ order, context }: RunVocabulary): Promise<AttributeSchema | RuleSet> {
+  async execute({ order, context }: RunVocabulary<AttributeSchema | RuleSet>): Promise<AttributeSchema | RuleSet> {
     if (order.type === 'PublishSchema')
       return (await execute(this.log, schemaDecider, { subject: SCHEMA_STREAM }, order, context)).state;
     const { channel, rules } = order.data;

@@ -3,12 +3,10 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard, ShowsSecret } from '#identity/nest/identity.module.js';
-import type { AttributeSchema, RuleSet } from '#matching/index.js';
-import type { ChannelView } from './channels.js';
 import { getKeys, getRules, getSchema, listChannels } from './read-campaign.handler.js';
-import type { ChannelMade, KeyStatus } from './repository-keeper.js';
 import { AddChannel, RotateKeys } from './run-channel.handler.js';
 import { RunVocabulary } from './run-vocabulary.handler.js';
+import { ChannelMade, ChannelPage, KeyPage, RuleSetView, SchemaView } from './vocabulary-view.dto.js';
 import { ChannelDto, ChannelParams, RotateKeysDto, RuleSetDto, SchemaDto } from './vocabulary.dto.js';
 
 /** What a tenant's handsets speak of, who they are grouped with, and by which keys they trust us. */
@@ -23,22 +21,22 @@ export class VocabularyController {
   /** The attribute schema in force; version 0 before the first. */
   @Get('schema')
   @Needs('schema:read')
-  schema(@Caller() { tenant }: Principal): Promise<AttributeSchema> {
+  schema(@Caller() { tenant }: Principal): Promise<SchemaView> {
     return this.queries.execute(getSchema(tenant));
   }
 
   /** Publishes the next attribute schema, which may only add. Its `version` says which it follows. */
   @Put('schema')
   @Needs('schema:write')
-  publishSchema(@Body() schema: SchemaDto, @Context() context: EventContext): Promise<AttributeSchema | RuleSet> {
+  publishSchema(@Body() schema: SchemaDto, @Context() context: EventContext): Promise<SchemaView> {
     const data = { schema: { ...schema } };
-    return this.commands.execute(new RunVocabulary({ type: 'PublishSchema', data }, context));
+    return this.commands.execute(new RunVocabulary<SchemaView>({ type: 'PublishSchema', data }, context));
   }
 
   /** The rules in force on a channel. */
   @Get('rules/:channel')
   @Needs('rule:read')
-  rules(@Param() { channel }: ChannelParams, @Caller() { tenant }: Principal): Promise<RuleSet> {
+  rules(@Param() { channel }: ChannelParams, @Caller() { tenant }: Principal): Promise<RuleSetView> {
     return this.queries.execute(getRules(tenant, channel));
   }
 
@@ -49,15 +47,15 @@ export class VocabularyController {
     @Param() { channel }: ChannelParams,
     @Body() rules: RuleSetDto,
     @Context() context: EventContext,
-  ): Promise<AttributeSchema | RuleSet> {
+  ): Promise<RuleSetView> {
     const data = { channel, rules: { ...rules } };
-    return this.commands.execute(new RunVocabulary({ type: 'PublishRules', data }, context));
+    return this.commands.execute(new RunVocabulary<RuleSetView>({ type: 'PublishRules', data }, context));
   }
 
   /** The tenant's channels. */
   @Get('channels')
   @Needs('campaign:read')
-  async channels(@Caller() { tenant }: Principal): Promise<{ items: ChannelView[]; next: null }> {
+  async channels(@Caller() { tenant }: Principal): Promise<ChannelPage> {
     return { items: await this.queries.execute(listChannels(tenant)), next: null };
   }
 
@@ -72,10 +70,7 @@ export class VocabularyController {
   /** Keys of a channel's repository, by role: which, until when, and what is due. */
   @Get('keys/:channel')
   @Needs('key:read')
-  async keys(
-    @Param() { channel }: ChannelParams,
-    @Caller() { tenant }: Principal,
-  ): Promise<{ items: KeyStatus[]; next: null }> {
+  async keys(@Param() { channel }: ChannelParams, @Caller() { tenant }: Principal): Promise<KeyPage> {
     return { items: await this.queries.execute(getKeys(tenant, channel)), next: null };
   }
 
@@ -87,7 +82,7 @@ export class VocabularyController {
     @Param() { channel }: ChannelParams,
     @Body() data: RotateKeysDto,
     @Context() context: EventContext,
-  ): Promise<{ items: KeyStatus[]; next: null }> {
+  ): Promise<KeyPage> {
     return { items: await this.commands.execute(new RotateKeys({ channel, ...data }, context)), next: null };
   }
 }
