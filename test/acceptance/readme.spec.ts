@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canRun } from '../support/prerequisites.js';
@@ -46,6 +46,17 @@ function paste(block: string, variables: Record<string, string>, cwd = process.c
 const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 describe('the documents', () => {
+  it('name files that are there, save in lines that say what is not built yet', () => {
+    const lines = ['README.md', 'deploy/protocol.md', 'deploy/state.md'].flatMap((document) =>
+      readFileSync(document, 'utf8').split('\n'),
+    );
+    const named = lines
+      .filter((line) => !line.includes('not built yet'))
+      .flatMap((line) => [...line.matchAll(/`((?:apps|libs|test|deploy|\.ci)\/[\w./-]*)`/g)].map(([, name]) => name!));
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter((name) => !existsSync(name))).toEqual([]);
+  });
+
   it('bring a file to a handset when the walk-through of the README is pasted', async () => {
     const variables = { MUSTER_PASSWORD: server.administrator!.password };
     const { code, output, stdout } = await paste(shellBlock('README.md', 'A campaign in'), variables);
