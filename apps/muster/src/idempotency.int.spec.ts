@@ -26,8 +26,9 @@ describe('kept answers', () => {
   it('are not readable in the database', async () => {
     const [row] = await database
       .database('muster_campaign')
-      .inTenant('acme', (tx) => tx.query<{ answer: Buffer }>('select answer from ops.idempotency'));
+      .inTenant('acme', (tx) => tx.query<{ answer: Buffer; body_hash: string }>('select * from ops.idempotency'));
     expect(row?.answer.toString('latin1')).not.toContain('shown-once');
+    expect(row?.body_hash).not.toBe('h'); // a password in the body could be guessed by its hash
   });
 
   it('belong to one tenant', async () => {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Database, Migration } from '#event-log/index.js';
 import { idempotentCaller } from '#identity/nest/identity.module.js';
@@ -20,7 +20,7 @@ interface Row {
   claimed_at: Date;
 }
 
-/** Answers in `ops.idempotency`, sealed, because they may hold personal data. */
+/** Answers in `ops.idempotency`, sealed, because they may hold personal data; of a body, which may hold a password, a keyed hash. */
 export class PostgresIdempotency implements IdempotencyStore {
   constructor(
     private readonly database: Database,
@@ -34,6 +34,7 @@ export class PostgresIdempotency implements IdempotencyStore {
 
   claim({ tenant, id }: IdempotencyScope, bodyHash: string): Promise<Claim> {
     const now = this.clock.now();
+    const keyed = createHmac('sha256', this.key).update(bodyHash).digest('hex');
     const lapsed = [new Date(now - KEPT_MS), new Date(now - CLAIM_MS)];
     return this.database.inTenant(tenant, async (tx) => {
       await tx.query(
@@ -43,12 +44,13 @@ export class PostgresIdempotency implements IdempotencyStore {
       const claimed = await tx.query(
         `insert into ops.idempotency (tenant, id, body_hash, claimed_at) values ($1, $2, $3, $4)
          on conflict (tenant, id) do nothing returning id`,
-        [tenant, id, bodyHash, new Date(now)],
+        [tenant, id, keyed, new Date(now)],
       );
       if (claimed.length > 0) return { state: 'claimed' };
       const [row] = await tx.query<Row>('select * from ops.idempotency where tenant = $1 and id = $2', [tenant, id]);
       if (row?.answer == null) return { state: 'in-flight' };
-      return { state: 'answered', bodyHash: row.body_hash, answer: this.open(row.answer, id) };
+      const sameOrOther = row.body_hash === keyed ? bodyHash : row.body_hash;
+      return { state: 'answered', bodyHash: sameOrOther, answer: this.open(row.answer, id) };
     });
   }
 
