@@ -67,6 +67,10 @@ export async function createServer(
       sendProblem(reply, asProblem(error, request)),
   });
   equip(adapter.getInstance<FastifyInstance>(), socketsOf(handset));
+  // Runs after Nest's `onModuleDestroy`, which ends live streams, and before its shutdown hooks, which close the pools.
+  adapter.getInstance<FastifyInstance>().addHook('preClose', async () => {
+    await Promise.all([people, handset].map((server) => closeListener(server, SHUTDOWN_GRACE_MS)));
+  });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: nestLogger(log),
     abortOnError: false,
@@ -88,10 +92,7 @@ export async function createServer(
       if (options.handset === undefined) return { people: port };
       return { people: port, handset: await listenOn(handset, options.handset.host, options.handset.port) };
     },
-    close: async () => {
-      await Promise.all([people, handset].map((server) => closeListener(server, SHUTDOWN_GRACE_MS)));
-      await app.close();
-    },
+    close: () => app.close(),
   };
 }
 
