@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkFactTypes, newFacts } from './facts.js';
+import { checkEpochs, checkFactTypes, newFacts } from './facts.js';
 
 const seq = (epoch: number, n: number) => ({ seq: { epoch, n } });
 
@@ -16,6 +16,16 @@ describe('facts of a handset', () => {
 
   it('of an old epoch are dropped', () =>
     expect(newFacts([seq(1, 901)], { epoch: 2, n: 1 })).toEqual({ fresh: [], highest: { epoch: 2, n: 1 } }));
+
+  it('of an epoch that the device was not given are refused, or its successor could report nothing', () => {
+    checkEpochs([seq(1, 7), seq(2, 1)], 2);
+    expect(() => checkEpochs([seq(2, 1), seq(3, 1)], 2)).toThrow(
+      expect.objectContaining({
+        code: 'facts.malformed',
+        fields: [expect.objectContaining({ pointer: '/facts/1/seq/epoch' })],
+      }),
+    );
+  });
 
   it('sent in any order and any number of batches are the same facts once each', () => {
     const facts = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 9 })), { maxLength: 30 });

@@ -32,6 +32,18 @@ export function checkFactTypes(facts: readonly DeviceFact[]): void {
 }
 
 /**
+ * An epoch beyond the device's own would outlive it: what takes over after a replacement would be dropped as old.
+ * @param given the device's epoch, by its identity
+ * @throws CampaignError `facts.malformed` naming the fact
+ */
+export function checkEpochs(facts: readonly Pick<DeviceFact, 'seq'>[], given: number): void {
+  facts.forEach(({ seq }, i) => {
+    if (seq.epoch > given)
+      throw refusal('facts.malformed', `/facts/${i}/seq/epoch`, `the epoch of this device is ${given}`);
+  });
+}
+
+/**
  * The facts that are new, in the order of their sequence, and the highest that is then held. What was sent before, in
  * this batch or an earlier one, is dropped; gaps are the handset's loss, and nothing waits for them.
  */

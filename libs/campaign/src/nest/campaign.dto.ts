@@ -8,6 +8,7 @@ import {
   IsOptional,
   IsString,
   IsUUID,
+  isISO8601,
   Matches,
   Max,
   MaxLength,
@@ -27,8 +28,9 @@ export class CampaignParams {
 /** RFC 3339 in any offset becomes UTC with milliseconds, the one form that is stored; what is no instant is left to be refused. */
 const asInstant = ({ value }: { value: unknown }): unknown => {
   const isInstant =
-    typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value);
-  const ms = isInstant ? Date.parse(value) : Number.NaN;
+    isISO8601(value, { strict: true }) && // Date.parse alone makes 2 March of 30 February
+    /^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(String(value));
+  const ms = isInstant ? Date.parse(String(value)) : Number.NaN;
   return Number.isNaN(ms) ? value : new Date(ms).toISOString();
 };
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

@@ -21,12 +21,12 @@ export class Catalogues {
   ) {}
 
   async tick(tenant: string): Promise<void> {
-    const names = await this.channels.names(tenant);
+    await this.channels.ensure(tenant);
     const { revision } = await this.board.tenant(tenant);
     const now = this.clock.now();
     const seen = this.seen.get(tenant);
     if (seen?.revision === revision && Math.abs(now - seen.at) < LOOK_MS) return;
-    for (const channel of names) await this.publisher.publish(tenant, channel);
+    for (const channel of await this.channels.names(tenant)) await this.publisher.publish(tenant, channel);
     this.seen.set(tenant, { revision, at: now });
   }
 }

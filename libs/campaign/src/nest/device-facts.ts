@@ -4,7 +4,7 @@ import { EventCatalog, EventLogError, PostgresLog, type Tx } from '#event-log/in
 import { Databases } from '#event-log/nest/event-log.module.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import { CampaignError } from '../errors.js';
-import { checkFactTypes, type FactSequence, newFacts } from '../facts.js';
+import { checkEpochs, checkFactTypes, type FactSequence, newFacts } from '../facts.js';
 import { deviceContext } from './fact-writer.js';
 
 /** Takes the facts of a handset's own queue. */
@@ -21,8 +21,9 @@ export class DeviceFacts {
    * batches of one device go one after the other; row and facts commit together, before the answer.
    * @throws CampaignError `facts.unknown-type`, `facts.malformed`
    */
-  async accept({ tenant, deviceId }: DeviceIdentity, facts: readonly DeviceFact[]): Promise<FactBatchAnswer> {
+  async accept({ tenant, deviceId, epoch }: DeviceIdentity, facts: readonly DeviceFact[]): Promise<FactBatchAnswer> {
     checkFactTypes(facts);
+    checkEpochs(facts, epoch);
     facts.forEach((fact, i) => this.checkData(fact, i));
     return this.databases.actor.inTenant(tenant, async (tx) => {
       const { fresh, highest } = newFacts(facts, await heldBy(tx, tenant, deviceId));

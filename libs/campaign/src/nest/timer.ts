@@ -10,8 +10,8 @@ import { Catalogues } from './catalogues.js';
 import { StaleUploads } from './stale-uploads.js';
 
 const TICK_MS = 1_000;
-/** Least time between two looks, when much is appended. */
-const PAUSE_MS = 50;
+/** Least time between two looks: a process that idles asks the database a few times a second. */
+const PAUSE_MS = 200;
 
 /** What is to be done for one tenant, in an order that makes a start visible in the same round. */
 @Injectable()

@@ -1,0 +1,26 @@
+import 'reflect-metadata';
+import { plainToInstance } from 'class-transformer';
+import { validate } from 'class-validator';
+import { describe, expect, it } from 'vitest';
+import { ScheduleDto } from './campaign.dto.js';
+
+const schedule = (start: unknown) => plainToInstance(ScheduleDto, { start });
+
+describe('an instant', () => {
+  it.each([
+    ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00.000Z'],
+    ['2030-01-01T01:30+02:00', '2029-12-31T23:30:00.000Z'],
+    ['2032-02-29T12:00:00.123456Z', '2032-02-29T12:00:00.123Z'],
+  ])('%s is kept as %s', async (given, kept) => {
+    expect(schedule(given).start).toBe(kept);
+    expect(await validate(schedule(given))).toEqual([]);
+  });
+
+  it.each(['2030-02-30T00:00:00Z', '2030-02-29T00:00:00Z', '2030-01-01T24:00:00Z', '2030-01-01', 'tomorrow', 5, {}])(
+    '%j is none',
+    async (given) => {
+      const [fault] = await validate(schedule(given));
+      expect(fault?.property).toBe('start');
+    },
+  );
+});
