@@ -759,6 +759,8 @@ describe('facts of a handset', () => {
     ],
     ['no sequence', { ...fact(1), seq: undefined }, 'validation.failed', '/facts/0/seq'],
     ['an instant that is none', { ...fact(1), occurredAt: 'now' }, 'validation.failed', '/facts/0/occurredAt'],
+    ['the year 0', { ...fact(1), occurredAt: '0000-01-01T00:00:00Z' }, 'log.schema-violation', '/occurredAt'],
+    ['an epoch not given', { ...fact(1), seq: { epoch: 2, n: 1 } }, 'facts.malformed', '/facts/0/seq/epoch'],
   ])('with %s are refused', async (_, bad, code, pointer) => {
     const device = await enrol();
     const { json } = await report(device, [bad]);

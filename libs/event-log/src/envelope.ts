@@ -61,7 +61,8 @@ export function checkContext(context: EventContext): void {
 /** RFC 3339 to the one form that is stored; a device may write others. */
 export function checkOccurredAt({ occurredAt }: Fact): number | undefined {
   if (occurredAt === undefined) return undefined;
-  const ms = /^\d{4}-\d\d-\d\dT/.test(occurredAt) ? Date.parse(occurredAt) : Number.NaN;
+  // There is no year 0, in Postgres either.
+  const ms = /^(?!0000)\d{4}-\d\d-\d\dT/.test(occurredAt) ? Date.parse(occurredAt) : Number.NaN;
   if (Number.isNaN(ms)) throw unfit('/occurredAt', 'not an RFC 3339 instant');
   return ms;
 }

@@ -10,6 +10,8 @@ export interface DeviceIdentity {
   deviceNo: number;
   channel: string;
   keyHash: string;
+  /** The newest that it was given: the first number of its facts' sequence. */
+  epoch: number;
 }
 
 interface DeviceRow {
@@ -85,7 +87,8 @@ export class Devices {
       ),
     );
     if (row === undefined) return undefined;
-    return { tenant, deviceId: row.device_id, deviceNo: row.device_no, channel: row.channel, keyHash };
+    const { device_id: deviceId, device_no: deviceNo, channel, epoch } = row;
+    return { tenant, deviceId, deviceNo, channel, keyHash, epoch };
   }
 
   private keep(key: string, entry: { identity: DeviceIdentity | undefined; until: number }): void {
