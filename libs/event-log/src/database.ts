@@ -33,7 +33,10 @@ export class Database implements Tx {
   constructor(url: string, options: { max?: number; applicationName?: string; log?: Log } = {}) {
     const { max = 10, applicationName = 'muster', log = silentLog } = options;
     this.pool = new pg.Pool({ connectionString: url, max, application_name: applicationName, types });
-    this.pool.on('error', (err) => log.warn('database.connection-lost', { applicationName, err }));
+    this.pool.on('error', (err) => {
+      // `end` does not wait until the server has heard of it, so a server that stops next may still cut us off.
+      if (!this.pool.ending) log.warn('database.connection-lost', { applicationName, err });
+    });
   }
 
   async query<R extends object>(sql: string, params: readonly unknown[] = []): Promise<R[]> {
