@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { ScheduleDto } from './campaign.dto.js';
+import { CampaignDto, ScheduleDto } from './campaign.dto.js';
+import { ContentRequestsDto, DeviceFactDto, FactBatchDto } from './device.dto.js';
 
 const schedule = (start: unknown) => plainToInstance(ScheduleDto, { start });
 
@@ -23,4 +24,22 @@ describe('an instant', () => {
       expect(fault?.property).toBe('start');
     },
   );
+});
+
+describe('a list', () => {
+  it.each([
+    [ContentRequestsDto, 'requests'],
+    [FactBatchDto, 'facts'],
+    [CampaignDto, 'windows'],
+  ])('of lists is no list of objects: %o', async (dto, property) => {
+    const faults = await validate(plainToInstance(dto as new () => object, { [property]: [[]] }));
+    expect(faults.find((fault) => fault.property === property)?.constraints).toHaveProperty('isObject');
+  });
+});
+
+describe('a fact', () => {
+  it.each(['2026-02-30T00:00:00Z', '2026-02-28T00:00:00+01:00', 'now'])('did not occur at %s', async (occurredAt) => {
+    const faults = await validate(plainToInstance(DeviceFactDto, { occurredAt }));
+    expect(faults.map(({ property }) => property)).toContain('occurredAt');
+  });
 });

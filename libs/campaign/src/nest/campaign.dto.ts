@@ -5,6 +5,7 @@ import {
   IsArray,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   IsUUID,
@@ -105,6 +106,7 @@ export class CampaignDto {
   /** When handsets may ask for it; none = always. */
   @IsArray()
   @ArrayMaxSize(20)
+  @IsObject({ each: true }) // an empty list would pass as nested objects
   @ValidateNested({ each: true })
   @Type(() => WindowDto)
   windows: WindowDto[] = [];

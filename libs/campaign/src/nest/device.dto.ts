@@ -5,6 +5,7 @@ import {
   IsArray,
   IsIn,
   IsInt,
+  IsISO8601,
   IsObject,
   IsString,
   IsUUID,
@@ -46,6 +47,7 @@ export class ContentRequestsDto implements ContentRequests {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(LIMITS.requestsPerCall)
+  @IsObject({ each: true }) // an empty list would pass as nested objects
   @ValidateNested({ each: true })
   @Type(() => OfferRefDto)
   requests!: OfferRefDto[];
@@ -66,6 +68,7 @@ export class DeclinesDto implements Declines {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(LIMITS.declinesPerCall)
+  @IsObject({ each: true }) // an empty list would pass as nested objects
   @ValidateNested({ each: true })
   @Type(() => DeclineDto)
   declines!: DeclineDto[];
@@ -95,6 +98,7 @@ export class DeviceFactDto implements DeviceFact {
   type!: string;
 
   /** RFC 3339, UTC, by the handset's clock. */
+  @IsISO8601({ strict: true }) // a day of the calendar
   @Matches(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z$/)
   occurredAt!: string;
 
@@ -106,6 +110,7 @@ export class FactBatchDto implements FactBatch {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(LIMITS.factsPerBatch)
+  @IsObject({ each: true }) // an empty list would pass as nested objects
   @ValidateNested({ each: true })
   @Type(() => DeviceFactDto)
   facts!: DeviceFactDto[];
