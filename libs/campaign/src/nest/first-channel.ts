@@ -34,9 +34,10 @@ export class FirstChannel {
   private async make(tenant: string): Promise<void> {
     if ((await this.channels.names(tenant)).has(DEFAULT_CHANNEL)) return;
     const context = { tenant, actor: 'system:first-channel', commandId: newId() };
-    const made = await this.keeper.make(context, DEFAULT_CHANNEL);
-    if (made === undefined) return; // another process was first, and has shown its passphrase
     const show = this.options.showOnce ?? ((line: string) => void process.stdout.write(`${line}\n`));
-    show(`offline keys of ${tenant}/${DEFAULT_CHANNEL}, passphrase shown this once: ${made.passphrase}`);
+    // Of several processes the first makes it, and it alone shows a passphrase.
+    await this.keeper.make(context, DEFAULT_CHANNEL, (passphrase) =>
+      show(`offline keys of ${tenant}/${DEFAULT_CHANNEL}, passphrase shown this once: ${passphrase}`),
+    );
   }
 }

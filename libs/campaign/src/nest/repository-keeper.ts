@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type EventContext, PostgresLog } from '#event-log/index.js';
-import type { AuditEvent } from '#identity/events.js';
+import { audit } from '#identity/nest/identity.module.js';
 import { CampaignError, refusal } from '../errors.js';
 import {
   expiresAt,
@@ -43,8 +43,16 @@ export class RepositoryKeeper {
     @Inject(Publisher) private readonly publisher: Publisher,
   ) {}
 
-  /** @returns undefined when the channel was there already */
-  async make(context: EventContext, channel: string): Promise<ChannelMade | undefined> {
+  /**
+   * @param show called with the passphrase before anything is kept: one that opens nothing does no harm, while keys that
+   *   nobody can open end the channel when its root expires
+   * @returns undefined when the channel was there already
+   */
+  async make(
+    context: EventContext,
+    channel: string,
+    show: (passphrase: string) => void = () => undefined,
+  ): Promise<ChannelMade | undefined> {
     const { tenant } = context;
     const passphrase = randomBytes(16).toString('base64url');
     const made = await this.transactions.change(tenant, channel, async (at) => {
@@ -53,10 +61,12 @@ export class RepositoryKeeper {
       await this.audit(at, context, 'channel.add', 'with its repository and keys');
       const rules = { type: 'RuleSetPublished', data: { channel, version: FIRST_RULES.version, rules: FIRST_RULES } };
       await this.log.appendIn(at.tx, 'muster.campaign', { subject: rulesStream(channel) }, [rules], context);
+      show(passphrase);
       return true;
     });
     if (!made) return undefined;
-    await this.publisher.publish(tenant, channel);
+    // Only to be quick: what fails here the timer does again, but the passphrase must come to its owner now.
+    await this.publisher.publish(tenant, channel).catch(() => false);
     return { channel, passphrase };
   }
 
@@ -87,10 +97,8 @@ export class RepositoryKeeper {
     });
   }
 
-  private async audit(at: InChannel, context: EventContext, operation: string, summary: string): Promise<void> {
-    const object = { kind: 'channel', id: at.channel };
-    const event: AuditEvent = { type: 'OperationAudited', data: { operation, object, summary } };
-    await this.log.appendIn(at.tx, 'muster.audit', { subject: object.kind }, [event], context);
+  private audit(at: InChannel, context: EventContext, operation: string, summary: string): Promise<void> {
+    return audit(this.log, at.tx, context, { operation, object: { kind: 'channel', id: at.channel }, summary });
   }
 
   /** The key before stays, so that grants given within the last ten minutes are good to their end. */
