@@ -55,6 +55,18 @@ describe('starting', () => {
     await keepsEverything({ data: path.join(folder.path, 'data') }, path.join(folder.path, 'manager'));
   });
 
+  it('ends with exit code 1 when its database dies, and recovers at the next start', async () => {
+    const folder = temporaryFolder('start-database');
+    cleanUp.push(() => folder.remove());
+    const options = { data: path.join(folder.path, 'data') };
+    const server = await started(options);
+    const pid = /"pid":(\d+),"event":"postgres.started"/.exec(server.process.output())?.[1];
+    process.kill(Number(pid), 'SIGKILL');
+    expect(await server.process.exited).toBe(1);
+    const again = await started(options);
+    expect((await fetch(`${again.url}/readyz`)).status).toBe(200);
+  });
+
   it.runIf(isRoot)('works as root in a home that nobody else may enter', async () => {
     const folder = temporaryFolder('start-root');
     cleanUp.push(() => folder.remove());

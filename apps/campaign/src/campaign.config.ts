@@ -1,38 +1,12 @@
-import { IsArray, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
-import { Env } from '#runtime/nest/runtime.module.js';
+import { IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { DATABASE_URL, Env, PortsConfig } from '#runtime/nest/runtime.module.js';
 
 /** Settings of the campaign service alone. Instances of one installation share database, key-encryption key and data folder. */
-export class CampaignConfig {
+export class CampaignConfig extends PortsConfig {
   /** The Postgres that holds the log: a role that may create roles. `DATABASE_URL`; no default, so that no database is taken by accident. */
   @Env('DATABASE_URL')
-  @Matches(/^postgres(ql)?:\/\/[^/\s]+/, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
+  @Matches(DATABASE_URL, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
   databaseUrl!: string;
-
-  /** Address of both ports. `MUSTER_HOST`; anything but a loopback address makes the people's port TLS. */
-  @Env('MUSTER_HOST')
-  @IsString()
-  @IsNotEmpty()
-  host: string = '127.0.0.1';
-
-  /** Port for people and programs. `MUSTER_PORT`; 0 = a free one. */
-  @Env('MUSTER_PORT')
-  @IsInt()
-  @Min(0)
-  @Max(65_535)
-  port: number = 8080;
-
-  /** Port for handsets, mutual TLS. `MUSTER_HANDSET_PORT`; 0 = a free one. */
-  @Env('MUSTER_HANDSET_PORT')
-  @IsInt()
-  @Min(0)
-  @Max(65_535)
-  handsetPort: number = 8443;
-
-  /** Names and addresses in the server's certificates, by comma. `MUSTER_HOSTS`; loopback and `MUSTER_HOST` are always in. */
-  @Env('MUSTER_HOSTS')
-  @IsArray()
-  @Matches(/^[A-Za-z0-9.:-]{1,253}$/, { each: true })
-  hosts: string[] = [];
 
   /** Folder of uploads and contents. `MUSTER_DATA`. */
   @Env('MUSTER_DATA')

@@ -34,6 +34,11 @@ export class FirstStart {
   }
 
   private pending(): FirstLogin | undefined {
-    return existsSync(this.file) ? (JSON.parse(readFileSync(this.file, 'utf8')) as FirstLogin) : undefined;
+    if (!existsSync(this.file)) return undefined;
+    try {
+      return JSON.parse(readFileSync(this.file, 'utf8')) as FirstLogin;
+    } catch {
+      return undefined; // cut off while it was written: no account was made with it yet
+    }
   }
 }

@@ -18,7 +18,10 @@ try {
   // Since the process began, loading of modules included.
   const readyInMs = Math.round(performance.now());
   process.stdout.write(`muster is ready at ${muster.url} (handsets at ${muster.handsetUrl}) after ${readyInMs} ms\n`);
-  log.info('muster.stopping', { signal: await stopped });
+  const died = muster.databaseDied.then(() => 'database-died');
+  const reason = await Promise.race([stopped, died]);
+  log.info('muster.stopping', { reason });
+  if (reason === 'database-died') process.exitCode = 1; // whoever watches starts anew, and Postgres recovers then
   await muster.stop();
   log.info('muster.stopped');
 } catch (error) {

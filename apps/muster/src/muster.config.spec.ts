@@ -36,7 +36,7 @@ describe('settings', () => {
   ])('refuses %o and names the variable', (env, pointer) => expect(faultsOf(env)).toEqual([pointer]));
 
   it('tells all faults at once', () => {
-    expect(faultsOf({ MUSTER_PORT: '-1', MUSTER_LOG: 'x' })).toEqual(['/MUSTER_PORT', '/MUSTER_LOG']);
+    expect(faultsOf({ MUSTER_PORT: '-1', MUSTER_LOG: 'x' })).toEqual(['/MUSTER_LOG', '/MUSTER_PORT']);
   });
 
   it.each([

@@ -1,35 +1,9 @@
 import path from 'node:path';
-import { IsArray, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
-import { Env } from '#runtime/nest/runtime.module.js';
+import { IsIn, IsNotEmpty, IsOptional, IsString, Matches } from 'class-validator';
+import { DATABASE_URL, Env, PortsConfig } from '#runtime/nest/runtime.module.js';
 
 /** Settings of `npm start`. Every one has a default that works on a laptop. */
-export class MusterConfig {
-  /** Address of all ports. `MUSTER_HOST`; anything but a loopback address makes the people's port TLS. */
-  @Env('MUSTER_HOST')
-  @IsString()
-  @IsNotEmpty()
-  host: string = '127.0.0.1';
-
-  /** Port for people and programs: API, health. `MUSTER_PORT`; 0 = a free one. */
-  @Env('MUSTER_PORT')
-  @IsInt()
-  @Min(0)
-  @Max(65_535)
-  port: number = 8080;
-
-  /** Port for handsets, mutual TLS. `MUSTER_HANDSET_PORT`; 0 = a free one. */
-  @Env('MUSTER_HANDSET_PORT')
-  @IsInt()
-  @Min(0)
-  @Max(65_535)
-  handsetPort: number = 8443;
-
-  /** Names and addresses in the server's certificates, by comma. `MUSTER_HOSTS`; loopback and `MUSTER_HOST` are always in. */
-  @Env('MUSTER_HOSTS')
-  @IsArray()
-  @Matches(/^[A-Za-z0-9.:-]{1,253}$/, { each: true })
-  hosts: string[] = [];
-
+export class MusterConfig extends PortsConfig {
   /** Folder of everything that is kept: database, contents, keys. `MUSTER_DATA`. */
   @Env('MUSTER_DATA')
   @IsString()
@@ -44,7 +18,7 @@ export class MusterConfig {
   /** A Postgres to use instead of the embedded one: a role that may create roles and databases. `DATABASE_URL`; no default. */
   @Env('DATABASE_URL')
   @IsOptional()
-  @Matches(/^postgres(ql)?:\/\/[^/\s]+/, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
+  @Matches(DATABASE_URL, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
   databaseUrl?: string;
 
   /** File of the key-encryption key, made at the first start, 0600. `MUSTER_KEK_FILE`; `keys/kek` in the data folder. */

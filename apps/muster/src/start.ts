@@ -17,6 +17,8 @@ export interface RunningMuster extends Addresses {
   /** On the first start only. */
   first: { login: FirstLogin; analystUrl: string } | undefined;
   firstShown(): void;
+  /** Resolves when the database that was started here has died: stop, and let whoever watches start anew. */
+  databaseDied: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -55,7 +57,7 @@ export async function startMuster(
     const { addresses, stopRenewing } = await listen(server, config);
     undo.push(stopRenewing);
     const first = login === undefined || analystUrl === undefined ? undefined : { login, analystUrl };
-    return { ...addresses, first, firstShown: () => firstStart.shown(), stop };
+    return { ...addresses, first, firstShown: () => firstStart.shown(), databaseDied: store.died, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -17,6 +17,8 @@ export interface Store {
   url(role: LoginRole): string;
   /** For creating logins of analysts. */
   superuserUrl: string;
+  /** Resolves when a Postgres that was started here has died. */
+  died: Promise<void>;
   /** Stops what was started for it; a Postgres that was given goes on. */
   stop(): Promise<void>;
 }
@@ -52,6 +54,7 @@ async function embedded(dataDir: string, log: Log): Promise<Opened> {
     passwords: postgres.passwords,
     superuserUrl: postgres.superuserUrl(),
     url: (role) => postgres.url(role, DATABASE),
+    died: postgres.died,
     stop: () => postgres.stop(),
   };
 }
@@ -76,6 +79,7 @@ function given(databaseUrl: string, kek: Uint8Array): Opened {
     passwords,
     superuserUrl: at(decodeURIComponent(username), decodeURIComponent(password), 'postgres'),
     url: (role) => at(role, passwords[role], database),
+    died: new Promise(() => undefined), // not ours to watch: connections are made anew
     stop: async () => undefined,
   };
 }

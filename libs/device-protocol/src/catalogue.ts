@@ -8,7 +8,7 @@ export interface ContentDescription {
   mediaType: string;
   sizeBytes: number;
   attributes: Readonly<Record<string, AttributeValue>>;
-  /** AID (hex) of the security domain that the content is for. */
+  /** AID (hex, upper case) of the security domain that the content is for. */
   securityDomain?: string;
   /** Applications that process the content, in order: the next is told when the one before has acknowledged. */
   applications?: readonly string[];

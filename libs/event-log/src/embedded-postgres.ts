@@ -17,6 +17,8 @@ export interface EmbeddedPostgres {
   ownerUrl(database?: string): string;
   url(role: LoginRole, database?: string): string;
   passwords: RolePasswords;
+  /** Resolves when the server ends without having been stopped; nobody can go on then. */
+  died: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,9 +39,9 @@ export async function startEmbeddedPostgres(options: {
   const { dataDir, log } = options;
   const home = settleHome(dataDir, log);
   const cluster = path.join(home.folder, 'cluster');
+  await stopLeftOver(cluster, log);
   const passwords = settlePasswords(path.join(dataDir, 'passwords.json'), cluster, home, log);
   if (!existsSync(cluster)) initCluster(home, cluster, passwords[SUPERUSER] ?? '');
-  await stopLeftOver(cluster, log);
 
   const port = options.port ?? (await freePort());
   const url = (role: string, database = DATABASE) =>
@@ -47,16 +49,23 @@ export async function startEmbeddedPostgres(options: {
   const server = launch(home, cluster, port);
   await ready(server, url(SUPERUSER, 'postgres'), path.join(home.folder, 'postgres.log'));
   log.info('postgres.started', { port, cluster, pid: server.pid });
-  const onExit = (code: number | null, signal: string | null) => log.error('postgres.exited', { code, signal });
-  server.once('exit', onExit);
+  let isStopping = false;
+  const died = new Promise<void>((resolve) => {
+    server.once('exit', (code, signal) => {
+      if (isStopping) return;
+      log.error('postgres.exited', { code, signal });
+      resolve();
+    });
+  });
   return {
+    died,
     port,
     passwords: passwords as RolePasswords,
     superuserUrl: (database = 'postgres') => url(SUPERUSER, database),
     ownerUrl: (database) => url('muster_owner', database),
     url,
     stop: async () => {
-      server.removeListener('exit', onExit);
+      isStopping = true;
       await stop(server, log);
     },
   };

@@ -22,7 +22,7 @@ export const Env =
 export function loadConfig<T extends object>(Class: new () => T, env: NodeJS.ProcessEnv = process.env): T {
   const config = new Class();
   const prototype = Class.prototype as object;
-  const names = variables.get(prototype) ?? new Map<string, string>();
+  const names = variablesOf(prototype);
   for (const [property, variable] of names) {
     const text = env[variable];
     if (text !== undefined && text !== '') Reflect.set(config, property, parse(prototype, property, text));
@@ -36,6 +36,13 @@ export function loadConfig<T extends object>(Class: new () => T, env: NodeJS.Pro
   if (faults.length > 0)
     throw new ConfigError('config.invalid', {}, faults.map(({ message }) => message).join('; '), faults);
   return config;
+}
+
+/** Those of the class and of the classes that it extends. */
+function variablesOf(prototype: object | null): Map<string, string> {
+  if (prototype === null) return new Map();
+  const inherited = variablesOf(Object.getPrototypeOf(prototype) as object | null);
+  return new Map([...inherited, ...(variables.get(prototype) ?? [])]);
 }
 
 /** By the property's declared type: number, boolean (`true`, `false`), comma-separated list, text. */

@@ -42,9 +42,9 @@ export class DescriptionDto {
   @IsObject()
   attributes: Record<string, AttributeValue> = {};
 
-  /** AID (hex) of the security domain that the content is for. */
+  /** AID (hex, upper case) of the security domain that the content is for. */
   @IsOptional()
-  @Matches(/^([0-9a-f]{2}){5,16}$/)
+  @Matches(/^([0-9A-F]{2}){5,16}$/)
   securityDomain?: string;
 
   /** Applications that process the content, in order; the next is told when the one before has acknowledged. */

@@ -1,0 +1,37 @@
+import { IsArray, IsInt, IsNotEmpty, IsString, Matches, Max, Min } from 'class-validator';
+import { Env } from '../config.js';
+
+/** Where a service that people talk to listens. */
+export class PeoplePortConfig {
+  /** Address of all ports. `MUSTER_HOST`; anything but a loopback address makes the people's port TLS. */
+  @Env('MUSTER_HOST')
+  @IsString()
+  @IsNotEmpty()
+  host: string = '127.0.0.1';
+
+  /** Port for people and programs: API, health. `MUSTER_PORT`; 0 = a free one. */
+  @Env('MUSTER_PORT')
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  port: number = 8080;
+
+  /** Names and addresses in the server's certificates, by comma. `MUSTER_HOSTS`; loopback and `MUSTER_HOST` are always in. */
+  @Env('MUSTER_HOSTS')
+  @IsArray()
+  @Matches(/^[A-Za-z0-9.:-]{1,253}$/, { each: true })
+  hosts: string[] = [];
+}
+
+/** Where a service that handsets talk to, too, listens. */
+export class PortsConfig extends PeoplePortConfig {
+  /** Port for handsets, mutual TLS. `MUSTER_HANDSET_PORT`; 0 = a free one. */
+  @Env('MUSTER_HANDSET_PORT')
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  handsetPort: number = 8443;
+}
+
+/** A given Postgres, as `DATABASE_URL` names it. */
+export const DATABASE_URL = /^postgres(ql)?:\/\/[^/\s]+/;
