@@ -30,9 +30,11 @@ export async function enterTenant(tx: Tx, tenant: string): Promise<void> {
 export class Database implements Tx {
   private readonly pool: pg.Pool;
 
-  constructor(url: string, options: { max?: number; applicationName?: string; log?: Log } = {}) {
-    const { max = 10, applicationName = 'muster', log = silentLog } = options;
-    this.pool = new pg.Pool({ connectionString: url, max, application_name: applicationName, types });
+  /** @param options.waitMs how long to wait for a connection: a full pool, or a server that is stuck, must not hang requests */
+  constructor(url: string, options: { max?: number; waitMs?: number; applicationName?: string; log?: Log } = {}) {
+    const { max = 10, waitMs = 30_000, applicationName = 'muster', log = silentLog } = options;
+    const limits = { max, connectionTimeoutMillis: waitMs };
+    this.pool = new pg.Pool({ connectionString: url, ...limits, application_name: applicationName, types });
     this.pool.on('error', (err) => {
       // `end` does not wait until the server has heard of it, so a server that stops next may still cut us off.
       if (!this.pool.ending) log.warn('database.connection-lost', { applicationName, err });

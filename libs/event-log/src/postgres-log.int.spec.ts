@@ -138,6 +138,15 @@ describe('the Postgres log', () => {
     });
   });
 
+  it('answers log.unavailable when no connection comes free, instead of waiting for ever', async () => {
+    const database = new Database(db.url('muster_campaign'), { max: 1, waitMs: 50 });
+    const busy = new PostgresLog({ database, events, keyring: logs.keyring, clock: systemClock });
+    await database.transaction(async () => {
+      await expect(busy.heads()).rejects.toMatchObject({ code: 'log.unavailable' });
+    });
+    await database.end();
+  });
+
   it('answers log.unavailable while the database is away', async () => {
     const database = new Database('postgres://muster_campaign@127.0.0.1:1/nowhere');
     const away = new PostgresLog({ database, events, keyring: logs.keyring, clock: systemClock });

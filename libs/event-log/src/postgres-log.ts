@@ -215,13 +215,15 @@ function versionConflict(error: unknown, at: { topic: Topic; stream: string; exp
   return code === 'MU409' ? conflict(at.topic, at.stream, at.expected, Number(detail)) : error;
 }
 
-/** Connection lost, refused or shut down: SQLSTATE classes 08 and 57P, or an error of the socket. */
+/** Connection lost, refused, shut down or not to be had: SQLSTATE classes 08 and 57P, or an error of the socket or pool. */
 async function available<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const { code = '', message = '' } = error as { code?: string; message?: string };
-    const lost = /^(08|57P0|ECONN|EPIPE)/.test(code) || message.startsWith('Connection terminated');
+    const lost =
+      /^(08|57P0|ECONN|EPIPE)/.test(code) ||
+      /^(Connection terminated|timeout exceeded when trying to connect)/.test(message);
     throw lost ? new EventLogError('log.unavailable', { cause: message }) : error;
   }
 }
