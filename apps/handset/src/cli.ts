@@ -163,6 +163,11 @@ tuf.command('init <root>').action((root: string) => tufInit(tuf.opts<TufOptions>
 tuf.command('refresh').action(() => tufRefresh(tuf.opts<TufOptions>()));
 tuf.command('download').action(() => tufDownload(tuf.opts<TufOptions>()));
 
+// A reader that has enough (`muster-handset status | head`) closes the pipe: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
 try {
   await program.parseAsync();
 } catch (error) {

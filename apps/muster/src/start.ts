@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { FirstChannel } from '#campaign/nest/campaign.module.js';
 import { Database, loadKek, migrate } from '#event-log/index.js';
 import type { DatabaseUrls } from '#event-log/nest/event-log.module.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
@@ -56,6 +57,8 @@ export async function startMuster(
     const analystUrl = await settleAnalysts(store, login?.tenant);
     const { addresses, stopRenewing } = await listen(server, config);
     undo.push(stopRenewing);
+    // Before anyone is told that it is ready: what is shown once comes together, and the first handset finds its catalogue.
+    if (login !== undefined) await server.app.get(FirstChannel).ensure(login.tenant);
     const first = login === undefined || analystUrl === undefined ? undefined : { login, analystUrl };
     return { ...addresses, first, firstShown: () => firstStart.shown(), databaseDied: store.died, stop };
   } catch (error) {

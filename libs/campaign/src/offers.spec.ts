@@ -59,7 +59,7 @@ describe('the gates', () => {
     ['withdrawn', { content: { ...content, withdrawn: true } }],
     ['ended', { campaign: campaign({ end: at(0) }) }],
     ['ended', { campaign: campaign({}, { status: 'completed' }) }],
-    ['not-running', { campaign: campaign({}, { status: 'aborted' }) }],
+    ['ended', { campaign: campaign({}, { status: 'aborted' }) }],
     ['paused', { campaign: campaign({}, { status: 'paused', pause: 'soft' }) }],
     ['not-started', { campaign: campaign({ start: at(0.5) }, { status: 'scheduled' }) }],
     ['not-running', { campaign: campaign({}, { status: 'scheduled' }) }],

@@ -81,7 +81,8 @@ const offeredAtAll = ({ campaign, channel, contentId }: GateCheck, settings: Cam
   settings.contents.includes(contentId);
 
 function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
-  if (status === 'completed' || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
+  const isOver = status === 'completed' || status === 'aborted';
+  if (isOver || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
   if (status === 'paused') return { gate: 'paused' };
   const startsInMs = Date.parse(settings.start ?? '') - now;
   if (startsInMs > 0) return { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) };

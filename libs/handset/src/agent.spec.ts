@@ -393,6 +393,17 @@ describe('agent', () => {
       expect(existsSync(contentPath())).toBe(false);
     });
 
+    it('asks once when an interrupted transfer finds its campaign paused, then waits for the next poll', async () => {
+      muster.misbehaviours = [{ kind: 'torn', afterBytes: 100_000 }];
+      const agent = await enrolled();
+      expect((await agent.poll()).followUpAt).toBeDefined();
+      muster.gate = { gate: 'paused' };
+      expect((await agent.poll()).followUpAt).toBeUndefined();
+      muster.gate = undefined;
+      await agent.poll();
+      expect(isWhole()).toBe(true);
+    });
+
     it('comes back when a gate said when', async () => {
       muster.gate = { gate: 'cap', retryAfterSeconds: 30 };
       const agent = await enrolled();

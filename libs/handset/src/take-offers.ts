@@ -158,7 +158,10 @@ async function deliverAll(
       if (!(error instanceof HandsetError)) throw error;
       log.warn('transfer.interrupted', { contentId, code: error.code });
       const { retryAfterMs } = error.details;
-      retries.push(clock.now() + (typeof retryAfterMs === 'number' ? retryAfterMs : 1_000 + backoffMs(3, random)));
+      // A gate that names no hour opens with the catalogue: the next poll tells, and asking again before would not.
+      const pauseMs = hasCode(error, 'transfer.grant-refused') ? undefined : 1_000 + backoffMs(3, random);
+      const waitMs = typeof retryAfterMs === 'number' ? retryAfterMs : pauseMs;
+      if (waitMs !== undefined) retries.push(clock.now() + waitMs);
       if (hasCode(error, 'transport.unreachable', 'server.busy')) break;
     }
   }

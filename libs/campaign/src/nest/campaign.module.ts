@@ -10,6 +10,7 @@ import { STATUSES } from './statuses.js';
 
 export { campaignDefinitions } from '../events.js';
 export { campaignProjections } from '../views.js';
+export { FirstChannel } from './first-channel.js';
 export type { CampaignOptions } from './options.js';
 
 /** In order; they come after those of identity. */

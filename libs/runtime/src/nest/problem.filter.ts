@@ -6,6 +6,8 @@ import { type Problem, PROBLEM_TYPE, problemOf, problemOfStatus } from '../probl
 import { traceOf } from '../trace.js';
 import { LOG } from './tokens.js';
 
+const RETRY_SECONDS = 5;
+
 /** The only place that knows what a refusal is in HTTP. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -32,7 +34,8 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
     reply.raw.destroy();
     return;
   }
-  const retryAfter = problem.details?.retryAfterSeconds;
+  // Something that heals by itself: also a client that knows no back-off of its own must not come back at once.
+  const retryAfter = problem.details?.retryAfterSeconds ?? (problem.status === 503 ? RETRY_SECONDS : undefined);
   if (typeof retryAfter === 'number') void reply.header('retry-after', String(Math.ceil(retryAfter)));
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   void reply.status(problem.status).header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
