@@ -118,7 +118,7 @@ export class Installation {
 
   /** Adds a person and answers their session's token. */
   async addPerson(tenant: string, token: string, roles: readonly string[]): Promise<{ id: string; token: string }> {
-    const email = `${roles.join('-')}.${randomBytes(4).toString('hex')}@${tenant}.test`;
+    const email = `person-${randomBytes(4).toString('hex')}@${tenant}.test`;
     const body = { email, name: 'Person', password: PASSWORD, roles };
     const { id } = await this.ok('POST', '/v1/users', { token, body });
     return { id, token: await this.login(tenant, email) };
