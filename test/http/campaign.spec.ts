@@ -760,6 +760,12 @@ describe('facts of a handset', () => {
     ['no sequence', { ...fact(1), seq: undefined }, 'validation.failed', '/facts/0/seq'],
     ['an instant that is none', { ...fact(1), occurredAt: 'now' }, 'validation.failed', '/facts/0/occurredAt'],
     ['the year 0', { ...fact(1), occurredAt: '0000-01-01T00:00:00Z' }, 'log.schema-violation', '/occurredAt'],
+    [
+      'a NUL, which no read model can store',
+      fact(1, 'TriggerFired', { rule: 'bo\0ot', version: 1, on: 'boot' }),
+      'request.malformed',
+      '/facts/0/data/rule',
+    ],
     ['an epoch not given', { ...fact(1), seq: { epoch: 2, n: 1 } }, 'facts.malformed', '/facts/0/seq/epoch'],
   ])('with %s are refused', async (_, bad, code, pointer) => {
     const device = await enrol();

@@ -545,7 +545,7 @@ describe('enrolment codes', () => {
   it.each([
     ['a channel of another form', { channel: '../x' }, '/channel'],
     ['a lifetime beyond 90 days', { lifetimeSeconds: 1e9 }, '/lifetimeSeconds'],
-    ['a label of control characters', { label: 'a\u0000b' }, '/label'],
+    ['a label of control characters', { label: 'a\u0007b' }, '/label'],
     ['a field that there is not', { tenant: 'beta' }, '/tenant'],
   ])('are refused with %s', async (_, body, pointer) => {
     const answer = await (await root()).post('/v1/enrolment-codes', body).expect(400);
