@@ -63,8 +63,10 @@ const codeOfStatus = new Map<number, string>([
   [503, 'service.unavailable'],
 ]);
 
-/** The problem document of a refusal by a rule. */
+/** The problem document of a refusal by a rule. Details of a fault of ours (5xx) are for the log: they name hosts and keys. */
 export function problemOf(error: DomainError, traceId: string, status = statusOf(error.code)): Problem {
+  const { retryAfterSeconds } = error.details;
+  const told = status < 500 ? error.details : retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
   return {
     type: `/problems/${error.code}`,
     title: titleOf(error.code),
@@ -72,7 +74,7 @@ export function problemOf(error: DomainError, traceId: string, status = statusOf
     code: error.code,
     ...(error.message === error.code ? {} : { detail: error.message }),
     ...(error.fields.length === 0 ? {} : { errors: error.fields }),
-    ...(Object.keys(error.details).length === 0 ? {} : { details: error.details }),
+    ...(Object.keys(told).length === 0 ? {} : { details: told }),
     traceId,
   };
 }

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Clock, Log } from '#runtime/index.js';
-import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import { CLOCK, LOG, registerStatus } from '#runtime/nest/runtime.module.js';
 import { EventCatalog } from '../catalog.js';
 import { Keyring, loadKek } from '../keyring.js';
 import { PostgresLog } from '../postgres-log.js';
@@ -14,6 +14,15 @@ import { CreateLog1767000000000 } from './migrations/create-log.js';
 export { EventCatalog } from '../catalog.js';
 export { ProjectionRunner } from '../projection-runner.js';
 export { Databases, type DatabaseUrls, TailLog } from './databases.js';
+
+/** What no caller can mend: their form alone would say 422. */
+registerStatus({
+  'log.gap': 500,
+  'log.unknown-type': 500,
+  'keyring.kek-malformed': 500,
+  'keyring.kek-readable-by-others': 500,
+  'keyring.kek-wrong': 500,
+});
 
 /** In order; they come before those of every other room. */
 export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001];
