@@ -74,7 +74,8 @@ export class Idempotency implements NestInterceptor {
     if (store === undefined) return next.handle();
     return next.handle().pipe(
       concatMap(async (body: unknown) => {
-        await store.finish(scope, { status: reply.statusCode, body: body ?? null });
+        // What was done is answered even when its answer cannot be kept: a retry would do it twice.
+        await store.finish(scope, { status: reply.statusCode, body: body ?? null }).catch(() => undefined);
         return body;
       }),
       catchError((error: unknown) =>
