@@ -19,6 +19,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import type { CampaignSettings } from '../events.js';
+import { PLAIN, plain } from './content.dto.js';
 
 export class CampaignParams {
   /** Campaign id. */
@@ -65,7 +66,7 @@ export class CampaignDto {
   @IsString()
   @MinLength(1)
   @MaxLength(255)
-  @Matches(/^[^\p{Cc}\p{Cs}]*$/u)
+  @Matches(PLAIN, plain)
   name!: string;
 
   /** Audience. */
@@ -154,6 +155,7 @@ export class ReasonDto {
   @IsString()
   @MinLength(1)
   @MaxLength(500)
+  @Matches(PLAIN, plain)
   reason!: string;
 }
 

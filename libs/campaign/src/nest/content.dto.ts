@@ -4,7 +4,6 @@ import {
   IsArray,
   IsMimeType,
   IsObject,
-  IsOptional,
   IsString,
   IsUUID,
   Matches,
@@ -13,6 +12,11 @@ import {
   ValidateNested,
 } from 'class-validator';
 import type { AttributeValue } from '#device-protocol/index.js';
+import { MayBeAbsent } from '#runtime/nest/runtime.module.js';
+
+/** For people to read: nothing that acts on a terminal. */
+export const PLAIN = /^[^\p{Cc}\p{Cs}]*$/u;
+export const plain = { message: 'no control characters' };
 
 export class ContentParams {
   /** Content id. */
@@ -31,6 +35,7 @@ export class DescriptionDto {
   @IsString()
   @MinLength(1)
   @MaxLength(64)
+  @Matches(PLAIN, plain)
   version!: string;
 
   @IsMimeType()
@@ -38,17 +43,17 @@ export class DescriptionDto {
   mediaType: string = 'application/octet-stream';
 
   /** Facts about the content, by name. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   attributes: Record<string, AttributeValue> = {};
 
   /** AID (hex, upper case) of the security domain that the content is for. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^([0-9A-F]{2}){5,16}$/)
   securityDomain?: string;
 
   /** Applications that process the content, in order; the next is told when the one before has acknowledged. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(16)
   @Matches(/^[\x21-\x7e]{1,64}$/, { each: true })
@@ -61,7 +66,7 @@ export class PublishContentDto {
   uploadId!: string;
 
   /** sha-256 of the bytes, hex; refused if the upload has another. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^[0-9a-f]{64}$/)
   sha256?: string;
 
@@ -80,5 +85,6 @@ export class WithdrawContentDto {
   @IsString()
   @MinLength(1)
   @MaxLength(500)
+  @Matches(PLAIN, plain)
   reason!: string;
 }

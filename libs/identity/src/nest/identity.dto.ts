@@ -7,6 +7,7 @@ import {
   IsEmail,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   IsUUID,
@@ -17,6 +18,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { MayBeAbsent } from '#runtime/nest/runtime.module.js';
 import { CHANNEL, DEFAULT_CHANNEL, LABEL_LIMIT } from '../enrolment-csv.js';
 import { ROLES, type Role } from '../roles.js';
 
@@ -89,7 +91,8 @@ export class AddTenantDto {
   name!: string;
 
   /** Account of the tenant's first administrator. */
-  @IsOptional()
+  @MayBeAbsent()
+  @IsObject()
   @ValidateNested()
   @Type(() => AdministratorDto)
   administrator?: AdministratorDto;
@@ -102,35 +105,35 @@ export class AddUserDto extends AdministratorDto {
   roles!: Role[];
 
   /** AID (hex, upper case) of the one security domain that the person is confined to. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(AID)
   domain?: string;
 }
 
 export class ChangeUserDto {
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @Length(1, 100)
   @Matches(PLAIN, plain)
   name?: string;
 
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayUnique()
   @IsIn(ROLES, { each: true })
   roles?: Role[];
 
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   disabled?: boolean;
 
   /** Whether the person runs the installation; granted and taken by those who do. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   platform?: boolean;
 
   /** A new password; every session of the person ends. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(256)
   password?: string;
@@ -149,7 +152,7 @@ export class IssueTokenDto {
   @IsIn(ROLES, { each: true })
   roles!: Role[];
 
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(1)
   @Max(365)
@@ -158,7 +161,7 @@ export class IssueTokenDto {
 
 export class LifetimeDto {
   /** How long the code is good, seconds: one minute to 90 days. */
-  @IsOptional()
+  @MayBeAbsent()
   @Type(() => Number)
   @IsInt()
   @Min(60)
@@ -176,7 +179,7 @@ export class IssueCodeDto extends LifetimeDto {
   label?: string;
 
   /** The audience that the device joins. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(CHANNEL)
   channel: string = DEFAULT_CHANNEL;
 }

@@ -30,6 +30,7 @@ export { asProblem, sendProblem } from './problem.filter.js';
 export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
 export { BodyLimit, RouteSetting, StreamsBody } from './route-settings.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
+export { MayBeAbsent } from './validation.js';
 
 export interface RuntimeOptions {
   clock: Clock;

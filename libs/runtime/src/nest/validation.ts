@@ -1,5 +1,5 @@
 import { ValidationPipe } from '@nestjs/common';
-import type { ValidationError } from 'class-validator';
+import { ValidateIf, type ValidationError } from 'class-validator';
 import { DomainError, type FieldError } from '../errors.js';
 
 /** Checks every DTO: what it does not name is refused, and each fault is told by its JSON pointer. */
@@ -17,6 +17,9 @@ export const validationPipe = (): ValidationPipe =>
         fieldsOf(errors),
       ),
   });
+
+/** The field may be left out. Unlike with `IsOptional`, null is a value like any other, and refused by what follows. */
+export const MayBeAbsent = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);
 
 /** Flattens nested faults: `{ windows: [{ from }] }` → `/windows/0/from` (RFC 6901). */
 export function fieldsOf(errors: readonly ValidationError[], base = ''): FieldError[] {
