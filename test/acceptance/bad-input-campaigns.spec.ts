@@ -270,6 +270,13 @@ describe('a campaign', () => {
     await nothingHappened();
   });
 
+  it.each(['pause', 'complete', 'abort'])('is not made to %s for a reason that acts on a terminal', async (verb) => {
+    const sending = { body: { reason: '\u001b[31mred' }, headers: { 'if-match': '*' } };
+    const answer = await muster.people('POST', `/v1/campaigns/${campaignId}/${verb}`, sending);
+    expectProblem(answer, 400, 'validation.failed', '/reason');
+    await nothingHappened();
+  });
+
   it('is not scheduled to end before it starts', async () => {
     const body = { start: '2030-01-02T00:00:00Z', end: '2030-01-01T00:00:00Z' };
     const answer = await muster.people('POST', `/v1/campaigns/${campaignId}/schedule`, {

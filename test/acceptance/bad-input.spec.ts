@@ -86,6 +86,31 @@ describe('a JSON body', () => {
     },
   );
 
+  it.each<[url: string, body: object, pointer: string]>([
+    ['/v1/enrolment-codes', { channel: null }, '/channel'],
+    ['/v1/enrolment-codes', { lifetimeSeconds: null }, '/lifetimeSeconds'],
+    ['/v1/tokens', { name: 'a', roles: [], lifetimeDays: null }, '/lifetimeDays'],
+    ['/v1/tenants', { tenant: 'nobody', name: 'N', administrator: null }, '/administrator'],
+    ['/v1/tenants', { tenant: 'nobody', name: 'N', administrator: [] }, '/administrator'],
+    ['/v1/campaigns', { name: 'a', contents: [], windows: [[]] }, '/windows'],
+    ['/v1/contents', { description: { name: 'a', version: '1', attributes: null } }, '/description/attributes'],
+    ['/v1/contents', { description: [] }, '/description'],
+    ['/v1/contents', { description: { name: 'a', version: '\u001b[31m' } }, '/description/version'],
+  ])('for %s with %j is refused, and the field is named', async (url, body, pointer) => {
+    expectProblem(await muster.people('POST', url, { body }), 400, 'validation.failed', pointer);
+    await nothingHappened();
+  });
+
+  it('with null for what cannot be emptied changes no person', async () => {
+    const { id } = await muster.ok('GET', '/v1/me');
+    for (const field of ['name', 'roles', 'disabled', 'platform', 'password']) {
+      const sending = { body: { [field]: null }, headers: { 'if-match': '*' } };
+      const answer = await muster.people('PATCH', `/v1/users/${id}`, sending);
+      expectProblem(answer, 400, 'validation.failed', `/${field}`);
+    }
+    await nothingHappened();
+  });
+
   it('is refused with a field that nobody asked for, on every route', async () => {
     const send = (route: Route) =>
       muster.people(route.method, addressOf(route, anyId), { body: { surplus: 1 }, headers: { 'if-match': '*' } });
