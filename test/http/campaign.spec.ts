@@ -759,7 +759,7 @@ describe('facts of a handset', () => {
     ],
     ['no sequence', { ...fact(1), seq: undefined }, 'validation.failed', '/facts/0/seq'],
     ['an instant that is none', { ...fact(1), occurredAt: 'now' }, 'validation.failed', '/facts/0/occurredAt'],
-    ['the year 0', { ...fact(1), occurredAt: '0000-01-01T00:00:00Z' }, 'log.schema-violation', '/occurredAt'],
+    ['the year 0', { ...fact(1), occurredAt: '0000-01-01T00:00:00Z' }, 'validation.failed', '/facts/0/occurredAt'],
     [
       'a NUL, which no read model can store',
       fact(1, 'TriggerFired', { rule: 'bo\0ot', version: 1, on: 'boot' }),
@@ -770,7 +770,7 @@ describe('facts of a handset', () => {
   ])('with %s are refused', async (_, bad, code, pointer) => {
     const device = await enrol();
     const { json } = await report(device, [bad]);
-    expect(json).toMatchObject({ code, errors: [{ pointer }] });
+    expect(json).toMatchObject({ code, errors: expect.arrayContaining([expect.objectContaining({ pointer })]) });
     expect(await factsOf(device)).toEqual([]);
   });
 
