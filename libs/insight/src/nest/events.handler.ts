@@ -1,8 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { decodePosition, encodePosition, type EventRecord, type Position, TOPICS } from '#event-log/index.js';
+import { encodePosition, type EventRecord, type Position, TOPICS } from '#event-log/index.js';
 import { EventCatalog, TailLog } from '#event-log/nest/event-log.module.js';
 import { scan } from '../merge.js';
+import { readPosition } from '../read-position.js';
 import type { EventsDto, EventsQuery } from './events.dto.js';
 import { eventView } from './event-view.js';
 
@@ -39,7 +40,7 @@ export class ReadEventsHandler implements IQueryHandler<ReadEvents> {
 
   private async positionOf(from: string): Promise<Position> {
     if (from === 'start') return {};
-    return from === 'end' ? this.log.heads() : decodePosition(from);
+    return from === 'end' ? this.log.heads() : readPosition(from, '/from');
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { decodePosition, encodePosition, TOPICS, type Topic } from '#event-log/index.js';
+import { encodePosition, TOPICS, type Topic } from '#event-log/index.js';
 import { EventCatalog, TailLog } from '#event-log/nest/event-log.module.js';
 import { type Permission, permits, type Principal } from '#identity/index.js';
 import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
@@ -23,6 +23,7 @@ import { InsightError } from '../errors.js';
 import { EventStream } from '../event-stream.js';
 import { EndWatch, follow } from '../live.js';
 import { LiveQuery } from './events.dto.js';
+import { readPosition } from '../read-position.js';
 import { eventView } from './event-view.js';
 
 /** Streams that one process serves at a time. */
@@ -67,7 +68,8 @@ export class LiveController implements OnApplicationBootstrap, OnModuleDestroy {
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const from = lastEventId === undefined || lastEventId === '' ? undefined : decodePosition(lastEventId);
+    const from =
+      lastEventId === undefined || lastEventId === '' ? undefined : readPosition(lastEventId, '/last-event-id');
     if (this.open.size >= STREAMS) throw new InsightError('live.too-many', { limit: STREAMS });
     const topics = TOPICS.filter((each) => maySee(caller, each) && (topic === undefined || topic.includes(each)));
     reply.hijack();
