@@ -247,6 +247,12 @@ describe('an address', () => {
     expectProblem(answer, code.endsWith('unknown') ? 404 : 400, code);
   });
 
+  it('and a header that are no position are named', async () => {
+    expectProblem(await muster.people('GET', '/v1/events?from=zzz'), 400, 'position.malformed', '/from');
+    const live = await muster.people('GET', '/v1/live', { headers: { 'last-event-id': 'zzz' } });
+    expectProblem(live, 400, 'position.malformed', '/last-event-id');
+  });
+
   it('of the other port is not there, for every route', async () => {
     const strange = (answer: Answer) => answer.status !== 404;
     const onPeople = (route: Route) => muster.people(route.method, addressOf(route, anyId));
