@@ -21,6 +21,7 @@ export type CampaignErrorCode =
   | 'upload.name'
   | 'upload.size'
   | 'upload.protocol'
+  | 'upload.version'
   | 'schema.not-next'
   | 'rules.not-next'
   | 'channel.unknown'

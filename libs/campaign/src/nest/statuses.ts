@@ -12,6 +12,7 @@ export const STATUSES = {
   'upload.incomplete': 409,
   'upload.name': 400,
   'upload.size': 400,
+  'upload.version': 412,
   'schema.not-next': 409,
   'rules.not-next': 409,
   'keys.passphrase': 403,

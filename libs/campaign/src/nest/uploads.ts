@@ -59,8 +59,9 @@ export class Uploads {
     });
   }
 
-  /** @throws CampaignError `upload.name`, `upload.digest` */
+  /** @throws CampaignError `upload.version`, `upload.name`, `upload.digest` */
   async create(context: EventContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    requireOurVersion(request, response);
     if (request.headers['upload-defer-length'] !== undefined)
       throw refusal('upload.size', '/upload-defer-length', 'say the length when the upload is created');
     const label = readUploadMetadata(request.headers['upload-metadata']?.toString());
@@ -68,9 +69,10 @@ export class Uploads {
     await this.tus.handle(request, response);
   }
 
-  /** HEAD, PATCH and DELETE of the tenant's own upload. @throws CampaignError `upload.unknown` */
+  /** HEAD, PATCH and DELETE of the tenant's own upload. @throws CampaignError `upload.unknown`, `upload.version` */
   async handle(tenant: string, uploadId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     await this.find(tenant, uploadId);
+    requireOurVersion(request, response);
     await this.tus.handle(request, response);
     if (request.method === 'DELETE' && response.statusCode < 300) await this.forget(tenant, uploadId);
   }
@@ -117,4 +119,13 @@ export class Uploads {
     );
     return {};
   }
+}
+
+const TUS_VERSION = '1.0.0';
+
+/** Another version is a 412 that names ours (tus 1.0, Tus-Resumable); the library would say 400. @throws CampaignError `upload.version` */
+function requireOurVersion({ headers }: IncomingMessage, response: ServerResponse): void {
+  if (headers['tus-resumable'] === TUS_VERSION) return;
+  response.setHeader('tus-version', TUS_VERSION);
+  throw refusal('upload.version', '/tus-resumable', `this server speaks tus ${TUS_VERSION}`);
 }
