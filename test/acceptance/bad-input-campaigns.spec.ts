@@ -76,7 +76,6 @@ describe('an upload', () => {
     ['a negative length', { 'upload-length': '-1' }, 400],
     ['a length that is no number', { 'upload-length': '1e3' }, 400],
     ['a length to come later', { 'upload-defer-length': '1' }, 400],
-    ['another version of the protocol', { 'tus-resumable': '0.2.0', 'upload-length': '1' }, 400],
     ['metadata that is no base64', { 'upload-length': '1', 'upload-metadata': 'filename *' }, 400],
     ['a name over 255 bytes', { 'upload-length': '1', 'upload-metadata': `filename ${base64('ü'.repeat(128))}` }, 400],
     ['U+0000 in its name', { 'upload-length': '1', 'upload-metadata': `filename ${base64('a\0b')}` }, 400],
@@ -88,6 +87,21 @@ describe('an upload', () => {
       expect.stringContaining('application/problem+json'),
     ]);
   });
+
+  it.each(['0.2.0', '1.0.0, 0.2.0', 'constructor'])(
+    'by tus %s is refused, and the version that is spoken is named',
+    async (version) => {
+      const headers = { 'tus-resumable': version, 'upload-length': '1' };
+      const answers = [await muster.people('POST', '/v1/uploads', { headers })];
+      const location = await muster.createUpload(1, `filename ${base64('a')}`);
+      answers.push(await muster.people('DELETE', location, { headers }));
+      for (const answer of answers) {
+        expectProblem(answer, 412, 'upload.version', '/tus-resumable');
+        expect(answer.headers['tus-version']).toBe('1.0.0');
+      }
+      expectStatus(await muster.people('HEAD', location, { headers: TUS }), 200);
+    },
+  );
 
   it('takes no bytes over its length, at another offset, or of another type', async () => {
     const location = await muster.createUpload(10, `filename ${base64('a')}`);
