@@ -45,6 +45,7 @@ module.exports = {
     { name: 'libs-not-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^apps/' } },
     {
       name: 'apps-apart',
+      comment: 'a service alone opens store and ports as apps/muster does, which is all services in one process',
       severity: 'error',
       from: { path: '^apps/([^/]+)/' },
       to: { path: '^apps/', pathNot: '^apps/($1|muster)/' },
