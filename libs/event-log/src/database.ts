@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { type Log, silentLog } from '#runtime/index.js';
+import { EventLogError } from './event-log.js';
 
 /** SQL inside a transaction. `bigint` comes as a number, `timestamptz` as a Date, `json` parsed. */
 export interface Tx {
@@ -41,8 +42,9 @@ export class Database implements Tx {
     });
   }
 
+  /** @throws EventLogError `log.unavailable` when the database is away: here, and by every query of a transaction */
   async query<R extends object>(sql: string, params: readonly unknown[] = []): Promise<R[]> {
-    return (await this.pool.query<R>(sql, [...params])).rows;
+    return (await reached(this.pool.query<R>(sql, [...params]))).rows;
   }
 
   /** A transaction that sees and writes one tenant's rows. */
@@ -55,18 +57,18 @@ export class Database implements Tx {
 
   /** READ COMMITTED. Commits when `work` resolves, rolls back when it rejects. */
   async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
+    const client = await reached(this.pool.connect());
     let broken: Error | undefined;
     const remember = (error: Error) => (broken = error);
     client.on('error', remember);
     try {
-      await client.query('begin');
+      await reached(client.query('begin'));
       const query = async <R extends object>(sql: string, params: readonly unknown[] = []) =>
-        (await client.query<R>(sql, [...params])).rows;
+        (await reached(client.query<R>(sql, [...params]))).rows;
       const tx: Tx = { query };
       commitHooks.set(tx, []);
       const result = await work(tx);
-      const { command } = await client.query('commit');
+      const { command } = await reached(client.query('commit'));
       // Postgres answers ROLLBACK, not an error, when a statement failed and `work` went on.
       if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
       for (const hook of commitHooks.get(tx) ?? []) hook();
@@ -82,5 +84,20 @@ export class Database implements Tx {
 
   end(): Promise<void> {
     return this.pool.end();
+  }
+}
+
+/** Connection lost, refused, shut down or not to be had: SQLSTATE classes 08 and 57P, 53300, or an error of socket or pool. */
+const AWAY_CODE = /^(08...|57P..|53300|E(CONN[A-Z]+|PIPE|HOSTUNREACH|NETUNREACH|TIMEDOUT|NOTFOUND|AI_AGAIN))$/;
+const AWAY_MESSAGE =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+
+async function reached<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    const { code = '', message = '' } = error as { code?: string; message?: string };
+    const isAway = AWAY_CODE.test(code) || AWAY_MESSAGE.test(message);
+    throw isAway ? new EventLogError('log.unavailable', { cause: message || code }) : error;
   }
 }

@@ -107,9 +107,9 @@ async function failureOf(projection: Projection, tx: Tx, records: readonly Event
 
 /**
  * Trouble of the database, not of the event: connection (08), deadlock or serialization (40), resources (53), locks (55),
- * shutdown or cancel (57), system (58), or a broken socket. The batch is tried again as it is.
+ * shutdown or cancel (57), system (58), or a connection that is gone. The batch is tried again as it is.
  */
 export function isPassing(error: unknown): boolean {
-  const { code = '', message = '' } = error as { code?: string; message?: string };
-  return /^(08|40|53|55|57|58)[0-9A-Z]{3}$|^E[A-Z]{4,}$/.test(code) || message.startsWith('Connection terminated');
+  const { code = '' } = error as { code?: string };
+  return /^(08|40|53|55|57|58)[0-9A-Z]{3}$/.test(code) || code === 'log.unavailable';
 }

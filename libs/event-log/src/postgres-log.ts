@@ -44,9 +44,7 @@ export class PostgresLog implements EventLog {
     context: EventContext,
   ): Promise<Appended> {
     streamOf(context.tenant, stream.subject);
-    return available(() =>
-      this.options.database.inTenant(context.tenant, (tx) => this.appendIn(tx, topic, stream, events, context)),
-    );
+    return this.options.database.inTenant(context.tenant, (tx) => this.appendIn(tx, topic, stream, events, context));
   }
 
   /**
@@ -84,21 +82,19 @@ export class PostgresLog implements EventLog {
   async appendFacts<E extends EventShape>(topic: Topic, facts: readonly Fact<E>[]): Promise<void> {
     if (facts.length === 0) return;
     const tenants = [...new Set(facts.map(({ context }) => context.tenant))].toSorted();
-    await available(() =>
-      this.options.database.transaction(async (tx) => {
-        const prepared: [string, FactRow[]][] = []; // all keys before the first partition: one order of locks
-        for (const tenant of tenants) {
-          await enterTenant(tx, tenant);
-          const group = facts.filter(({ context }) => context.tenant === tenant);
-          prepared.push([tenant, await factRows(this.options, tx, topic, group)]);
-        }
-        const hold = partitionsIn(prepared.flatMap(([, rows]) => rows));
-        for (const [tenant, rows] of prepared) {
-          if (prepared.length > 1) await enterTenant(tx, tenant);
-          await this.storeFacts(tx, topic, rows, hold);
-        }
-      }),
-    );
+    await this.options.database.transaction(async (tx) => {
+      const prepared: [string, FactRow[]][] = []; // all keys before the first partition: one order of locks
+      for (const tenant of tenants) {
+        await enterTenant(tx, tenant);
+        const group = facts.filter(({ context }) => context.tenant === tenant);
+        prepared.push([tenant, await factRows(this.options, tx, topic, group)]);
+      }
+      const hold = partitionsIn(prepared.flatMap(([, rows]) => rows));
+      for (const [tenant, rows] of prepared) {
+        if (prepared.length > 1) await enterTenant(tx, tenant);
+        await this.storeFacts(tx, topic, rows, hold);
+      }
+    });
   }
 
   /** As `appendIn`, for facts of the tenant that `tx` is in. */
@@ -135,11 +131,9 @@ export class PostgresLog implements EventLog {
   }
 
   async heads(topics: readonly Topic[] = TOPICS): Promise<Position> {
-    const rows = await available(() =>
-      this.options.database.query<{ topic: Topic; part: number; next_off: number }>(
-        'select topic, part, next_off from log.head where topic = any($1) and next_off > 0',
-        [topics],
-      ),
+    const rows = await this.options.database.query<{ topic: Topic; part: number; next_off: number }>(
+      'select topic, part, next_off from log.head where topic = any($1) and next_off > 0',
+      [topics],
     );
     return Object.fromEntries(rows.map(({ topic, part, next_off }) => [partitionKey(topic, part), next_off]));
   }
@@ -174,14 +168,12 @@ export class PostgresLog implements EventLog {
 
   private async readRows(topic: Topic, sql: string, params: readonly unknown[], tenant?: string) {
     const { database, keyring, events } = this.options;
-    return available(async () => {
-      const rows =
-        tenant === undefined
-          ? await database.query<StoredRecord>(sql, params)
-          : await database.inTenant(tenant, (tx) => tx.query<StoredRecord>(sql, params));
-      const keys = await keysOf(rows, keyring);
-      return rows.map((row) => toRecord(topic, row, events, keys.get(row.stream)));
-    });
+    const rows =
+      tenant === undefined
+        ? await database.query<StoredRecord>(sql, params)
+        : await database.inTenant(tenant, (tx) => tx.query<StoredRecord>(sql, params));
+    const keys = await keysOf(rows, keyring);
+    return rows.map((row) => toRecord(topic, row, events, keys.get(row.stream)));
   }
 }
 
@@ -213,17 +205,4 @@ const conflict = (topic: Topic, stream: string, expected: number | undefined, ac
 function versionConflict(error: unknown, at: { topic: Topic; stream: string; expected?: number }): unknown {
   const { code, detail } = error as { code?: string; detail?: string };
   return code === 'MU409' ? conflict(at.topic, at.stream, at.expected, Number(detail)) : error;
-}
-
-/** Connection lost, refused, shut down or not to be had: SQLSTATE classes 08 and 57P, or an error of the socket or pool. */
-async function available<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { code = '', message = '' } = error as { code?: string; message?: string };
-    const lost =
-      /^(08|57P0|ECONN|EPIPE)/.test(code) ||
-      /^(Connection terminated|timeout exceeded when trying to connect)/.test(message);
-    throw lost ? new EventLogError('log.unavailable', { cause: message }) : error;
-  }
 }

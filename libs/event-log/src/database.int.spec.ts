@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { Database } from './database.js';
+
+describe('a database', () => {
+  let db: TestDatabase;
+  beforeAll(async () => {
+    db = await testDatabase();
+  });
+  afterAll(() => db.drop());
+
+  const away = { code: 'log.unavailable' };
+
+  it('answers log.unavailable where nobody listens', async () => {
+    const nowhere = new Database('postgres://muster_campaign@127.0.0.1:1/nowhere');
+    await expect(nowhere.query('select 1')).rejects.toMatchObject(away);
+    await expect(nowhere.transaction((tx) => tx.query('select 1'))).rejects.toMatchObject(away);
+    await expect(nowhere.inTenant('acme', (tx) => tx.query('select 1'))).rejects.toMatchObject(away);
+    await nowhere.end();
+  });
+
+  it('answers log.unavailable for a connection that is cut while it works', async () => {
+    const database = db.database('muster_campaign', 2);
+    const cut = 'select pg_terminate_backend(pg_backend_pid())';
+    await expect(database.query(cut)).rejects.toMatchObject(away);
+    await expect(database.transaction((tx) => tx.query(cut))).rejects.toMatchObject(away);
+    expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('answers log.unavailable when the connection is lost between two statements', async () => {
+    const database = db.database('muster_campaign', 2);
+    const losing = database.transaction(async (tx) => {
+      const [own] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+      await database.query('select pg_terminate_backend($1)', [own?.pid]);
+      await expect.poll(() => database.query('select 1 from pg_stat_activity where pid = $1', [own?.pid])).toEqual([]);
+      await tx.query('select 1');
+    });
+    await expect(losing).rejects.toMatchObject(away);
+  });
+
+  it('leaves the refusal of a statement as it is', async () => {
+    const database = db.database('muster_campaign', 1);
+    await expect(database.query('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
+  });
+});
