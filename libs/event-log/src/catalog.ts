@@ -66,8 +66,9 @@ export class EventCatalog {
     if (entry === undefined) throw new EventLogError('log.unknown-type', { topic, type: event.type });
     entry.validate ??= this.ajv.compile(entry.definition.schema);
     if (!entry.validate(event.data)) {
-      const fields = (entry.validate.errors ?? []).map(({ instancePath, message = 'refused' }) => ({
-        pointer: instancePath,
+      const fields = (entry.validate.errors ?? []).map(({ instancePath, message = 'refused', params }) => ({
+        // A field that is not of the schema is named itself, not the object that it stands in.
+        pointer: instancePath + unknownField(params),
         message,
       }));
       throw new EventLogError('log.schema-violation', { topic, type: event.type }, 'data against its schema', fields);
@@ -99,6 +100,11 @@ export class EventCatalog {
     this.byType.set(key, entry);
     for (let v = 1; v <= definition.version; v += 1) this.byWire.set(wireType(topic, type, v), { entry, version: v });
   }
+}
+
+/** What follows the pointer of the object, RFC 6901 §3 escapes included; nothing for every other fault. */
+function unknownField({ additionalProperty: name }: Record<string, unknown>): string {
+  return typeof name === 'string' ? `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
 }
 
 export const eventCatalog = (definitions: readonly EventDefinitions[]): EventCatalog => new EventCatalog(definitions);

@@ -1,4 +1,3 @@
-import type { EventCatalog } from './catalog.js';
 import {
   type EventContext,
   EventLogError,
@@ -7,7 +6,6 @@ import {
   type Sequence,
   type Topic,
 } from './event-log.js';
-import { openSealed } from './seal.js';
 
 /** One stored record, as the log's table holds it; frozen. `data` is sealed and of the version that `type` names. */
 export interface StoredRecord {
@@ -83,9 +81,8 @@ export function encodeData(data: object, type: string): string {
   return json;
 }
 
-/** What readers get. @param key of the subject; without it sealed fields are `null` */
-export function toRecord(topic: Topic, row: StoredRecord, catalog: EventCatalog, key?: Uint8Array): EventRecord {
-  const { type, schemaVersion, data } = catalog.read(row.type, openSealed(row.data, row.event_id, key));
+/** All that readers get but the data. */
+export function envelopeOf(topic: Topic, row: StoredRecord): Omit<EventRecord, 'type' | 'schemaVersion' | 'data'> {
   return {
     topic,
     partition: row.part,
@@ -93,9 +90,6 @@ export function toRecord(topic: Topic, row: StoredRecord, catalog: EventCatalog,
     stream: row.stream,
     version: row.ver,
     id: row.event_id,
-    type,
-    schemaVersion,
-    data,
     tenant: row.tenant,
     subject: subjectOf(row),
     actor: row.actor,

@@ -71,6 +71,9 @@ export interface EventRecord<E extends EventShape = EventShape> {
   sequence: Sequence | null;
 }
 
+/** A record as projections read it: where `data` cannot be read it is empty, and `fault` is the code of why. */
+export type MaybeFaulty = EventRecord & { readonly fault?: string };
+
 /** Next offsets by `topic/partition`; what is absent is 0. */
 export type Position = Readonly<Record<string, number>>;
 
@@ -100,6 +103,7 @@ export type EventLogErrorCode =
   | 'log.schema-violation'
   | 'log.event-too-large'
   | 'log.gap'
+  | 'log.unreadable'
   | 'log.unavailable'
   | 'position.malformed';
 /** A refused append or an unreadable position. Nothing was stored. */
@@ -126,6 +130,8 @@ export interface EventLog {
   readStream<E extends EventShape>(topic: Topic, tenant: string, subject: string): Promise<EventRecord<E>[]>;
   /** Records of one partition from `fromOffset`, at most `limit`, gapless. All tenants, unless one is named. */
   read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string): Promise<EventRecord[]>;
+  /** As `read`, of all tenants; a record that cannot be opened or brought to its current version comes as a faulty one. */
+  readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number): Promise<MaybeFaulty[]>;
   /** Next offset of every partition of the topics named, or of all. */
   heads(topics?: readonly Topic[]): Promise<Position>;
   /** Resolves when something may have been appended, or after `timeoutMs`; never rejects. */

@@ -1,7 +1,7 @@
 import { DomainError } from '#runtime/index.js';
 import type { Tx } from './database.js';
-import type { EventRecord, Topic } from './event-log.js';
-import type { Projection } from './projection.js';
+import type { EventRecord, MaybeFaulty, Topic } from './event-log.js';
+import { ERASURE, type Projection } from './projection.js';
 
 export type ProjectionErrorCode = 'projection.unknown' | 'projection.not-parked' | 'projection.poison';
 /** A refused operation on a projection. */
@@ -18,7 +18,7 @@ export interface ParkedStream {
   topic: Topic;
   partition: number;
   stream: string;
-  /** The record that failed first, and how. */
+  /** The record that failed first, and how: codes and names, no message, since that may quote a value. */
   fromOffset: number;
   error: string;
   events: number;
@@ -27,10 +27,45 @@ export interface ParkedStream {
 const SAVEPOINT = 'before_apply';
 
 /**
+ * Applies records of one partition, save those of parked streams. One that could not be read parks its stream.
+ * @returns what is to be parked
+ */
+export async function applyOrPark(
+  projection: Projection,
+  tx: Tx,
+  records: readonly MaybeFaulty[],
+  parkedBefore: ReadonlySet<string>,
+): Promise<readonly Parked[]> {
+  const streams = new Set(parkedBefore);
+  const parked: Parked[] = [];
+  const passing: EventRecord[] = [];
+  for (const record of records) {
+    if (isParkedStream(streams, record)) parked.push({ record, error: null });
+    else if (record.fault === undefined) passing.push(record);
+    else {
+      parked.push({ record, error: record.fault });
+      streams.add(record.stream);
+    }
+  }
+  parked.push(...(await applyPassing(projection, tx, passing)));
+  return erase(projection, tx, parked);
+}
+
+/** An erasure does not wait behind its stream. It is parked as well: a replay must end without what it erased. */
+async function erase(projection: Projection, tx: Tx, parked: readonly Parked[]): Promise<readonly Parked[]> {
+  const after: Parked[] = [];
+  for (const { record, error } of parked) {
+    const isWaiting = error === null && record.type === ERASURE;
+    after.push({ record, error: isWaiting ? ((await failureOf(projection, tx, [record])) ?? null) : error });
+  }
+  return after;
+}
+
+/**
  * Applies all records, save those of streams with a poison event: the whole batch first, and when it fails its halves,
  * down to the one record at fault. Later records of its stream are parked with it, everything else goes on.
  */
-export async function applyOrPark(
+async function applyPassing(
   projection: Projection,
   tx: Tx,
   records: readonly EventRecord[],
@@ -41,16 +76,16 @@ export async function applyOrPark(
   if (error === undefined) return [];
   if (records.length === 1) return [{ record: first, error }];
   const middle = records.length >> 1;
-  const parked = await applyOrPark(projection, tx, records.slice(0, middle));
+  const parked = await applyPassing(projection, tx, records.slice(0, middle));
   const streams = new Set(parked.map(({ record }) => record.stream));
   const rest = records.slice(middle);
   const waiting = rest.filter((record) => isParkedStream(streams, record));
   const passing = rest.filter((record) => !isParkedStream(streams, record));
-  const failed = await applyOrPark(projection, tx, passing);
+  const failed = await applyPassing(projection, tx, passing);
   return [...parked, ...waiting.map((record) => ({ record, error: null })), ...failed];
 }
 
-export const isParkedStream = (streams: ReadonlySet<string>, { stream }: EventRecord): boolean => streams.has(stream);
+const isParkedStream = (streams: ReadonlySet<string>, { stream }: EventRecord): boolean => streams.has(stream);
 
 /** Streams parked in one partition. @param place projection, version, topic, partition */
 export async function parkedStreams(tx: Tx, place: readonly unknown[]): Promise<ReadonlySet<string>> {
@@ -85,8 +120,8 @@ export function listParked(tx: Tx, { name, version }: Projection): Promise<Parke
 }
 
 /** Applies one parked record. @throws ProjectionError `projection.poison` when it still fails */
-export async function applyParked(projection: Projection, tx: Tx, record: EventRecord): Promise<void> {
-  const error = await failureOf(projection, tx, [record]);
+export async function applyParked(projection: Projection, tx: Tx, record: MaybeFaulty): Promise<void> {
+  const error = record.fault ?? (await failureOf(projection, tx, [record]));
   if (error === undefined) return;
   const { topic, partition, offset, stream } = record;
   throw new ProjectionError('projection.poison', { topic, partition, offset, stream, error }, 'the event still fails');
@@ -101,8 +136,18 @@ async function failureOf(projection: Projection, tx: Tx, records: readonly Event
   } catch (error) {
     if (isPassing(error)) throw error;
     await tx.query(`rollback to savepoint ${SAVEPOINT}`);
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return told(error);
   }
+}
+
+/** Codes and names only: a message may quote a value, and would outlive its erasure. */
+function told(error: unknown): string {
+  if (error instanceof DomainError) return error.code;
+  const { code = '', table, constraint, name } = error as Partial<Record<string, string>>;
+  if (!/^[0-9A-Z]{5}$/.test(code)) return name ?? 'unknown';
+  return Object.entries({ sqlstate: code, table, constraint })
+    .flatMap(([word, value]) => (value === undefined ? [] : `${word} ${value}`))
+    .join(', ');
 }
 
 /**

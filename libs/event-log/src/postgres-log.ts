@@ -1,7 +1,7 @@
 import { instant } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
 import { afterCommit, type Database, enterTenant, type Tx } from './database.js';
-import { checkContext, STORED_COLUMNS, type StoredRecord, streamOf, subjectOf, toRecord } from './envelope.js';
+import { checkContext, STORED_COLUMNS, type StoredRecord, streamOf } from './envelope.js';
 import {
   type Appended,
   type EventContext,
@@ -14,11 +14,10 @@ import {
   TOPICS,
   type Topic,
 } from './event-log.js';
-import type { Keyring } from './keyring.js';
 import { partitionOf } from './murmur2.js';
+import { openRecords, openTolerantly } from './opening.js';
 import { partitionKey } from './position.js';
 import { columns, FACT_COLUMNS, factRows, type FactRow, prepareEvents, type Preparing } from './prepare.js';
-import { holdsSealed } from './seal.js';
 
 export interface PostgresLogOptions extends Preparing {
   /** Role of an actor for appends and reads of one tenant; tail or projector for reads across tenants. */
@@ -109,24 +108,27 @@ export class PostgresLog implements EventLog {
     const stream = streamOf(tenant, subject);
     // muster.device holds facts only, and they have no index by stream: its partition is read instead.
     const where = topic === 'muster.device' ? 'part = $3 order by off' : 'ver > 0 and $3 >= 0 order by ver';
-    const records = await this.readRows(
-      topic,
+    const rows = await this.rows(
       `select ${STORED_COLUMNS} from log.record where topic = $1 and stream = $2 and ${where}`,
       [topic, stream, partitionOf(stream)],
       tenant,
     );
-    return records as EventRecord<E>[];
+    return (await openRecords(topic, rows, this.options)) as EventRecord<E>[];
   }
 
   async read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
-    const records = await this.readRows(
+    const records = await openRecords(
       topic,
-      `select ${STORED_COLUMNS} from log.record
-       where topic = $1 and part = $2 and off >= $3 and ($5::text is null or tenant = $5) order by off limit $4`,
-      [topic, partition, fromOffset, limit, tenant],
-      tenant,
+      await this.part(topic, partition, fromOffset, limit, tenant),
+      this.options,
     );
     if (tenant === undefined) requireDense(records, fromOffset);
+    return records;
+  }
+
+  async readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number) {
+    const records = await openTolerantly(topic, await this.part(topic, partition, fromOffset, limit), this.options);
+    requireDense(records, fromOffset);
     return records;
   }
 
@@ -166,29 +168,23 @@ export class PostgresLog implements EventLog {
     return { partition, firstOffset, version, eventIds: [] };
   }
 
-  private async readRows(topic: Topic, sql: string, params: readonly unknown[], tenant?: string) {
-    const { database, keyring, events } = this.options;
-    const rows =
-      tenant === undefined
-        ? await database.query<StoredRecord>(sql, params)
-        : await database.inTenant(tenant, (tx) => tx.query<StoredRecord>(sql, params));
-    const keys = await keysOf(rows, keyring);
-    return rows.map((row) => toRecord(topic, row, events, keys.get(row.stream)));
+  private part(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
+    return this.rows(
+      `select ${STORED_COLUMNS} from log.record
+       where topic = $1 and part = $2 and off >= $3 and ($5::text is null or tenant = $5) order by off limit $4`,
+      [topic, partition, fromOffset, limit, tenant],
+      tenant,
+    );
+  }
+
+  private rows(sql: string, params: readonly unknown[], tenant?: string): Promise<StoredRecord[]> {
+    const { database } = this.options;
+    if (tenant === undefined) return database.query<StoredRecord>(sql, params);
+    return database.inTenant(tenant, (tx) => tx.query<StoredRecord>(sql, params));
   }
 }
 
 const partitionsIn = (rows: readonly FactRow[]): number[] => [...new Set(rows.map(({ partition }) => partition))];
-
-/** Keys, by stream, of the rows that hold sealed fields. */
-async function keysOf(rows: readonly StoredRecord[], keyring: Keyring): Promise<Map<string, Uint8Array>> {
-  const subjects = new Map<string, Set<string>>();
-  for (const row of rows.filter(({ data }) => holdsSealed(data)))
-    subjects.set(row.tenant, (subjects.get(row.tenant) ?? new Set()).add(subjectOf(row)));
-  const keys = new Map<string, Uint8Array>();
-  for (const [tenant, names] of subjects)
-    for (const [subject, key] of await keyring.subjectKeys(tenant, [...names])) keys.set(`${tenant}/${subject}`, key);
-  return keys;
-}
 
 /** Offsets are dense by construction: a hole means that the database lost records, and readers must not pass it. */
 function requireDense(records: readonly EventRecord[], fromOffset: number): void {

@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Database, Tx } from './database.js';
-import { type EventLog, EventLogError, type EventRecord, type Position, type Topic } from './event-log.js';
+import {
+  type EventLog,
+  EventLogError,
+  type EventRecord,
+  type MaybeFaulty,
+  type Position,
+  type Topic,
+} from './event-log.js';
 import { partitionsOf } from './follow.js';
-import { applyOrPark, isParkedStream, park, parkedStreams } from './parked.js';
+import { applyOrPark, park, parkedStreams } from './parked.js';
 import { nextOffset, partitionKey } from './position.js';
 import type { Projection } from './projection.js';
 import { dropDuplicates } from './seen-sequence.js';
@@ -60,7 +67,7 @@ export class ProjectionBuild {
    * @returns the partition's next offset
    * @throws EventLogError `log.gap` when the first is beyond the checkpoint
    */
-  apply(records: readonly EventRecord[]): Promise<number> {
+  apply(records: readonly MaybeFaulty[]): Promise<number> {
     return this.database.transaction(async (tx) => {
       await this.enter(tx);
       const [first] = records;
@@ -96,7 +103,7 @@ export class ProjectionBuild {
       const stop = Math.min(nextOffset(end, topic, partition), nextOffset(heads, topic, partition));
       let next = nextOffset(position, topic, partition);
       while (next < stop) {
-        const read = await source.read(topic, partition, next, Math.min(batchSize, stop - next));
+        const read = await source.readTolerantly(topic, partition, next, Math.min(batchSize, stop - next));
         const wanted = 'instant' in until ? read.filter(({ receivedAt }) => receivedAt <= until.instant) : read;
         if (wanted.length > 0) next = await this.apply(wanted);
         if (wanted.length < read.length) break; // received later
@@ -119,13 +126,10 @@ export class ProjectionBuild {
     return [this.projection.name, this.projection.version];
   }
 
-  private async applyFresh(tx: Tx, place: readonly unknown[], fresh: readonly EventRecord[]): Promise<void> {
+  private async applyFresh(tx: Tx, place: readonly unknown[], fresh: readonly MaybeFaulty[]): Promise<void> {
     const once = await dropDuplicates(tx, place, fresh);
     const streams = await parkedStreams(tx, place);
-    const waiting = once.filter((record) => isParkedStream(streams, record));
-    const passing = once.filter((record) => !isParkedStream(streams, record));
-    const failed = await applyOrPark(this.projection, tx, passing);
-    await park(tx, place, [...failed, ...waiting.map((record) => ({ record, error: null }))]);
+    await park(tx, place, await applyOrPark(this.projection, tx, once, streams));
   }
 
   private async positionIn(tx: Tx): Promise<Position> {

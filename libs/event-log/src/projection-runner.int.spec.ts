@@ -151,7 +151,7 @@ describe('projection runner', () => {
     expect(await wordsOf('sick')).toBe('before');
     expect(await wordsOf(neighbour)).toBe('healthy still');
     expect((await runner.list())[0]?.parked).toMatchObject([
-      { stream: 'acme/sick', events: 4, error: 'error: division by zero' },
+      { stream: 'acme/sick', events: 4, error: 'sqlstate 22012' },
     ]);
 
     await expect(runner.unpark('words', 'acme/sick')).rejects.toMatchObject({ code: 'projection.poison' });
@@ -262,8 +262,8 @@ describe('projection runner', () => {
     await runner.stop();
     const hidden = partitionOf('acme/hidden');
     const holed: EventLog = Object.assign(Object.create(source) as PostgresLog, {
-      read: async (topic: Topic, partition: number, from: number, limit: number) => {
-        const records = await source.read(topic, partition, from, limit);
+      readTolerantly: async (topic: Topic, partition: number, from: number, limit: number) => {
+        const records = await source.readTolerantly(topic, partition, from, limit);
         return partition === hidden && topic === 'muster.campaign' ? records.slice(1) : records;
       },
     });
@@ -287,8 +287,8 @@ describe('projection runner', () => {
     await runner.whenCaughtUp();
     const ending = partitionOf('acme/ending');
     const cut: EventLog = Object.assign(Object.create(source) as PostgresLog, {
-      read: async (topic: Topic, partition: number, from: number, limit: number) =>
-        partition === ending ? [] : source.read(topic, partition, from, limit),
+      readTolerantly: async (topic: Topic, partition: number, from: number, limit: number) =>
+        partition === ending ? [] : source.readTolerantly(topic, partition, from, limit),
     });
     await expect(runnerOn(cut).rebuild('words')).rejects.toMatchObject({ code: 'log.gap' });
     expect(await wordsOf('ending')).toBe('a b');

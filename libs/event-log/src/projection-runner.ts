@@ -165,7 +165,7 @@ export class ProjectionRunner {
       );
       if (rows.length === 0) throw new ProjectionError('projection.not-parked', { projection: name, stream });
       for (const { topic, part, off } of rows)
-        for (const record of await this.options.source.read(topic, part, off, 1))
+        for (const record of await this.options.source.readTolerantly(topic, part, off, 1))
           await applyParked(projection, tx, record);
     });
     this.log.info('projection.unparked', { projection: name, stream });
@@ -197,7 +197,7 @@ export class ProjectionRunner {
       if (signal.aborted) return hasMoved;
       if (nextOffset(heads, topic, partition) <= next || stopped?.has(partitionKey(topic, partition))) continue;
       try {
-        const batch = await source.read(topic, partition, next, batchSize);
+        const batch = await source.readTolerantly(topic, partition, next, batchSize);
         if (batch.length === 0) throw new EventLogError('log.gap', { topic, partition, missing: next });
         await live.apply(batch);
         onBatch?.(projection, batch);

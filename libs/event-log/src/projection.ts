@@ -18,6 +18,12 @@ export interface Projection {
   apply(batch: readonly EventRecord[], tx: Tx): Promise<void>;
 }
 
+/**
+ * The event that erases a subject's personal data. A projection gets it even when the stream is parked, and once more
+ * when the stream is replayed, so applying it twice must do as applying it once.
+ */
+export const ERASURE = 'SubjectForgotten';
+
 const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 
 export function projection(name: string, version: number, parts: Omit<Projection, 'name' | 'version'>): Projection {

@@ -10,11 +10,11 @@ const isAfter = (a: Last, b: Last): boolean => a.epoch > b.epoch || (a.epoch ===
  * numbers only grow. Kept per partition, because a source may write to several and a rebuild reads them in another order.
  * @param place projection, version, topic, partition
  */
-export async function dropDuplicates(
+export async function dropDuplicates<R extends EventRecord>(
   tx: Tx,
   place: readonly unknown[],
-  records: readonly EventRecord[],
-): Promise<readonly EventRecord[]> {
+  records: readonly R[],
+): Promise<readonly R[]> {
   if (records[0]?.topic !== 'muster.device') return records;
   const sources = [...new Set(records.flatMap((record) => sourceOf(record) ?? []))];
   if (sources.length === 0) return records;

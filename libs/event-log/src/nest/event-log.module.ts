@@ -18,6 +18,7 @@ export { Databases, type DatabaseUrls, TailLog } from './databases.js';
 /** What no caller can mend: their form alone would say 422. */
 registerStatus({
   'log.gap': 500,
+  'log.unreadable': 500,
   'log.unknown-type': 500,
   'keyring.kek-malformed': 500,
   'keyring.kek-readable-by-others': 500,

@@ -4,6 +4,7 @@ import './event-log.module.js';
 
 it.each([
   'log.gap',
+  'log.unreadable',
   'log.unknown-type',
   'keyring.kek-wrong',
   'keyring.kek-malformed',

@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newId, systemClock } from '#runtime/index.js';
+import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { defineEvents, eventCatalog } from './catalog.js';
+import { Database } from './database.js';
+import { Keyring } from './keyring.js';
+import { eventLogMigrations } from './nest/event-log.module.js';
+import { PostgresLog } from './postgres-log.js';
+import { projection } from './projection.js';
+import { ProjectionRunner } from './projection-runner.js';
+
+const TOPIC = 'muster.handset';
+const schema = {
+  type: 'object',
+  properties: { text: { type: 'string' }, secret: { type: 'string', 'x-personal': true } },
+};
+const sample = { text: '' };
+/** As the events were written … */
+const written = defineEvents(TOPIC, {
+  Noted: { version: 1, schema, samples: [{ v: 1, data: sample }] },
+  SubjectForgotten: { version: 1, schema, samples: [{ v: 1, data: sample }] },
+});
+let isBroken = false;
+/** … and as a later program reads them, whose upcaster cannot digest every old event. */
+const readBack = defineEvents(TOPIC, {
+  ...written.events,
+  Noted: {
+    version: 2,
+    schema,
+    upcast: {
+      1: (data) => {
+        if (isBroken && data.text === 'unforeseen') throw new TypeError(`cannot read ${String(data.secret)}`);
+        return data;
+      },
+    },
+    samples: [1, 2].map((v) => ({ v, data: sample })),
+  },
+});
+
+let poison = '';
+const notes = projection('notes', 1, {
+  topics: [TOPIC],
+  tables: ['p_notes_v1'],
+  ddl: [
+    'create table p_notes_v1 (stream text primary key, words text not null, secret text check (secret <> $$bad$$))',
+  ],
+  apply: async (batch, tx) => {
+    for (const { type, stream, data } of batch) {
+      const { text, secret = null } = data as { text?: string; secret?: string | null };
+      if (type === 'SubjectForgotten')
+        await tx.query('update p_notes_v1 set secret = null where stream = $1', [stream]);
+      else
+        await tx.query(
+          `insert into p_notes_v1 as p values ($1, $2, $3)
+           on conflict (stream) do update set words = p.words || ' ' || excluded.words, secret = excluded.secret`,
+          [stream, text, text === poison ? 'bad' : secret],
+        );
+    }
+  },
+});
+
+describe('a poison event', () => {
+  let db: TestDatabase;
+  let projector: Database;
+  let superuser: Database;
+  let keyring: Keyring;
+  let writer: PostgresLog;
+  let runner: ProjectionRunner;
+
+  const append = (subject: string, text: string, secret?: string, type = 'Noted') =>
+    writer.append(TOPIC, { subject }, [{ type, data: { text, secret } }], {
+      tenant: 'acme',
+      actor: 'system:test',
+      commandId: newId(),
+    });
+  const noteOf = async (subject: string) =>
+    (await projector.query('select words, secret from proj.p_notes_v1 where stream = $1', [`acme/${subject}`]))[0];
+  const parked = async () => (await runner.list())[0]?.parked;
+
+  beforeAll(async () => {
+    db = await testDatabase(eventLogMigrations);
+    superuser = new Database(db.superuserUrl, { max: 1 });
+    const actor = db.database('muster_campaign');
+    projector = db.database('muster_projector', 8);
+    const kek = randomBytes(32);
+    keyring = await Keyring.open({ database: actor, kek });
+    writer = new PostgresLog({ database: actor, keyring, clock: systemClock, events: eventCatalog([written]) });
+    // Another process: it may have in its cache what this one forgets.
+    const others = await Keyring.open({ database: actor, kek });
+    const source = new PostgresLog({
+      database: projector,
+      keyring: others,
+      clock: systemClock,
+      events: eventCatalog([readBack]),
+    });
+    runner = new ProjectionRunner({ database: projector, source, projections: [notes] });
+  });
+  beforeEach(() => {
+    isBroken = false;
+    poison = '';
+    return runner.start();
+  });
+  afterEach(() => runner.stop());
+  afterAll(async () => {
+    await superuser.end();
+    await db.drop();
+  });
+
+  it('that no upcaster can read parks its stream alone, with its place and code, and is replayed in order', async () => {
+    isBroken = true;
+    await append('old', 'a');
+    const { partition, firstOffset } = await append('old', 'unforeseen', 'Ann');
+    await append('old', 'b');
+    await append('other', 'healthy');
+    await runner.whenCaughtUp();
+    expect(await noteOf('other')).toMatchObject({ words: 'healthy' });
+    expect(await noteOf('old')).toMatchObject({ words: 'a' });
+    expect(await parked()).toEqual([
+      { topic: TOPIC, partition, stream: 'acme/old', fromOffset: firstOffset, error: 'log.unreadable', events: 2 },
+    ]);
+    expect(await runner.verify('notes')).toEqual({ equal: true });
+    await expect(runner.unpark('notes', 'acme/old')).rejects.toMatchObject({ code: 'projection.poison' });
+
+    isBroken = false;
+    await runner.unpark('notes', 'acme/old');
+    expect(await noteOf('old')).toMatchObject({ words: 'a unforeseen b' });
+  });
+
+  it('whose data is no object parks its stream', async () => {
+    await runner.stop();
+    await append('corrupt', 'a');
+    await superuser.query(`update log.record set data = '"torn"' where stream = 'acme/corrupt'`);
+    await append('sound', 'a');
+    await runner.start();
+    await runner.whenCaughtUp();
+    expect(await noteOf('sound')).toMatchObject({ words: 'a' });
+    expect(await parked()).toMatchObject([{ stream: 'acme/corrupt', error: 'log.unreadable', events: 1 }]);
+    await superuser.query(`update log.record set data = '{"text":"mended"}' where stream = 'acme/corrupt'`);
+    await runner.unpark('notes', 'acme/corrupt');
+    expect(await noteOf('corrupt')).toMatchObject({ words: 'mended' });
+  });
+
+  it('whose key is corrupt parks its stream, and no other with sealed fields', async () => {
+    await runner.stop();
+    await append('keyless', 'a', 'Ann');
+    await append('keyed', 'a', 'Bob');
+    const key = `from ops.keyring where purpose = 'subject' and id = 'keyless'`;
+    const [kept] = await superuser.query<{ wrapped: Buffer }>(`select wrapped ${key}`);
+    const wrap = (wrapped?: Buffer) =>
+      superuser.query(`update ops.keyring set wrapped = $1 where purpose = 'subject' and id = 'keyless'`, [wrapped]);
+    await wrap(randomBytes(60));
+    await runner.start();
+    await runner.whenCaughtUp();
+    expect(await noteOf('keyed')).toEqual({ words: 'a', secret: 'Bob' });
+    expect(await parked()).toMatchObject([{ stream: 'acme/keyless', error: 'keyring.kek-wrong', events: 1 }]);
+    await wrap(kept?.wrapped);
+    await runner.unpark('notes', 'acme/keyless');
+    expect(await noteOf('keyless')).toEqual({ words: 'a', secret: 'Ann' });
+  });
+
+  it('lets the erasure of its subject through, and its replay brings nothing personal back', async () => {
+    poison = 'venom';
+    await append('ann', 'a', 'Ann Smith');
+    await append('ann', 'venom', 'Ann Smith');
+    await runner.whenCaughtUp();
+    expect(await noteOf('ann')).toEqual({ words: 'a', secret: 'Ann Smith' });
+
+    await append('ann', 'c', 'Ann Smith');
+    await keyring.forget('acme', 'ann');
+    await append('ann', '', undefined, 'SubjectForgotten');
+    await runner.whenCaughtUp();
+    expect(await noteOf('ann')).toEqual({ words: 'a', secret: null });
+    expect(await parked()).toMatchObject([{ stream: 'acme/ann', events: 3 }]);
+
+    poison = '';
+    await runner.unpark('notes', 'acme/ann');
+    expect(await noteOf('ann')).toEqual({ words: 'a venom c', secret: null });
+    expect(await runner.verify('notes')).toEqual({ equal: true });
+  });
+
+  it('lets an erasure through that comes in the same batch', async () => {
+    await runner.stop();
+    poison = 'venom';
+    await append('bea', 'a', 'Bea');
+    await append('bea', 'venom', 'Bea');
+    await append('bea', '', undefined, 'SubjectForgotten');
+    await runner.start();
+    await runner.whenCaughtUp();
+    expect(await noteOf('bea')).toEqual({ words: 'a', secret: null });
+    poison = '';
+    await runner.unpark('notes', 'acme/bea');
+  });
+
+  it('is told by codes and names alone, which quote no value', async () => {
+    poison = 'venom';
+    await append('told', 'venom', 'canary-4711');
+    await runner.whenCaughtUp();
+    const [told] = (await parked()) ?? [];
+    expect(told?.error).toBe('sqlstate 23514, table p_notes_v1, constraint p_notes_v1_secret_check');
+    poison = '';
+    await runner.unpark('notes', 'acme/told');
+  });
+});
