@@ -48,6 +48,15 @@ export function registerStatus(statuses: Readonly<Record<string, number>>): void
 export const statusOf = (code: string): number =>
   exact.get(code) ?? byForm.find(([form]) => form.test(code))?.[1] ?? 422;
 
+const challenges = new Map<string, string>();
+
+/** Which credential a refusal of a room asks for, as `WWW-Authenticate` says it (RFC 9110 §11.6.1). */
+export function registerChallenge(schemes: Readonly<Record<string, string>>): void {
+  for (const [code, scheme] of Object.entries(schemes)) challenges.set(code, scheme);
+}
+
+export const challengeOf = (code: string): string => challenges.get(code) ?? 'Bearer';
+
 /** Codes for refusals that frameworks make before a room is asked. */
 const codeOfStatus = new Map<number, string>([
   [400, 'request.malformed'],

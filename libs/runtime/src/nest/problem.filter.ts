@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.js';
 import type { Log } from '../log.js';
-import { type Problem, PROBLEM_TYPE, problemOf, problemOfStatus } from '../problem.js';
+import { challengeOf, type Problem, PROBLEM_TYPE, problemOf, problemOfStatus } from '../problem.js';
 import { traceOf } from '../trace.js';
 import { LOG } from './tokens.js';
 
@@ -37,7 +37,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
   // Something that heals by itself: also a client that knows no back-off of its own must not come back at once.
   const retryAfter = problem.details?.retryAfterSeconds ?? (problem.status === 503 ? RETRY_SECONDS : undefined);
   if (typeof retryAfter === 'number') void reply.header('retry-after', String(Math.ceil(retryAfter)));
-  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
+  if (problem.status === 401) void reply.header('www-authenticate', challengeOf(problem.code));
   void reply.status(problem.status).header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 

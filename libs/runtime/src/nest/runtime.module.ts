@@ -13,7 +13,7 @@ import { validationPipe } from './validation.js';
 
 export { ConfigError, Env, loadConfig } from '../config.js';
 export { DATABASE_URL, PeoplePortConfig, PortsConfig } from './ports.config.js';
-export { type Problem, problemOf, registerStatus, statusOf } from '../problem.js';
+export { type Problem, problemOf, registerChallenge, registerStatus, statusOf } from '../problem.js';
 export { type Trace, traceOf } from '../trace.js';
 export { type CursorKey, Cursors } from './cursors.js';
 export type { About, ReadinessCheck, Readiness } from './health.controller.js';
