@@ -19,9 +19,14 @@ export class Bootstrap {
     @Inject(Tenants) private readonly tenants: Tenants,
   ) {}
 
+  /** Whether the first start is over. */
+  async isSettled(): Promise<boolean> {
+    return (await this.tenants.list()).length > 0;
+  }
+
   /** @returns false when there is a tenant already, and nothing was done */
   async bootstrapAdministrator({ tenant, email, password }: FirstAdministrator): Promise<boolean> {
-    if ((await this.tenants.list()).length > 0) return false;
+    if (await this.isSettled()) return false;
     const administrator = { email, name: 'Administrator', password };
     const data = { tenant, name: tenant, administrator, platform: true };
     const context = { actor: 'system:bootstrap', commandId: newId() };

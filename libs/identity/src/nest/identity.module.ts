@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { registerStatus } from '#runtime/nest/runtime.module.js';
+import { registerChallenge, registerStatus } from '#runtime/nest/runtime.module.js';
 import { CertificateAuthority } from './authority.js';
 import { Bootstrap } from './bootstrap.js';
 import { Credentials } from './credentials.js';
@@ -9,7 +9,7 @@ import { Devices } from './devices.js';
 import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
 import { PeopleGuard } from './people.guard.js';
 import { controllers, handlers } from './routes.js';
-import { STATUSES } from './statuses.js';
+import { CHALLENGES, STATUSES } from './statuses.js';
 import { Tenants } from './tenants.js';
 
 export { audit } from './audit.js';
@@ -34,6 +34,7 @@ export interface IdentityOptions {
 
 const shared = [CertificateAuthority, Credentials, DeviceConnections, DeviceGuard, Devices, PeopleGuard, Tenants];
 registerStatus(STATUSES);
+registerChallenge(CHALLENGES);
 
 /** People, tokens and device identities: routes, guards, the CA. Global, because every route asks who calls. */
 @Module({})

@@ -17,3 +17,9 @@ export const STATUSES = {
   'device.revoked': 403,
   'device.key-taken': 409,
 } satisfies Partial<Record<IdentityErrorCode, number>>;
+
+/** On the handset's port the credential is the certificate of the connection; a scheme of ours, because none is registered. */
+export const CHALLENGES = {
+  'auth.certificate-required': 'ClientCertificate',
+  'auth.certificate-refused': 'ClientCertificate',
+} satisfies Partial<Record<IdentityErrorCode, string>>;
