@@ -3,7 +3,7 @@ import { loadKek, migrate } from '#event-log/index.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { createServer } from '#runtime/nest/runtime.module.js';
-import { type FirstLogin, FirstStart } from '../../muster/src/first-start.js';
+import { administrators, type FirstLogin, FirstStart } from '../../muster/src/first-start.js';
 import { type Addresses, listen } from '../../muster/src/listen.js';
 import { derived, MusterConfig } from '../../muster/src/muster.config.js';
 import { migrations } from '../../muster/src/rooms.js';
@@ -41,7 +41,7 @@ export async function startCampaign(
   const server = await createServer(module, { log, peopleTls: !isLoopback });
   try {
     const first = new FirstStart(data);
-    const firstLogin = await first.settle((login) => server.app.get(Bootstrap).bootstrapAdministrator(login));
+    const firstLogin = await first.settle(administrators(server.app.get(Bootstrap)));
     const { addresses, stopRenewing } = await listen(server, settings);
     const stop = async () => {
       stopRenewing();

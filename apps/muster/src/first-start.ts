@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Bootstrap } from '#identity/nest/identity.module.js';
 import { randomToken } from '#runtime/index.js';
 
 export interface FirstLogin {
@@ -7,6 +8,18 @@ export interface FirstLogin {
   email: string;
   password: string;
 }
+
+export interface Administrators {
+  /** Whether there is an administrator. */
+  isSettled: () => Promise<boolean>;
+  /** Makes the account; false when another process was first. */
+  create: (login: FirstLogin) => Promise<boolean>;
+}
+
+export const administrators = (bootstrap: Bootstrap): Administrators => ({
+  isSettled: () => bootstrap.isSettled(),
+  create: (login) => bootstrap.bootstrapAdministrator(login),
+});
 
 /**
  * The first administrator's login, shown once. It is written to a 0600 file before the account exists and removed when it
@@ -19,9 +32,16 @@ export class FirstStart {
     this.file = path.join(dataFolder, 'first-login.json');
   }
 
-  /** @param create makes the account; false when there is one already */
-  async settle(create: (login: FirstLogin) => Promise<boolean>): Promise<FirstLogin | undefined> {
+  /**
+   * Nothing is written once there is an administrator: a later start that is killed must not leave a password that opens
+   * nothing for the next one to show.
+   */
+  async settle({ isSettled, create }: Administrators): Promise<FirstLogin | undefined> {
     const pending = this.pending();
+    if (pending === undefined && (await isSettled())) {
+      this.shown(); // what was cut off while it was written
+      return undefined;
+    }
     const login = pending ?? { tenant: 'main', email: 'admin@main.example', password: randomToken(18) };
     writeFileSync(this.file, JSON.stringify(login), { mode: 0o600, flush: true });
     if ((await create(login)) || pending !== undefined) return login;

@@ -7,7 +7,7 @@ import { provisionAnalyst, publishViews } from '#insight/index.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { createServer } from '#runtime/nest/runtime.module.js';
 import { takeDataFolder } from './data-folder.js';
-import { FirstStart, type FirstLogin } from './first-start.js';
+import { administrators, FirstStart, type FirstLogin } from './first-start.js';
 import { type Addresses, listen } from './listen.js';
 import { derived, type MusterConfig } from './muster.config.js';
 import { MusterModule } from './muster.module.js';
@@ -53,7 +53,7 @@ export async function startMuster(
     });
     const server = await createServer(module, { log, peopleTls: !isLoopback });
     undo.push(() => server.close());
-    const login = await firstStart.settle((wanted) => server.app.get(Bootstrap).bootstrapAdministrator(wanted));
+    const login = await firstStart.settle(administrators(server.app.get(Bootstrap)));
     const analystUrl = await settleAnalysts(store, login?.tenant);
     const { addresses, stopRenewing } = await listen(server, config);
     undo.push(stopRenewing);

@@ -127,10 +127,10 @@ async function watch({ api, out, signal }: Context, campaignId: string): Promise
   return found;
 }
 
-/** Those that fit have it, the others have said why not. */
-function isDone({ funnel, dropped }: Progress): boolean {
+/** Those that fit have it, the others have said why not; and the record of each poll, which trails by a second, has come. */
+export function isDone({ funnel, dropped }: Pick<Progress, 'funnel' | 'dropped'>): boolean {
   const gone = dropped.filter(({ kind }) => kind === 'declined').reduce((sum, { devices }) => sum + devices, 0);
-  return funnel.confirmed >= FITTING && gone >= DECLINING;
+  return funnel.confirmed >= FITTING && gone >= DECLINING && funnel.polled >= FITTING + DECLINING;
 }
 
 export const demoCommands: readonly Command[] = [demo];
