@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileStore, HandsetError, isRefusal } from '#handset/index.js';
 import { DomainError, type FieldError, newId } from '#runtime/index.js';
+import { takeLock } from './folder-lock.js';
 
 /** What a local command asks of the running daemon. One JSON line each way. */
 export type ControlRequest =
@@ -28,16 +29,23 @@ export interface Control {
 }
 
 /**
- * Takes a folder: two agents would write over each other. A socket that nobody answers at was left by a killed agent, and
- * is taken over.
+ * Takes a folder: two agents would write over each other. What a killed agent left is taken over, by one.
  * @throws HandsetError `store.locked`
  */
 export async function takeFolder(path: string): Promise<Control> {
-  if (existsSync(path)) {
-    if (await answers(path)) throw locked(TAKEN);
-    rmSync(path, { force: true });
-  }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const unlock = await takeLock(path);
+  if (unlock === undefined) throw locked(TAKEN);
+  try {
+    return await listenAt(path, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function listenAt(path: string, unlock: () => void): Promise<Control> {
+  rmSync(path, { force: true }); // left by a killed agent: who holds the lock is alone here
   let handle: Handler = () => Promise.reject(locked('another command is running on this folder'));
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy()); // the other side left; nobody is there to be told
@@ -46,11 +54,15 @@ export async function takeFolder(path: string): Promise<Control> {
       .then((answer) => socket.end(`${JSON.stringify(answer, wideIntegers)}\n`));
   });
   await new Promise<void>((done, failed) => {
-    server.once('error', (error) => failed('code' in error && error.code === 'EADDRINUSE' ? locked(TAKEN) : error));
+    server.once('error', failed);
     server.listen(path, done);
   });
   chmodSync(path, 0o600);
-  return { answerBy: (handler) => (handle = handler), release: () => server.close() };
+  const release = () => {
+    server.close(); // takes its socket with it
+    unlock();
+  };
+  return { answerBy: (handler) => (handle = handler), release };
 }
 
 const TAKEN = 'an agent is running on this folder';

@@ -23,12 +23,13 @@ export interface SharedOptions {
 export const defaultFolder = (env: NodeJS.ProcessEnv): string => env.MUSTER_HANDSET_DATA ?? '.muster-handset';
 
 /**
- * Where the running agent listens. A socket's path is at most about 100 bytes on every system: that of a deeper folder is
+ * Where the running agent listens. A socket's path is at most about 100 bytes on every system, and those of
+ * who contends for the folder are 10 longer: that of a deeper folder is
  * named by its digest in the system's temporary folder.
  */
 export function socketPath(folder: string): string {
   const path = join(resolve(folder), 'agent.sock');
-  if (Buffer.byteLength(path) <= 100) return path;
+  if (Buffer.byteLength(path) <= 90) return path;
   const digest = createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 32);
   return join(tmpdir(), `muster-handset-${digest}.sock`);
 }

@@ -203,6 +203,40 @@ describe('agent', () => {
       expect(agent.status().lastPoll).toMatchObject({ rule: 'on-network', version: 1, answer: 'changed' });
     });
 
+    it('polls once when a due poll waited behind one that was asked for by hand', async () => {
+      const agent = await enrolled();
+      const stop = new AbortController();
+      const byHand = agent.poll();
+      await agent.occur('network', {});
+      const running = agent.run({ signal: stop.signal, maxSleepMs: 20 });
+      await byHand;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(muster.polls).toEqual(['manual;v=1']);
+      stop.abort();
+      await running;
+    });
+
+    it('does not poll again because what follows from the answer failed: it goes on with that', async () => {
+      const agent = await enrolled();
+      await agent.poll();
+      publish(randomBytes(1_000));
+      muster.failing = { path: '/d/v1/requests', status: 503 };
+      const stop = new AbortController();
+      const running = agent.run({ signal: stop.signal, maxSleepMs: 20 });
+      await agent.occur('network', {});
+      await expect.poll(() => muster.failed).toBe(1);
+      muster.failing = undefined;
+      await expect
+        .poll(() => {
+          clock.advance(1_000);
+          return existsSync(contentPath());
+        })
+        .toBe(true);
+      expect(muster.polls).toEqual(['manual;v=1', 'on-network;v=1']);
+      stop.abort();
+      await running;
+    });
+
     it('polls by the floor when nothing has for 24 hours', async () => {
       const agent = await enrolled();
       const stop = new AbortController();

@@ -113,6 +113,15 @@ export class Agent {
     return this.exclusively(() => this.pollNow(trigger));
   }
 
+  /** One that was asked for by hand meanwhile has settled it, or has moved it into the future. */
+  private pollDue(): Promise<unknown> {
+    return this.exclusively(async () => {
+      const { due, notBefore } = this.parts.state.now;
+      if (due === undefined || Math.max(due.at, notBefore) > this.clock.now()) return;
+      await this.pollNow({ rule: due.rule, version: due.version });
+    });
+  }
+
   private async pollNow(trigger: TriggerName): Promise<PollOutcome> {
     await this.renewWhenDue();
     const outcome = await poll(this.parts, trigger, this.round());
@@ -189,8 +198,7 @@ export class Agent {
     // While a poll is due, no timer adds another reason for it.
     if (due === undefined) steps.push({ wakeAt: this.timerAt(), step: () => this.timer() });
     else {
-      const { rule, version, at } = due;
-      steps.push({ wakeAt: Math.max(at, notBefore), step: () => this.poll({ rule, version }) });
+      steps.push({ wakeAt: Math.max(due.at, notBefore), step: () => this.pollDue() });
     }
     if (this.followUpAt !== undefined)
       steps.push({ wakeAt: Math.max(this.followUpAt, notBefore), step: () => this.goOn() });

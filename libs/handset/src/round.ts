@@ -63,10 +63,15 @@ function noteSuccess({ state, clock, random }: Parts, trigger: TriggerName, poll
  */
 export async function poll(parts: Parts, trigger: TriggerName, context: RoundContext): Promise<PollOutcome> {
   const { state, transport } = parts;
+  let answer: CataloguePoll;
   try {
     const etag = state.now.timestampEtag;
-    const answer = await pollCatalogue(context.source, transport, { trigger, etag });
+    answer = await pollCatalogue(context.source, transport, { trigger, etag });
     noteSuccess(parts, trigger, answer);
+  } catch (error) {
+    return noteFailure(parts, trigger, error);
+  }
+  try {
     const { snapshotVersion } = answer.catalogue;
     // A cache answered: the server has not seen the request, so the handset says it itself.
     if (answer.inboxEtag === undefined)
@@ -77,8 +82,23 @@ export async function poll(parts: Parts, trigger: TriggerName, context: RoundCon
     if (answer.isChanged || parts.queue.hasOutcome || parts.queue.size >= GATHERED) await flushFacts(parts);
     return { answer: answer.isChanged ? 'changed' : 'unchanged', snapshotVersion, followUpAt };
   } catch (error) {
-    return noteFailure(parts, trigger, error);
+    // News of the inbox come with a poll alone, and a refused catalogue is asked for again. For all else the question was
+    // answered: what follows from the answer goes on without another poll.
+    const hasNews = answer.inboxEtag !== undefined && answer.inboxEtag !== state.now.inboxEtag;
+    if (hasNews || isRefusedCatalogue(error)) return noteFailure(parts, trigger, error);
+    return { answer: 'failed', code: refusalOf(error).code, followUpAt: goOnLater(parts, error) };
   }
+}
+
+const isRefusedCatalogue = (error: unknown): boolean => error instanceof TufError || error instanceof MatchingError;
+
+/** When to go on with what failed, ms; the server that said when to come back is left alone until then. */
+function goOnLater({ state, clock, random, log }: Parts, error: unknown): number {
+  const { retryAfterMs, code } = refusalOf(error);
+  log.warn('follow-up.failed', { code });
+  const at = clock.now() + (retryAfterMs ?? 1_000 + backoffMs(4, random));
+  if (retryAfterMs !== undefined) state.update({ notBefore: Math.max(state.now.notBefore, at) });
+  return at;
 }
 
 /** Goes on with what waits, from the catalogue at hand: no poll, because nothing new is asked for. */
@@ -90,9 +110,7 @@ export async function followUp(parts: Parts, context: RoundContext): Promise<num
     return followUpAt;
   } catch (error) {
     if (error instanceof TufError) return undefined; // not good any more: the next poll brings a new one
-    const { retryAfterMs, code } = refusalOf(error);
-    parts.log.warn('follow-up.failed', { code });
-    return parts.clock.now() + (retryAfterMs ?? 1_000 + backoffMs(4, parts.random));
+    return goOnLater(parts, error);
   }
 }
 
@@ -148,8 +166,7 @@ async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): 
   const due = state.now.due ?? { ...trigger, at: now };
   const lastPoll = { at: now, ...trigger, answer: 'failed' as const, code };
   state.update({ triggers: polled(state.now.triggers, now), due, failures, notBefore, lastPoll });
-  const isRefused = error instanceof TufError || error instanceof MatchingError;
-  if (isRefused && state.now.refusal !== code) {
+  if (isRefusedCatalogue(error) && state.now.refusal !== code) {
     record(parts, { type: 'CatalogueRefused', data: { code } });
     state.update({ refusal: code });
     await flushFacts(parts).catch((failure: unknown) => log.warn('facts.waiting', { code: refusalOf(failure).code }));

@@ -54,6 +54,9 @@ export class MusterSimulator {
   /** For every route; then for the contents alone. */
   failure: { status: number; headers?: Record<string, string> } | undefined;
   misbehaviours: Misbehaviour[] = [];
+  /** One route that fails, and how often it has. */
+  failing: { path: string; status: number } | undefined;
+  failed = 0;
   /** A gate instead of a grant. */
   gate: { gate: 'paused' | 'cap' | 'withdrawn'; retryAfterSeconds?: number } | undefined;
   grantedTo = DEVICE;
@@ -119,6 +122,10 @@ export class MusterSimulator {
     const url = request.url ?? '';
     this.heard.push(`${request.method} ${url} ${JSON.stringify(request.headers)} ${body}`);
     if (this.failure !== undefined) return void response.writeHead(this.failure.status, this.failure.headers).end();
+    if (this.failing?.path === url) {
+      this.failed += 1;
+      return void response.writeHead(this.failing.status).end();
+    }
     if (url.startsWith('/enrol/v1')) return this.enrolment(url, response, body);
     if (url.startsWith('/tuf/')) return this.metadata(request, response, url.slice('/tuf/main/main/'.length));
     if (url.startsWith('/d/v1/contents/')) return this.content(request, response, url.slice('/d/v1/contents/'.length));
