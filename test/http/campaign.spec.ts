@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -377,6 +377,24 @@ describe('uploads', () => {
     await admin.post('/v1/contents', { uploadId, description: described }).expect(404);
   });
 
+  it('leave no file behind whose row is gone', async () => {
+    const contentId = await publish(randomBytes(10));
+    const orphan = path.join(folder, 'uploads', newId());
+    const young = path.join(folder, 'uploads', newId());
+    for (const file of [orphan, `${orphan}.json`, young]) writeFileSync(file, 'half');
+    const old = new Date(Date.now() - 8 * DAY);
+    for (const file of [orphan, `${orphan}.json`]) utimesSync(file, old, old);
+    try {
+      clock.offset = DAY / 2;
+      await until(async () => !existsSync(orphan) && !existsSync(`${orphan}.json`));
+      expect(existsSync(young)).toBe(true);
+    } finally {
+      clock.offset = 0;
+      rmSync(young);
+    }
+    await admin.get(`/v1/contents/${contentId}`).expect(200);
+  });
+
   it('refuse rules that do not parse or name an unknown attribute, and keep the upload', async () => {
     const uploadId = await upload(randomBytes(3));
     const publishWith = (selector: string) =>
@@ -660,6 +678,9 @@ describe('the exchange', () => {
       headers: { authorization: `Grant ${grant}` },
     });
     expect(uncertified.status).toBe(401);
+    // Each refusal says which credential is missing.
+    expect(uncertified.headers['www-authenticate']).toBe('ClientCertificate');
+    expect(none.headers['www-authenticate']).toBe('Grant');
   });
 
   it('names the gate that holds', async () => {
@@ -680,11 +701,11 @@ describe('the exchange', () => {
     const live = await launch([own]);
     await admin.post(`/v1/contents/${own}/withdraw`, { reason: 'wrong build' }).expect(200);
     expect(await gateOf(own, live)).toBe('withdrawn');
-    expect(
-      (await factsOf(device))
-        .filter(({ type }) => type === 'OfferWithheld')
-        .map(({ data }) => (data as { gate: string }).gate),
-    ).toEqual(expect.arrayContaining(['not-offered', 'wave', 'hold-out', 'paused', 'not-started', 'withdrawn']));
+    const recorded = (await factsOf(device))
+      .filter(({ type }) => type === 'OfferWithheld')
+      .map(({ data }) => (data as { gate: string }).gate);
+    // What was never offered leaves no trace: a device could make up as many identifiers as it likes.
+    expect([...new Set(recorded)].sort()).toEqual(['hold-out', 'not-started', 'paused', 'wave', 'withdrawn']);
   });
 
   it('stops running transfers by a hard pause, not by a soft one', async () => {
@@ -695,6 +716,56 @@ describe('the exchange', () => {
     expect((await bytesOf(device, own, grant)).status).toBe(200);
     await order(running, 'pause', { reason: 'r', kind: 'hard' }).expect(200);
     expect((await bytesOf(device, own, grant)).json).toMatchObject({ code: 'grant.revoked' });
+  });
+
+  /** More than all buffers between server and handset hold. */
+  const size = 48 * 1024 * 1024;
+
+  /** Reads nothing behind the first bytes until `after` has come about. @returns bytes that came, and whether they were all */
+  function readHaltingly(by: Enrolled, content: string, grant: string, after: () => Promise<unknown>) {
+    const tls = { cert: by.certificate, key: by.key.privateKeyPem, ca, agent: new Agent({ maxCachedSessions: 0 }) };
+    const headers = { authorization: `Grant ${grant}` };
+    const at = { host: '127.0.0.1', port: handsets, path: `/d/v1/contents/${content}`, headers, ...tls };
+    return new Promise<{ got: number; complete: boolean }>((resolve, reject) => {
+      const request = httpsRequest(at, (response) => {
+        let got = 0;
+        response.once('data', () => {
+          response.pause();
+          after().then(() => response.resume(), reject);
+        });
+        response.on('data', (part: Buffer) => (got += part.length));
+        response.on('error', () => undefined); // cut off: what follows is `close`
+        response.on('close', () => resolve({ got, complete: response.complete }));
+      });
+      request.on('error', reject);
+      request.end();
+    });
+  }
+
+  it.each([
+    ['a hard pause', (_: Enrolled, campaign: string) => order(campaign, 'pause', { reason: 'r', kind: 'hard' })],
+    ['a recall', (_: Enrolled, campaign: string) => order(campaign, 'abort', { reason: 'r', disposition: 'recall' })],
+    [
+      'a revocation',
+      ({ deviceId }: Enrolled) => admin.post(`/v1/devices/${deviceId}/revoke`, { reason: 'lost' }).set('if-match', '*'),
+    ],
+  ])('cuts a range in flight off after %s', async (_, stop) => {
+    const own = await publish(randomBytes(size));
+    const running = await launch([own]);
+    const reader = await enrol();
+    const grant = await grantFor(reader, own, running);
+    const { got, complete } = await readHaltingly(reader, own, grant, async () => {
+      expect((await stop(reader, running)).status).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    });
+    expect([complete, got < size]).toEqual([false, true]); // what was on its way has come, and no more
+  });
+
+  it('sends a range to its end when nobody stops it', async () => {
+    const own = await publish(randomBytes(size));
+    const grant = await grantFor(device, own, await launch([own]));
+    const wait = () => new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await readHaltingly(device, own, grant, wait)).toEqual({ got: size, complete: true });
   });
 
   it('takes declines with a reason from the list, for what was offered', async () => {
@@ -755,7 +826,7 @@ describe('facts of a handset', () => {
       'another field, which could carry an attribute',
       fact(1, 'TriggerFired', { rule: 'boot', version: 1, on: 'boot', model: 'X' }),
       'facts.malformed',
-      '/facts/0/data',
+      '/facts/0/data/model',
     ],
     ['no sequence', { ...fact(1), seq: undefined }, 'validation.failed', '/facts/0/seq'],
     ['an instant that is none', { ...fact(1), occurredAt: 'now' }, 'validation.failed', '/facts/0/occurredAt'],
@@ -774,6 +845,31 @@ describe('facts of a handset', () => {
     expect((json as { errors: object[] }).errors).toContainEqual(expect.objectContaining({ pointer }));
     expect(await factsOf(device)).toEqual([]);
   });
+
+  it('about what was never offered on the channel are accepted, and leave no trace', async () => {
+    const device = await enrol();
+    const contentId = await publish(randomBytes(10));
+    const offered = { contentId, campaignId: await launch([contentId]) };
+    const made = { contentId: newId(), campaignId: offered.campaignId };
+    const drafted = { contentId, campaignId: (await draft([contentId])).campaignId };
+    const facts = [made, drafted, offered].map((ref, i) => fact(i + 1, 'TransferStarted', ref));
+    expect((await report(device, facts)).json).toEqual({ accepted: { epoch: 1, n: 3 } });
+    expect((await factsOf(device)).map(({ data }) => data)).toEqual([offered]);
+  });
+
+  it('are bounded for each device, with the time to wait', async () => {
+    const [device, other] = [await enrol(), await enrol()];
+    let n = 0;
+    const batch = () => Array.from({ length: 250 }, () => fact((n += 1)));
+    // A full queue is taken at once.
+    while (n < 10_000) expect((await report(device, batch())).status).toBe(200);
+    const answers = [];
+    for (let i = 0; i < 12; i += 1) answers.push(await report(device, batch()));
+    const { status, json, headers } = answers.at(-1)!;
+    expect([status, (json as { code: string }).code]).toEqual([429, 'facts.too-many']);
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    expect((await report(other, [fact(1)])).status).toBe(200);
+  }, 60_000);
 
   it('order the applications of a content one after the other, each once', async () => {
     const device = await enrol();

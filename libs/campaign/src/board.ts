@@ -3,6 +3,7 @@ import type { AttributeSchema, RuleSet } from '#matching/index.js';
 import { type CampaignState, evolve, noCampaign } from './campaign.js';
 import { type ContentState, evolveContent, noContent } from './content.js';
 import type { CampaignEvent, CatalogueEvent, ContentEvent } from './events.js';
+import type { GateCheck } from './offers.js';
 import { EMPTY_SCHEMA } from './vocabulary.js';
 
 /** Everything of one tenant that the catalogue, the gates and the timer decide by. */
@@ -72,3 +73,18 @@ function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent
       board.campaigns.set(subject, evolve(board.campaigns.get(subject) ?? noCampaign, event as CampaignEvent));
   }
 }
+
+/** What the gates are checked by, for one offer that a device names. */
+export const checkOf = (
+  { contents, campaigns }: TenantBoard,
+  { channel, deviceId }: { channel: string; deviceId: string },
+  { contentId, campaignId }: { contentId: string; campaignId: string },
+  now: number,
+): GateCheck => ({
+  contentId,
+  content: contents.get(contentId),
+  campaign: campaigns.get(campaignId),
+  channel,
+  deviceId,
+  now,
+});

@@ -30,6 +30,7 @@ export type CampaignErrorCode =
   | 'keys.role'
   | 'facts.unknown-type'
   | 'facts.malformed'
+  | 'facts.too-many'
   | 'offer.unknown'
   | 'tuf.not-found'
   | 'grant.missing'

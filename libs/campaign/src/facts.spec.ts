@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkEpochs, checkFactTypes, newFacts } from './facts.js';
+import { checkEpochs, checkFactTypes, concernsOffer, FACT_BUDGET, newFacts, spendFacts } from './facts.js';
 
 const seq = (epoch: number, n: number) => ({ seq: { epoch, n } });
 
@@ -48,4 +48,38 @@ describe('facts of a handset', () => {
       }),
     ),
   );
+});
+
+describe('facts about offers', () => {
+  const ref = { contentId: 'c', campaignId: 'k' };
+
+  it('stand when they name none, or one that is known', () => {
+    expect(concernsOffer({ data: { rule: 'boot' } }, () => false)).toBe(true);
+    expect(concernsOffer({ data: ref }, (named) => named.contentId === 'c')).toBe(true);
+    expect(concernsOffer({ data: ref }, () => false)).toBe(false);
+  });
+});
+
+describe('the budget of a device', () => {
+  const { burst, perMinute } = FACT_BUDGET;
+
+  it('takes a full queue at once, and then as many as come back', () => {
+    const spent = spendFacts(undefined, burst, 0);
+    expect(spent).toEqual({ left: 0, at: 0 });
+    const bucket = spent as { left: number; at: number };
+    expect(spendFacts(bucket, perMinute, 30_000)).toEqual({ waitSeconds: 30 });
+    expect(spendFacts(bucket, perMinute, 60_000)).toMatchObject({ at: 60_000 });
+  });
+
+  it('never grows beyond its burst, whatever the clock does', () =>
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(1_000), fc.integer({ min: -1e9, max: 1e9 }))), (steps) => {
+        let bucket: { left: number; at: number } | undefined;
+        for (const [count, at] of steps) {
+          const spent = spendFacts(bucket, count, at);
+          if ('left' in spent) bucket = spent;
+        }
+        return bucket === undefined || (bucket.left >= 0 && bucket.left <= burst);
+      }),
+    ));
 });

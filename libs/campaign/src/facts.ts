@@ -61,3 +61,32 @@ export function newFacts<F extends Pick<DeviceFact, 'seq'>>(
     }
   return { fresh, highest };
 }
+
+/** Whether a fact may stand: it names no offer, or one that `isKnown`. */
+export function concernsOffer(
+  { data }: Pick<DeviceFact, 'data'>,
+  isKnown: (ref: { contentId: string; campaignId: string }) => boolean,
+): boolean {
+  const { contentId, campaignId } = data as { contentId?: string; campaignId?: string };
+  return contentId === undefined || campaignId === undefined || isKnown({ contentId, campaignId });
+}
+
+/** What one device may have recorded: a full queue of 10,000 at once and 600 a minute for as long as it likes. */
+export const FACT_BUDGET = { burst: 12_000, perMinute: 600 } as const;
+
+/** A token bucket. */
+export interface Bucket {
+  left: number;
+  /** Milliseconds. */
+  at: number;
+}
+
+/** @returns the bucket after `count` facts at `now`, or the seconds after which there will be room for them */
+export function spendFacts(bucket: Bucket | undefined, count: number, now: number): Bucket | { waitSeconds: number } {
+  const { burst, perMinute } = FACT_BUDGET;
+  const perMs = perMinute / 60_000;
+  const before = bucket ?? { left: burst, at: now };
+  // A clock that was set back gives nothing and takes nothing.
+  const left = Math.min(burst, before.left + Math.max(0, now - before.at) * perMs);
+  return left >= count ? { left: left - count, at: now } : { waitSeconds: Math.ceil((count - left) / perMs / 1_000) };
+}

@@ -10,6 +10,7 @@ import { DeviceFacts } from './device-facts.js';
 import { DeviceVisits } from './device-visits.js';
 import { Duties } from './duty.js';
 import { Exchange } from './exchange.js';
+import { FactBudget } from './fact-budget.js';
 import { FactWriter } from './fact-writer.js';
 import { FileStore } from './file-store.js';
 import { FirstChannel } from './first-channel.js';
@@ -38,7 +39,17 @@ import { Uploads } from './uploads.js';
 import { VocabularyController } from './vocabulary.controller.js';
 
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
-const serving = [CatalogueServer, DeviceFacts, DeviceVisits, Exchange, FactWriter, GrantOffice, Inboxes, InboxAnswers];
+const serving = [
+  CatalogueServer,
+  DeviceFacts,
+  DeviceVisits,
+  Exchange,
+  FactBudget,
+  FactWriter,
+  GrantOffice,
+  Inboxes,
+  InboxAnswers,
+];
 const storing = [FileStore, PollRecorder, ServedFiles, Transfers, Uploads];
 const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, PerTenant, StaleUploads, Timer];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];

@@ -1,12 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ENROL_CATALOGUE } from '#identity/nest/identity.module.js';
-import { registerStatus } from '#runtime/nest/runtime.module.js';
+import { registerChallenge, registerStatus } from '#runtime/nest/runtime.module.js';
 import { campaignControllers, campaignProviders } from './campaign-providers.js';
 import { EnrolMaterial } from './enrol-material.js';
 import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
-import { STATUSES } from './statuses.js';
+import { CHALLENGES, STATUSES } from './statuses.js';
 
 export { campaignDefinitions } from '../events.js';
 export { campaignProjections } from '../views.js';
@@ -17,6 +17,7 @@ export type { CampaignOptions } from './options.js';
 export const campaignMigrations = [CreateCampaign1767200000000];
 
 registerStatus(STATUSES);
+registerChallenge(CHALLENGES);
 
 /** Contents, campaigns, catalogues and the handset's routes. Global, because it gives identity what enrolment needs. */
 @Module({})

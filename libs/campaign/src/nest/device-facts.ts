@@ -3,9 +3,13 @@ import type { DeviceFact, FactBatchAnswer } from '#device-protocol/index.js';
 import { EventCatalog, EventLogError, PostgresLog, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { checkOf } from '../board.js';
 import { CampaignError } from '../errors.js';
-import { checkEpochs, checkFactTypes, type FactSequence, newFacts } from '../facts.js';
+import { checkEpochs, checkFactTypes, concernsOffer, type FactSequence, newFacts } from '../facts.js';
+import { isKnownOffer } from '../offers.js';
+import { FactBudget } from './fact-budget.js';
 import { deviceContext } from './fact-writer.js';
+import { LiveBoard } from './live-board.js';
 
 /** Takes the facts of a handset's own queue. */
 @Injectable()
@@ -14,17 +18,24 @@ export class DeviceFacts {
     @Inject(Databases) private readonly databases: Databases,
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(EventCatalog) private readonly catalog: EventCatalog,
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(FactBudget) private readonly budget: FactBudget,
   ) {}
 
   /**
-   * All or nothing: one fact that is none refuses the batch. The row of the device's sequence is locked, so that two
+   * All or nothing: one fact that is none refuses the batch. A fact about what was never offered on the device's channel
+   * is accepted and dropped: it changes nothing, and a queue that holds one by mistake is not stuck behind it. The row of the device's sequence is locked, so that two
    * batches of one device go one after the other; row and facts commit together, before the answer.
-   * @throws CampaignError `facts.unknown-type`, `facts.malformed`
+   * @throws CampaignError `facts.unknown-type`, `facts.malformed`, `facts.too-many`
    */
-  async accept({ tenant, deviceId, epoch }: DeviceIdentity, facts: readonly DeviceFact[]): Promise<FactBatchAnswer> {
+  async accept(device: DeviceIdentity, facts: readonly DeviceFact[]): Promise<FactBatchAnswer> {
+    const { tenant, deviceId, epoch } = device;
     checkFactTypes(facts);
     checkEpochs(facts, epoch);
     facts.forEach((fact, i) => this.checkData(fact, i));
+    this.budget.spend(device, facts.length);
+    const board = await this.board.tenant(tenant);
+    const isOurs = (fact: DeviceFact) => concernsOffer(fact, (ref) => isKnownOffer(checkOf(board, device, ref, 0)));
     return this.databases.actor.inTenant(tenant, async (tx) => {
       const { fresh, highest } = newFacts(facts, await heldBy(tx, tenant, deviceId));
       if (fresh.length === 0) return { accepted: highest };
@@ -35,7 +46,7 @@ export class DeviceFacts {
         highest.n,
       ]);
       const context = deviceContext(tenant, deviceId);
-      const appended = fresh.map(({ type, data, occurredAt, seq }) => ({
+      const appended = fresh.filter(isOurs).map(({ type, data, occurredAt, seq }) => ({
         subject: deviceId,
         context,
         event: { type, data },

@@ -6,15 +6,15 @@ import {
   type OfferRef,
   type RequestAnswer,
 } from '#device-protocol/index.js';
-import { Databases } from '#event-log/nest/event-log.module.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import { type Clock, instant, newId } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
-import type { TenantBoard } from '../board.js';
+import { checkOf, type TenantBoard } from '../board.js';
 import { refusal } from '../errors.js';
 import type { DeviceFactByServer } from '../events.js';
 import { requestHash } from '../grants.js';
-import { type GateCheck, gateOf, isKnownOffer } from '../offers.js';
+import { gateOf, isKnownOffer } from '../offers.js';
+import { FactBudget } from './fact-budget.js';
 import { deviceContext, FactWriter } from './fact-writer.js';
 import { GrantOffice } from './grant-office.js';
 import { LiveBoard } from './live-board.js';
@@ -30,21 +30,26 @@ export class Exchange {
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(FactBudget) private readonly budget: FactBudget,
     @Inject(FactWriter) private readonly writer: FactWriter,
-    @Inject(Databases) private readonly databases: Databases,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Every gate is checked again, for each identifier; the answer is given when its facts are durable. */
+  /**
+   * Every gate is checked again, for each identifier; the answer is given when its facts are durable.
+   * @throws CampaignError `facts.too-many`
+   */
   async request(
     device: DeviceIdentity,
     { snapshotVersion, requests }: ContentRequests,
   ): Promise<{ answers: RequestAnswer[] }> {
+    this.budget.spend(device, requests.length);
     const board = await this.board.tenant(device.tenant);
     const now = this.clock.now();
     const decided: Decided[] = [];
     for (const ref of requests) decided.push(await this.decide(board, device, { ref, snapshotVersion, now }));
-    await this.remember(device, decided, now);
+    const granted = decided.map(({ answer }) => answer).filter((answer) => 'grant' in answer);
+    await this.grants.remember(device, granted, now);
     await this.record(
       device,
       decided.flatMap(({ facts }) => facts),
@@ -62,7 +67,11 @@ export class Exchange {
     if (held !== undefined)
       return {
         answer: { contentId, campaignId, ...held },
-        facts: [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: held.gate } }],
+        // Of what was never offered nothing is recorded: identifiers that a device made up must not fill the log.
+        facts:
+          held.gate === 'not-offered'
+            ? []
+            : [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: held.gate } }],
       };
     const { sha256, sizeBytes } = board.contents.get(contentId)!.published!;
     const iat = Math.floor(now / 1000);
@@ -88,27 +97,9 @@ export class Exchange {
     };
   }
 
-  /** Who holds a grant of which campaign, for a recall. */
-  private async remember(
-    { tenant, deviceId }: DeviceIdentity,
-    decided: readonly Decided[],
-    now: number,
-  ): Promise<void> {
-    const granted = decided.map(({ answer }) => answer).filter((answer) => 'grant' in answer);
-    if (granted.length === 0) return;
-    await this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query(
-        `insert into ops.granted (tenant, campaign_id, device_id, content_id, granted_at)
-         select distinct $1, campaign::uuid, $2::uuid, content::uuid, $5::timestamptz
-         from unnest($3::text[], $4::text[]) as g (campaign, content)
-         on conflict (tenant, campaign_id, device_id, content_id) do update set granted_at = excluded.granted_at`,
-        [tenant, deviceId, granted.map((g) => g.campaignId), granted.map((g) => g.contentId), new Date(now)],
-      ),
-    );
-  }
-
-  /** @throws CampaignError `offer.unknown` naming what was never offered on the device's channel */
+  /** @throws CampaignError `offer.unknown` naming what was never offered on the device's channel, `facts.too-many` */
   async decline(device: DeviceIdentity, { snapshotVersion, declines }: Declines): Promise<void> {
+    this.budget.spend(device, declines.length);
     const board = await this.board.tenant(device.tenant);
     const now = this.clock.now();
     declines.forEach((ref, i) => {
@@ -127,17 +118,3 @@ export class Exchange {
     return this.writer.append(events.map((event) => ({ subject: deviceId, context, event })));
   }
 }
-
-const checkOf = (
-  { contents, campaigns }: TenantBoard,
-  { channel, deviceId }: DeviceIdentity,
-  { contentId, campaignId }: OfferRef,
-  now: number,
-): GateCheck => ({
-  contentId,
-  content: contents.get(contentId),
-  campaign: campaigns.get(campaignId),
-  channel,
-  deviceId,
-  now,
-});

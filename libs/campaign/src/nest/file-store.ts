@@ -24,7 +24,7 @@ export class FileStore {
    */
   async adopt(file: string, sha256: string): Promise<void> {
     const target = this.pathOf(sha256);
-    await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+    await makeFolder(path.dirname(target));
     await flush(file);
     const temporary = `${target}.${path.basename(file)}`;
     await rm(temporary, { force: true }); // of an attempt that was cut off
@@ -41,6 +41,13 @@ export class FileStore {
   private pathOf(sha256: string): string {
     return path.join(this.root, sha256.slice(0, 2), sha256);
   }
+}
+
+/** A new folder is on the disk only when the one that holds it is flushed, too. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = path.dirname(made)) await flush(path.dirname(made));
 }
 
 async function flush(file: string): Promise<void> {

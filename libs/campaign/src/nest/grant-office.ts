@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JSONWebKeySet, JWK } from 'jose';
-import type { GrantClaims } from '#device-protocol/index.js';
+import type { GrantClaims, OfferRef } from '#device-protocol/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
 import { type GrantBearer, signGrant, verifyGrant } from '../grants.js';
 import { ChannelKeys } from './channel-keys.js';
 import { ChannelTransactions } from './in-channel.js';
@@ -13,13 +14,14 @@ interface Keys {
 /** How long a rotation by another process may take to be seen here; the key before it stays good for longer. */
 const KEPT_MS = 5_000;
 
-/** Signs grants, and reads them again when they come with a request for bytes. */
+/** Signs grants, remembers who holds them, and reads them again when they come with a request for bytes. */
 @Injectable()
 export class GrantOffice {
   private readonly kept = new Map<string, { keys: Promise<Keys>; until: number }>();
 
   constructor(
     @Inject(ChannelKeys) private readonly keys: ChannelKeys,
+    @Inject(Databases) private readonly databases: Databases,
     @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
   ) {}
 
@@ -35,6 +37,24 @@ export class GrantOffice {
   ): Promise<GrantClaims> {
     const { set } = await this.keysOf(bearer.tenant, bearer.channel);
     return verifyGrant(header, set, bearer, now);
+  }
+
+  /** Who holds a grant of which campaign, for a recall. */
+  async remember(
+    { tenant, deviceId }: { tenant: string; deviceId: string },
+    granted: readonly OfferRef[],
+    now: number,
+  ): Promise<void> {
+    if (granted.length === 0) return;
+    await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query(
+        `insert into ops.granted (tenant, campaign_id, device_id, content_id, granted_at)
+         select distinct $1, campaign::uuid, $2::uuid, content::uuid, $5::timestamptz
+         from unnest($3::text[], $4::text[]) as g (campaign, content)
+         on conflict (tenant, campaign_id, device_id, content_id) do update set granted_at = excluded.granted_at`,
+        [tenant, deviceId, granted.map((g) => g.campaignId), granted.map((g) => g.contentId), new Date(now)],
+      ),
+    );
   }
 
   private keysOf(tenant: string, channel: string): Promise<Keys> {

@@ -71,7 +71,7 @@ export class PollRecorder implements BeforeApplicationShutdown {
     const { facts, kept } = this;
     if (facts.length === 0) return;
     try {
-      await this.writer.append(facts);
+      await this.writer.append(facts, { isPatient: true });
       this.facts = [];
       this.kept -= kept; // those that came meanwhile stay counted
       if (this.lost > 0) this.log.error('polls.lost', { polls: this.lost });

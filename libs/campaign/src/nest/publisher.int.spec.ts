@@ -15,6 +15,7 @@ import { type TestDatabase, testDatabase } from '../../../../test/support/databa
 import { campaignDefinitions, campaignMigrations, CampaignModule, campaignProjections } from './campaign.module.js';
 import { Channels } from './channels.js';
 import { Publisher } from './publisher.js';
+import { RepositoryKeeper } from './repository-keeper.js';
 import { RunCampaign } from './run-campaign.handler.js';
 
 const tenant = 'acme';
@@ -121,6 +122,31 @@ describe('two instances', () => {
 
   it('say of nothing new that nothing was published', async () =>
     expect(await servers[1]!.app.get(Publisher).publish(tenant, 'main')).toBe(false));
+});
+
+describe('targets', () => {
+  it('that nothing names any more go after a week; a slow handset finds what it is reading until then', async () => {
+    const actor = database.database('muster_campaign');
+    const insert = (name: string, days: number) =>
+      actor.inTenant(tenant, (tx) =>
+        tx.query(
+          `insert into ops.tuf_file (tenant, channel, name, bytes, sha256, created_at) values ($1, 'main', $2, '', '', $3)`,
+          [tenant, name, new Date(Date.now() - days * 86_400_000)],
+        ),
+      );
+    await insert('targets/rules/old.0', 8);
+    await insert('targets/rules/young.0', 6);
+    const names = async () =>
+      (await inTenant<{ name: string }>(actor, 'select name from ops.tuf_file where role is null')).map(
+        ({ name }) => name,
+      );
+    const before = await names();
+    await servers[0]!.app.get(RepositoryKeeper).rotate(context(), 'main', 'grant');
+    const after = await names();
+    expect(after).not.toContain('targets/rules/old.0');
+    expect(after).toContain('targets/rules/young.0');
+    expect(after).toEqual(expect.arrayContaining(before.filter((name) => name !== 'targets/rules/old.0')));
+  });
 });
 
 describe('a publication that fails', () => {

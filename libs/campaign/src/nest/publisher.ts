@@ -55,7 +55,7 @@ export class Publisher {
     if (added.length === 0) return false;
     await insertTargets(at, catalogue.policy);
     await insertRoleFiles(at, [...rotated.files, ...added], catalogue.digest);
-    await sweepFiles(at);
+    await sweepFiles(at, catalogue.policy);
     const snapshot = added.find(({ role }) => role === 'snapshot');
     if (snapshot !== undefined) await this.record(at, snapshot.version, catalogue);
     return true;

@@ -33,11 +33,11 @@ export async function insertRoleFiles(at: InChannel, files: readonly RoleFile[],
 
 /** Small targets lie below `targets/`, named by their digest. */
 export async function insertTargets(at: InChannel, files: readonly SmallFile[]): Promise<void> {
-  for (const { target, bytes } of files) {
-    const name = `targets/${targetName(target)}`;
-    await insertFile(at, { name, role: null, version: null, bytes, digest: null });
-  }
+  for (const { target, bytes } of files)
+    await insertFile(at, { name: fileOf({ target }), role: null, version: null, bytes, digest: null });
 }
+
+const fileOf = ({ target }: Pick<SmallFile, 'target'>): string => `targets/${targetName(target)}`;
 
 interface FileRow {
   name: string;
@@ -61,12 +61,23 @@ async function insertFile({ tx, tenant, channel, now }: InChannel, file: FileRow
   );
 }
 
-/** Forgets versions that were superseded a week ago. */
-export async function sweepFiles({ tx, tenant, channel, now }: InChannel): Promise<void> {
+/**
+ * Forgets versions that were superseded a week ago, and targets that no publication of the last week has named: each
+ * publication writes those that it names anew.
+ * @param named targets of this publication
+ */
+export async function sweepFiles(at: InChannel, named: readonly SmallFile[]): Promise<void> {
+  const { tx, tenant, channel, now } = at;
+  const before = new Date(now - KEPT_MS);
+  await tx.query(
+    `delete from ops.tuf_file where tenant = $1 and channel = $2 and role is null and created_at < $3
+       and name <> all($4::text[])`,
+    [tenant, channel, before, named.map(fileOf)],
+  );
   await tx.query(
     `delete from ops.tuf_file old where tenant = $1 and channel = $2 and role <> 'root' and exists (
        select 1 from ops.tuf_file newer where newer.tenant = old.tenant and newer.channel = old.channel
          and newer.role = old.role and newer.version > old.version and newer.created_at < $3)`,
-    [tenant, channel, new Date(now - KEPT_MS)],
+    [tenant, channel, before],
   );
 }

@@ -24,3 +24,9 @@ export const STATUSES = {
   'grant.revoked': 403,
   'range.unsatisfiable': 416,
 } satisfies Partial<Record<CampaignErrorCode, number>>;
+
+export const CHALLENGES = {
+  'grant.missing': 'Grant',
+  'grant.malformed': 'Grant',
+  'grant.expired': 'Grant',
+} satisfies Partial<Record<CampaignErrorCode, string>>;

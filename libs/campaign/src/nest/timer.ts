@@ -13,19 +13,23 @@ const TICK_MS = 1_000;
 /** Least time between two looks: a process that idles asks the database a few times a second. */
 const PAUSE_MS = 200;
 
-/** What is to be done for one tenant, in an order that makes a start visible in the same round. */
+/** What is to be done for one tenant, in an order that makes a start visible in the same round. What fails holds back nothing. */
 @Injectable()
 export class PerTenant {
   constructor(
     @Inject(CampaignClock) private readonly campaigns: CampaignClock,
     @Inject(Catalogues) private readonly catalogues: Catalogues,
     @Inject(StaleUploads) private readonly uploads: StaleUploads,
+    @Inject(LOG) private readonly log: Log,
   ) {}
 
   async tick(tenant: string): Promise<void> {
-    await this.campaigns.tick(tenant);
-    await this.catalogues.tick(tenant);
-    await this.uploads.tick(tenant);
+    for (const duty of [this.campaigns, this.catalogues, this.uploads])
+      try {
+        await duty.tick(tenant);
+      } catch (err) {
+        this.log.warn('timer.retry', { tenant, duty: duty.constructor.name, err });
+      }
   }
 }
 
@@ -58,21 +62,12 @@ export class Timer implements OnApplicationBootstrap, BeforeApplicationShutdown 
     const { signal } = this.stop;
     while (!signal.aborted) {
       try {
-        for (const { id } of await this.tenants.list()) await this.tick(id);
+        for (const { id } of await this.tenants.list()) await this.duties.tick(id);
       } catch (err) {
         this.lines.warn('timer.retry', { retryInMs: TICK_MS, err });
       }
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
       await this.log.waitForAppend(TICK_MS, signal);
-    }
-  }
-
-  /** One tenant's trouble is not the others'. */
-  private async tick(tenant: string): Promise<void> {
-    try {
-      await this.duties.tick(tenant);
-    } catch (err) {
-      this.lines.warn('timer.tenant-retry', { tenant, err });
     }
   }
 }

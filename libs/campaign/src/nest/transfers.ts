@@ -1,6 +1,7 @@
+import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { type DeviceIdentity, Devices } from '#identity/nest/identity.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { CampaignError } from '../errors.js';
@@ -11,10 +12,15 @@ import { GrantOffice } from './grant-office.js';
 import { LiveBoard } from './live-board.js';
 
 interface Source {
+  contentId: string;
+  campaignId: string;
   sha256: string;
   size: number;
   etag: string;
 }
+
+/** With the second that another process's revocation takes to be seen here, a range ends within two. */
+const LOOK_MS = 500;
 
 /** Content bytes, for the device of the certificate alone, by a grant that is looked at when a range begins. */
 @Injectable()
@@ -23,6 +29,7 @@ export class Transfers {
     @Inject(GrantOffice) private readonly grants: GrantOffice,
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(FileStore) private readonly files: FileStore,
+    @Inject(Devices) private readonly devices: Devices,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -50,7 +57,34 @@ export class Transfers {
     void reply
       .status(status)
       .headers({ ...headersOf(source), ...headers })
-      .send(source.size === 0 ? '' : this.files.read(source.sha256, wanted));
+      .send(source.size === 0 ? '' : this.watched(this.files.read(source.sha256, wanted), device, source));
+  }
+
+  /**
+   * A range under way is cut off when the campaign is paused hard or recalled, the content withdrawn or the device
+   * revoked: an error after the headers ends the connection, so that nobody takes the part for the whole. The device asks
+   * again, and meets the gate.
+   */
+  private watched(bytes: Readable, device: DeviceIdentity, source: Source): Readable {
+    const look = setInterval(() => {
+      void this.mayGoOn(device, source).then((isGood) => {
+        if (!isGood) bytes.destroy(new CampaignError('grant.revoked', {}, 'taken back while it was sent'));
+      });
+    }, LOOK_MS);
+    return bytes.once('close', () => clearInterval(look));
+  }
+
+  /** What cannot be looked up now stops nothing: the next look is soon. */
+  private async mayGoOn({ tenant, keyHash }: DeviceIdentity, { contentId, campaignId }: Source): Promise<boolean> {
+    try {
+      const [{ contents, campaigns }, device] = await Promise.all([
+        this.board.tenant(tenant),
+        this.devices.byKeyHash(tenant, keyHash),
+      ]);
+      return device !== undefined && !stopsTransfer(campaigns.get(campaignId), contents.get(contentId));
+    } catch {
+      return true;
+    }
   }
 
   /** @throws CampaignError `grant.*`; `grant.revoked` when the campaign was paused hard or recalled, or the content withdrawn */
@@ -63,7 +97,7 @@ export class Transfers {
     if (!content?.published || stopsTransfer(board.campaigns.get(claims.campaign), content))
       throw new CampaignError('grant.revoked', {}, 'the campaign or the content was taken back');
     const { sha256, sizeBytes } = content.published;
-    return { sha256, size: sizeBytes, etag: `"${sha256}"` };
+    return { contentId, campaignId: claims.campaign, sha256, size: sizeBytes, etag: `"${sha256}"` };
   }
 }
 
