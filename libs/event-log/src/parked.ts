@@ -142,12 +142,18 @@ async function failureOf(projection: Projection, tx: Tx, records: readonly Event
 
 /** Codes and names only: a message may quote a value, and would outlive its erasure. */
 function told(error: unknown): string {
-  if (error instanceof DomainError) return error.code;
-  const { code = '', table, constraint, name } = error as Partial<Record<string, string>>;
+  if (error instanceof DomainError) return String(error.code);
+  const {
+    code = '',
+    table,
+    constraint,
+    name,
+  } = error as { [part in 'code' | 'table' | 'constraint' | 'name']?: string };
   if (!/^[0-9A-Z]{5}$/.test(code)) return name ?? 'unknown';
-  return Object.entries({ sqlstate: code, table, constraint })
-    .flatMap(([word, value]) => (value === undefined ? [] : `${word} ${value}`))
-    .join(', ');
+  const parts = [`sqlstate ${code}`];
+  if (table !== undefined) parts.push(`table ${table}`);
+  if (constraint !== undefined) parts.push(`constraint ${constraint}`);
+  return parts.join(', ');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newId, systemClock } from '#runtime/index.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Clock, newId, systemClock } from '#runtime/index.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
 import { eventCatalog } from './catalog.js';
 import { Database } from './database.js';
@@ -14,10 +14,10 @@ const TOPIC = 'muster.campaign';
 const kek = randomBytes(32);
 const events = eventCatalog(contractDefinitions);
 
-async function logsOf(db: TestDatabase) {
+async function logsOf(db: TestDatabase, clock: Clock = systemClock) {
   const actor = db.database('muster_campaign', 12);
   const keyring = await Keyring.open({ database: actor, kek });
-  const common = { events, keyring, clock: systemClock };
+  const common = { events, keyring, clock };
   const writer = new PostgresLog({ database: actor, ...common });
   const reader = new PostgresLog({ database: db.database('muster_tail'), ...common });
   return { actor, keyring, writer, reader };
@@ -136,6 +136,33 @@ describe('the Postgres log', () => {
     await expect(Keyring.open({ database: logs.actor, kek: randomBytes(32) })).rejects.toMatchObject({
       code: 'keyring.kek-wrong',
     });
+  });
+
+  it('takes the time of receipt from the database, whatever the clock of the instance says', async () => {
+    const before = await logs.writer.now();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    await write('acme', 'early');
+    await logs.writer.appendFacts('muster.device', [
+      { subject: 'early', context: by('acme'), event: { type: 'FactNoted', data: { text: 'x' } } },
+    ]);
+    vi.useRealTimers();
+    const read = [
+      ...(await logs.reader.readStream(TOPIC, 'acme', 'early')),
+      ...(await logs.reader.readStream('muster.device', 'acme', 'early')),
+    ];
+    expect(read).toHaveLength(2);
+    const after = await logs.writer.now();
+    for (const { receivedAt, occurredAt } of read) {
+      expect(Date.parse(receivedAt)).toBeGreaterThanOrEqual(Math.floor(before));
+      expect(Date.parse(receivedAt)).toBeLessThanOrEqual(after);
+      expect(Date.parse(occurredAt)).toBeGreaterThan(after + 3_000_000);
+    }
+  });
+
+  it('takes the time of receipt from a clock that a test has set', async () => {
+    const { writer, reader } = await logsOf(db, { now: () => Date.parse('2031-01-01T00:00:00.000Z') });
+    await writer.append(TOPIC, { subject: 'set' }, [note('x')], by('acme'));
+    expect(await reader.readStream(TOPIC, 'acme', 'set')).toMatchObject([{ receivedAt: '2031-01-01T00:00:00.000Z' }]);
   });
 
   it('answers log.unavailable when no connection comes free, instead of waiting for ever', async () => {

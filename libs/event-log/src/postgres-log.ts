@@ -1,4 +1,4 @@
-import { instant } from '#runtime/index.js';
+import { instant, systemClock } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
 import { afterCommit, type Database, enterTenant, type Tx } from './database.js';
 import { checkContext, STORED_COLUMNS, type StoredRecord, streamOf } from './envelope.js';
@@ -67,8 +67,16 @@ export class PostgresLog implements EventLog {
     const stamp = [instant(this.options.clock.now()), actor, commandId, correlationId, causationId, traceparent];
     try {
       const [row] = await tx.query<{ o_off: number; o_ver: number; o_ids: string[] }>(
-        'select * from log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
-        [topic, partition, stream, expectedVersion, ...stamp, ...columns(prepared, ['wire', 'id', 'json'])],
+        'select * from log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+        [
+          topic,
+          partition,
+          stream,
+          expectedVersion,
+          this.receivedAt(),
+          ...stamp,
+          ...columns(prepared, ['wire', 'id', 'json']),
+        ],
       );
       if (row === undefined) throw new Error('log.append answers one row');
       afterCommit(tx, announceAppend);
@@ -144,10 +152,26 @@ export class PostgresLog implements EventLog {
     return appendOrTimeout(Math.min(timeoutMs, this.options.pollMs ?? 100), signal);
   }
 
+  /** What instants of receipt are compared with: the database's time, or that of a clock which a test has set. */
+  async now(): Promise<number> {
+    if (this.isClockSet) return this.options.clock.now();
+    const [row] = await this.options.database.query<{ now: Date }>('select clock_timestamp() as now');
+    return row?.now.getTime() ?? 0;
+  }
+
+  private get isClockSet(): boolean {
+    return this.options.clock !== systemClock;
+  }
+
+  /** `null`: the database says it, whose clock all instances share. */
+  private receivedAt(): string | null {
+    return this.isClockSet ? instant(this.options.clock.now()) : null;
+  }
+
   private async storeFacts(tx: Tx, topic: Topic, rows: readonly FactRow[], hold: readonly number[]): Promise<void> {
     await tx.query(
       'select log.append_facts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
-      [topic, hold, instant(this.options.clock.now()), ...columns(rows, FACT_COLUMNS)],
+      [topic, hold, this.receivedAt(), ...columns(rows, FACT_COLUMNS)],
     );
     afterCommit(tx, announceAppend);
   }

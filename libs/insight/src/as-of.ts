@@ -12,7 +12,7 @@ export const notYet = () => new InsightError('as-of.future', {}, 'the log has no
 
 /**
  * Reads `as_of`.
- * @param now  milliseconds
+ * @param now  milliseconds, by the clock that says when records are received
  * @throws InsightError `as-of.malformed`, `as-of.future`
  */
 export function parseAsOf(text: string, now: number): Moment {

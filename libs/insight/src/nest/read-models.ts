@@ -3,8 +3,6 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { encodePosition, ProjectionRunner, reaches } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
-import type { Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { type Moment, notYet, parseAsOf } from '../as-of.js';
 import { Turns } from '../turns.js';
 
@@ -31,7 +29,6 @@ export class ReadModels {
     @InjectDataSource(INSIGHT) private readonly source: DataSource,
     @Inject(ProjectionRunner) private readonly runner: ProjectionRunner,
     @Inject(TailLog) private readonly log: TailLog,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @throws InsightError `as-of.malformed`, `as-of.future` */
@@ -70,7 +67,7 @@ export class ReadModels {
   }
 
   private async momentOf(asOf: string): Promise<Moment> {
-    const moment = parseAsOf(asOf, this.clock.now());
+    const moment = parseAsOf(asOf, await this.log.now());
     if ('position' in moment && !reaches(await this.log.heads(), moment.position)) throw notYet();
     return moment;
   }

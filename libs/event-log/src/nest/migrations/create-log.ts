@@ -14,6 +14,7 @@ export class CreateLog1767000000000 implements MigrationInterface {
       await db.query(`insert into log.head (topic, part) select '${topic}', generate_series(0, ${PARTITIONS - 1})`);
     }
     await db.query(POLICIES);
+    await db.query(RECEIPT);
     await db.query(APPEND);
     await db.query(APPEND_FACTS);
     await db.query(GRANTS);
@@ -81,10 +82,18 @@ const POLICIES = `
   create policy tenant on log.stream using (tenant = current_setting('muster.tenant', true));
   create policy every_tenant on log.record for select to muster_tail, muster_projector using (true);`;
 
+/**
+ * When a record is received is said by the database, whose clock all instances share; only an instance whose clock a
+ * test has set says it itself. Never rounded up: an instant that has passed must hold all that it will ever hold.
+ */
+const RECEIPT = `
+  create function log.receipt(p_received timestamptz) returns timestamptz language sql volatile
+  return coalesce(p_received, date_trunc('milliseconds', clock_timestamp()));`;
+
 /** Order of locks: stream, then head. The head comes last, because it is held until commit and others wait for it. */
 const APPEND = `
   create function log.append(
-    p_topic text, p_part int, p_stream text, p_expected bigint, p_at timestamptz,
+    p_topic text, p_part int, p_stream text, p_expected bigint, p_received timestamptz, p_occurred timestamptz,
     p_actor text, p_command text, p_correlation text, p_causation text, p_traceparent text,
     p_types text[], p_ids uuid[], p_data text[],
     out o_off bigint, out o_ver bigint, out o_ids uuid[])
@@ -107,11 +116,11 @@ const APPEND = `
       raise exception 'version conflict' using errcode = 'MU409', detail = v_ver::text;
     end if;
     update stream set ver = v_ver + v_n where topic = p_topic and stream = p_stream;
-    update head set next_off = next_off + v_n, last_at = greatest(last_at, p_at)
+    update head set next_off = next_off + v_n, last_at = greatest(last_at, log.receipt(p_received))
     where topic = p_topic and part = p_part
     returning next_off - v_n, last_at into strict o_off, v_at;
     insert into record
-    select p_topic, p_part, o_off + e.n - 1, v_tenant, p_stream, v_ver + e.n, e.type, e.id, p_at, v_at,
+    select p_topic, p_part, o_off + e.n - 1, v_tenant, p_stream, v_ver + e.n, e.type, e.id, p_occurred, v_at,
       p_actor, p_command, p_correlation, p_causation, p_traceparent, null, null, null, e.data::json
     from unnest(p_types, p_ids, p_data) with ordinality as e (type, id, data, n);
     o_ver := v_ver + v_n;
@@ -121,7 +130,7 @@ const APPEND = `
 /** \`p_hold\`: every partition that the transaction will write, so that two writers lock them in one order. */
 const APPEND_FACTS = `
   create function log.append_facts(
-    p_topic text, p_hold int[], p_at timestamptz, p_parts int[], p_streams text[],
+    p_topic text, p_hold int[], p_received timestamptz, p_parts int[], p_streams text[],
     p_types text[], p_ids uuid[], p_occurred timestamptz[],
     p_actors text[], p_commands text[], p_correlations text[], p_causations text[], p_traceparents text[],
     p_sources text[], p_epochs bigint[], p_ns bigint[], p_data text[])
@@ -131,7 +140,7 @@ const APPEND_FACTS = `
     with counted as (
       select part, count(*) as n from unnest(p_parts) as part group by part),
     moved as (
-      update head h set next_off = h.next_off + c.n, last_at = greatest(h.last_at, p_at)
+      update head h set next_off = h.next_off + c.n, last_at = greatest(h.last_at, log.receipt(p_received))
       from counted c where h.topic = p_topic and h.part = c.part
       returning h.part, h.next_off - c.n as first_off, h.last_at)
     insert into record
@@ -146,7 +155,7 @@ const APPEND_FACTS = `
   end $$;`;
 
 const GRANTS = `
-  revoke all on function log.append, log.append_facts from public;
+  revoke all on function log.receipt, log.append, log.append_facts from public;
   grant execute on function log.append, log.append_facts to muster_campaign;
   grant select on log.topic, log.head, log.record to muster_campaign, muster_tail, muster_projector;
   grant select on log.stream to muster_campaign;`;
