@@ -7,6 +7,10 @@ export interface Tx {
   query<R extends object>(sql: string, params?: readonly unknown[]): Promise<R[]>;
 }
 
+export interface Session extends Tx {
+  release(): void;
+}
+
 /** Our counters stay far below 2^53, so `bigint` is a number everywhere. */
 const INT8: number = pg.types.builtins.INT8;
 const types: pg.CustomTypesConfig = {
@@ -80,6 +84,17 @@ export class Database implements Tx {
       client.removeListener('error', remember);
       client.release(broken); // a broken connection does not go back to the pool
     }
+  }
+
+  /** A connection of its own, for what a session holds, such as an advisory lock. `release` ends it, and so does a crash. */
+  async session(): Promise<Session> {
+    const client = await reached(this.pool.connect());
+    client.on('error', () => undefined); // whoever asks it something hears of it
+    return {
+      query: async <R extends object>(sql: string, params: readonly unknown[] = []) =>
+        (await reached(client.query<R>(sql, [...params]))).rows,
+      release: () => client.release(true),
+    };
   }
 
   end(): Promise<void> {

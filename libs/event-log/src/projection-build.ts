@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { type BuildLock, lockBuild } from './build-lock.js';
 import type { Database, Tx } from './database.js';
 import {
   type EventLog,
@@ -25,6 +25,9 @@ export type Until = { position: Position } | { instant: string };
  * that holds the checkpoint's row, so that two runners, or a runner and a verification, cannot both apply a record.
  */
 export class ProjectionBuild {
+  /** Held from before the schema of a copy is there until after it is dropped. */
+  private lock: BuildLock | undefined;
+
   constructor(
     readonly projection: Projection,
     readonly schema: string,
@@ -32,9 +35,10 @@ export class ProjectionBuild {
   ) {}
 
   /** Makes schema, tables and checkpoint where they are missing. */
-  create(): Promise<void> {
+  async create(): Promise<void> {
+    if (this.schema !== LIVE) this.lock = await lockBuild(this.database, this.schema);
     const { name, version, topics, ddl } = this.projection;
-    return this.database.transaction(async (tx) => {
+    await this.database.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(hashtext('muster.projections'))`);
       if (this.schema !== LIVE) await tx.query(`create schema ${this.schema}`);
       await this.enter(tx);
@@ -117,9 +121,13 @@ export class ProjectionBuild {
     return tx.query(`select set_config('search_path', $1, true)`, [this.schema]);
   }
 
-  drop(): Promise<object[]> {
+  async drop(): Promise<void> {
     if (this.schema === LIVE) throw new Error('the live tables are not dropped');
-    return this.database.query(`drop schema if exists ${this.schema} cascade`);
+    try {
+      await this.database.query(`drop schema if exists ${this.schema} cascade`);
+    } finally {
+      this.lock?.release(); // what could not be dropped is swept later
+    }
   }
 
   private get key(): [string, number] {
@@ -139,23 +147,6 @@ export class ProjectionBuild {
     );
     return Object.fromEntries(rows.map(({ topic, part, next_off }) => [partitionKey(topic, part), next_off]));
   }
-}
-
-/** A new schema for a copy; its name says when it was made, so that one whose process was killed can be found. */
-export const schemaBeside = (kind: 'shadow' | 'asof', { name }: Projection): string =>
-  `${LIVE}_${kind}_${name}_${Date.now().toString(36)}${randomBytes(2).toString('hex')}`;
-
-const ABANDONED_AFTER_MS = 24 * 3_600_000;
-
-/** Drops copies that nobody can be using any more. */
-export async function dropAbandoned(database: Database): Promise<void> {
-  const schemas = await database.query<{ name: string; made: string }>(
-    `select nspname as name, substring(nspname from '_([0-9a-z]{8})[0-9a-f]{4}$') as made from pg_namespace
-     where nspname ~ '^${LIVE}_(shadow|asof)_.*_[0-9a-z]{8}[0-9a-f]{4}$'`,
-  );
-  for (const { name, made } of schemas)
-    if (Date.now() - parseInt(made, 36) > ABANDONED_AFTER_MS)
-      await database.query(`drop schema if exists ${name} cascade`);
 }
 
 /** Dense from `next` on, or nothing is applied. */

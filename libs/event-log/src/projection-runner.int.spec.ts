@@ -229,14 +229,32 @@ describe('projection runner', () => {
     expect(schemas).toEqual([]);
   });
 
-  it('drops the copies that a killed process left a day ago, and no younger one', async () => {
-    const young = `proj_shadow_words_${Date.now().toString(36)}beef`;
-    const old = `proj_asof_words_${(Date.now() - 25 * 3_600_000).toString(36)}beef`;
-    for (const schema of [young, old]) await projector.query(`create schema ${schema}`);
+  it('sweeps the copies whose owner was cut off, at the start and from time to time, and no other', async () => {
+    await append('swept', 'a');
+    const owners = [db.database('muster_projector', 4), db.database('muster_projector', 4)];
+    const [kept, cut] = await Promise.all(
+      owners.map((database) => new ProjectionRunner({ database, source, projections: [words] }).buildAsOf('words', {})),
+    );
+    const left = async () =>
+      (await projector.query<{ name: string }>(SCHEMAS_BESIDE)).map(({ name }) => name).toSorted();
+    const cutOff = (schema = '') =>
+      projector.query(
+        `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1
+         and (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)`,
+        [`muster.build/${schema}`],
+      );
     await runner.prepare();
-    const left = await projector.query(`select nspname as name from pg_namespace where nspname like 'proj\\_%'`);
-    expect(left).toEqual([{ name: young }]);
-    await projector.query(`drop schema ${young}`);
+    expect(await left()).toEqual([kept?.schema, cut?.schema].toSorted());
+    expect(await cutOff(cut?.schema)).toHaveLength(1);
+    await expect.poll(async () => (await runner.prepare(), left())).toEqual([kept?.schema]);
+
+    const sweeping = new ProjectionRunner({ database: projector, source, projections: [words], sweepMs: 20 });
+    await sweeping.start();
+    expect(await left()).toEqual([kept?.schema]);
+    await cutOff(kept?.schema);
+    await expect.poll(left).toEqual([]);
+    await sweeping.stop();
+    for (const copy of [kept, cut]) await copy?.drop();
   });
 
   it('shows the past at a position and at an instant', async () => {
@@ -338,6 +356,8 @@ describe('projection runner', () => {
     await expect(runner.verify('nothing')).rejects.toMatchObject({ code: 'projection.unknown' });
   });
 });
+
+const SCHEMAS_BESIDE = `select nspname as name from pg_namespace where nspname like 'proj\\_%'`;
 
 /** Another subject in the same partition of acme. */
 const neighbourOf = (subject: string): string =>

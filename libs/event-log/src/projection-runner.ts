@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Log, silentLog } from '#runtime/index.js';
+import { schemaBeside, sweepBuilds } from './build-lock.js';
 import type { Database } from './database.js';
 import { type EventLog, EventLogError, type EventRecord, type Position, type Topic } from './event-log.js';
 import { partitionsOf } from './follow.js';
 import { applyParked, listParked, type ParkedStream, ProjectionError } from './parked.js';
 import { nextOffset, partitionKey, reaches } from './position.js';
 import type { Projection } from './projection.js';
-import { dropAbandoned, LIVE, ProjectionBuild, schemaBeside, type Until } from './projection-build.js';
+import { LIVE, ProjectionBuild, type Until } from './projection-build.js';
 import { rebuild } from './rebuild.js';
 import { type Verified, verify } from './verify.js';
 
 export interface ProjectionRunnerOptions {
-  /** Role `muster_projector`; a connection a projection, and two more for a rebuild or verification. */
+  /** Role `muster_projector`; a connection a projection, three more for a rebuild or verification, two for each copy of the past. */
   database: Database;
   /** The log, read across tenants. */
   source: EventLog;
@@ -20,6 +21,8 @@ export interface ProjectionRunnerOptions {
   /** After each committed batch: live streams, metrics. */
   onBatch?: (projection: Projection, batch: readonly EventRecord[]) => void;
   batchSize?: number;
+  /** How often copies that nobody owns any more are looked for. */
+  sweepMs?: number;
 }
 
 export interface ProjectionStatus {
@@ -40,6 +43,7 @@ export interface PastCopy {
   drop(): Promise<void>;
 }
 
+const SWEEP_MS = 60_000;
 const RETRY_MS = { first: 100, longest: 10_000 };
 
 /** Keeps projections up to date with the log, and rebuilds, verifies and copies them. Several may run: each batch is applied once. */
@@ -57,7 +61,7 @@ export class ProjectionRunner {
 
   /** Makes the live tables where they are missing. Views over them can be made after this. */
   async prepare(): Promise<void> {
-    await dropAbandoned(this.options.database);
+    await this.sweep();
     for (const live of this.lives) await live.create();
   }
 
@@ -66,7 +70,10 @@ export class ProjectionRunner {
     await this.prepare();
     const abort = new AbortController();
     this.stopped.clear();
-    this.running = { abort, loops: this.lives.map((live) => this.keepUp(live, abort.signal)) };
+    this.running = {
+      abort,
+      loops: [...this.lives.map((live) => this.keepUp(live, abort.signal)), this.keepSwept(abort.signal)],
+    };
   }
 
   /** Ends after the batches at hand. */
@@ -135,9 +142,9 @@ export class ProjectionRunner {
   async buildAsOf(name: string, at: Position | string): Promise<PastCopy> {
     const until: Until = typeof at === 'string' ? { instant: new Date(at).toISOString() } : { position: at };
     const copy = this.build(this.live(name), 'asof');
-    const drop = async () => void (await copy.drop());
-    await copy.create();
+    const drop = () => copy.drop();
     try {
+      await copy.create();
       await copy.fill(this.options.source, until);
       await this.options.database.query(`grant usage on schema ${copy.schema} to muster_insight`);
     } catch (error) {
@@ -169,6 +176,18 @@ export class ProjectionRunner {
           await applyParked(projection, tx, record);
     });
     this.log.info('projection.unparked', { projection: name, stream });
+  }
+
+  /** Copies whose process was killed while this one ran. */
+  private async keepSwept(signal: AbortSignal): Promise<void> {
+    const { sweepMs = SWEEP_MS } = this.options;
+    const hasSlept = () => sleep(sweepMs, true, { signal, ref: false }).catch(() => false); // aborted
+    while (await hasSlept()) await this.sweep().catch((err: unknown) => this.log.warn('projection.unswept', { err }));
+  }
+
+  private async sweep(): Promise<void> {
+    const schemas = await sweepBuilds(this.options.database);
+    if (schemas.length > 0) this.log.info('projection.swept', { schemas });
   }
 
   private async keepUp(live: ProjectionBuild, signal: AbortSignal): Promise<void> {
@@ -224,8 +243,8 @@ export class ProjectionRunner {
 
   private async beside<T>(live: ProjectionBuild, work: (shadow: ProjectionBuild) => Promise<T>): Promise<T> {
     const shadow = this.build(live, 'shadow');
-    await shadow.create();
     try {
+      await shadow.create();
       return await work(shadow);
     } finally {
       await shadow.drop();

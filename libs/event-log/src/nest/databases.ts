@@ -22,7 +22,7 @@ export class Databases {
       new Database(urls[role], { max, applicationName: `muster ${role}`, log });
     this.actor = open('actor', 20);
     this.tail = open('tail', 5);
-    this.projector = open('projector', 5);
+    this.projector = open('projector', 12);
     this.insight = open('insight', 10);
   }
 
