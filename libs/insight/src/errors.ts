@@ -4,6 +4,7 @@ export type InsightErrorCode =
   | 'as-of.malformed'
   | 'as-of.future'
   | 'as-of.unsupported'
+  | 'as-of.busy'
   | 'campaign.unknown'
   | 'device.unknown'
   | 'operation.unknown'

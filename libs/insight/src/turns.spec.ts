@@ -3,7 +3,7 @@ import { Turns } from './turns.js';
 
 describe('turns', () => {
   it('run so many at a time, in the order of asking, also after one that failed', async () => {
-    const turns = new Turns(2);
+    const turns = new Turns(2, 3);
     const order: number[] = [];
     let running = 0;
     let most = 0;
@@ -20,4 +20,39 @@ describe('turns', () => {
     expect(most).toBe(2);
     expect(all.filter(({ status }) => status === 'rejected')).toHaveLength(1);
   });
+
+  it('refuse with as-of.busy who would make the line longer than its bound', async () => {
+    const turns = new Turns(1, 2);
+    const { held, finish } = heldWork();
+    const taken = [0, 1, 2].map(() => turns.take(() => held));
+    await expect(turns.take(() => held)).rejects.toMatchObject({
+      code: 'as-of.busy',
+      details: { retryAfterSeconds: 5 },
+    });
+    finish('done');
+    expect(await Promise.all(taken)).toEqual(['done', 'done', 'done']);
+    expect(await turns.take(async () => 'free again')).toBe('free again');
+  });
+
+  it('pass by who has left the line, and give the place to another', async () => {
+    const turns = new Turns(1, 1);
+    const { held, finish } = heldWork();
+    const first = turns.take(() => held);
+    const request = new AbortController();
+    let hasWorked = false;
+    const left = turns.take(async () => (hasWorked = true), request.signal);
+    request.abort();
+    await expect(left).rejects.toMatchObject({ code: 'as-of.busy' });
+    const later = turns.take(async () => 'later');
+    finish('first');
+    expect([await first, await later]).toEqual(['first', 'later']);
+    expect(hasWorked).toBe(false);
+    await expect(turns.take(async () => 1, AbortSignal.abort())).resolves.toBe(1); // nobody is before it
+  });
 });
+
+function heldWork() {
+  let finish: (answer: string) => void = () => undefined;
+  const held = new Promise<string>((resolve) => (finish = resolve));
+  return { held, finish: (answer: string) => finish(answer) };
+}

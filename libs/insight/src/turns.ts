@@ -1,12 +1,24 @@
-/** Lets so many run at a time; the others wait in line. */
+import { InsightError } from './errors.js';
+
+/** About as long as a turn takes. */
+const RETRY_SECONDS = 5;
+
+/** Lets so many run at a time; so many others wait in line, and no more. */
 export class Turns {
   private running = 0;
   private readonly line: (() => void)[] = [];
 
-  constructor(private readonly atATime: number) {}
+  constructor(
+    private readonly atATime: number,
+    private readonly inLine: number,
+  ) {}
 
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running >= this.atATime) await new Promise<void>((resolve) => this.line.push(resolve));
+  /**
+   * @param ended  of who asks: whose request has ended leaves the line
+   * @throws InsightError `as-of.busy` when the line is full, or was left
+   */
+  async take<T>(work: () => Promise<T>, ended?: AbortSignal): Promise<T> {
+    if (this.running >= this.atATime) await this.wait(ended);
     else this.running += 1;
     try {
       return await work();
@@ -17,4 +29,24 @@ export class Turns {
       else next();
     }
   }
+
+  private wait(ended?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.line.length >= this.inLine || ended?.aborted === true) return reject(busy());
+      const turn = () => {
+        ended?.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = () => {
+        const place = this.line.indexOf(turn);
+        if (place >= 0) this.line.splice(place, 1);
+        reject(busy());
+      };
+      ended?.addEventListener('abort', leave, { once: true });
+      this.line.push(turn);
+    });
+  }
 }
+
+const busy = () =>
+  new InsightError('as-of.busy', { retryAfterSeconds: RETRY_SECONDS }, 'too many ask for the past just now');

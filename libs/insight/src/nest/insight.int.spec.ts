@@ -182,6 +182,18 @@ describe('progress and timeline', () => {
       expect((await timeline(`?as_of=${encodeURIComponent(at)}`)).items).toEqual(lines.items);
   });
 
+  it('answer as-of.busy and when to come back, once the line for the past is full', async () => {
+    const at = new Date().toISOString();
+    const asks = Array.from({ length: 40 }, () =>
+      viewer.get(`/v1/campaigns/${CAMPAIGN}/progress`).query({ as_of: at }),
+    );
+    const answers = await Promise.all(asks);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
+    const busy = answers.find(({ status }) => status === 503);
+    expect(busy?.body).toMatchObject({ code: 'as-of.busy' });
+    expect(busy?.headers['retry-after']).toBe('5');
+  });
+
   it('leave no copy of the past behind', async () => {
     const found = await database.owner.query(`select nspname from pg_namespace where nspname like 'proj\\_%'`);
     expect(found).toEqual([]);

@@ -5,6 +5,7 @@ import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { SupportsAsOf } from './as-of.guard.js';
 import { AsOfQuery, CampaignIdParam, ProgressDto } from './progress.dto.js';
 import { ReadProgress } from './progress.handler.js';
+import { RequestEnded } from './request-ended.js';
 
 @Controller('v1/campaigns')
 @UseGuards(PeopleGuard)
@@ -19,7 +20,8 @@ export class ProgressController {
     @Caller() { tenant }: Principal,
     @Param() { id }: CampaignIdParam,
     @Query() { as_of }: AsOfQuery,
+    @RequestEnded() ended: AbortSignal,
   ): Promise<ProgressDto> {
-    return this.queries.execute(new ReadProgress(tenant, id, as_of));
+    return this.queries.execute(new ReadProgress(tenant, id, as_of, ended));
   }
 }

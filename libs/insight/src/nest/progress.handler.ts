@@ -10,6 +10,7 @@ export class ReadProgress extends Query<ProgressDto> {
     readonly tenant: string,
     readonly campaignId: string,
     readonly asOf: string | undefined,
+    readonly ended: AbortSignal,
   ) {
     super();
   }
@@ -31,8 +32,8 @@ export class ReadProgressHandler implements IQueryHandler<ReadProgress> {
   constructor(@Inject(ReadModels) private readonly models: ReadModels) {}
 
   /** @throws InsightError `campaign.unknown`: there is none, or there was none then */
-  execute({ tenant, campaignId, asOf }: ReadProgress): Promise<ProgressDto> {
-    return this.models.read('campaign_progress', { tenant, asOf }, async (db, position) => {
+  execute({ tenant, campaignId, asOf, ended }: ReadProgress): Promise<ProgressDto> {
+    return this.models.read('campaign_progress', { tenant, asOf, ended }, async (db, position) => {
       const [row] = await db.query<Row[]>(`select * from (${funnelSql()}) f where tenant = $1 and campaign_id = $2`, [
         tenant,
         campaignId,

@@ -14,6 +14,8 @@ export interface ReadOptions {
   tenant: string;
   /** The past moment to read at; undefined: now. */
   asOf?: string;
+  /** Aborts when nobody waits for the answer any more. */
+  ended?: AbortSignal;
 }
 
 /** Reads a read model's tables, which the search path names; `position` is what the answer is as of. */
@@ -23,7 +25,7 @@ type Read<T> = (db: EntityManager, position: string) => Promise<T>;
 @Injectable()
 export class ReadModels {
   /** Copies of the past at a time: each reads the log from its beginning. */
-  private readonly copies = new Turns(2);
+  private readonly copies = new Turns(2, 8);
 
   constructor(
     @InjectDataSource(INSIGHT) private readonly source: DataSource,
@@ -31,8 +33,8 @@ export class ReadModels {
     @Inject(TailLog) private readonly log: TailLog,
   ) {}
 
-  /** @throws InsightError `as-of.malformed`, `as-of.future` */
-  async read<T>(model: string, { tenant, asOf }: ReadOptions, work: Read<T>): Promise<T> {
+  /** @throws InsightError `as-of.malformed`, `as-of.future`, `as-of.busy` */
+  async read<T>(model: string, { tenant, asOf, ended }: ReadOptions, work: Read<T>): Promise<T> {
     if (asOf === undefined) return this.readIn(LIVE, model, tenant, work);
     const moment = await this.momentOf(asOf);
     return this.copies.take(async () => {
@@ -42,7 +44,7 @@ export class ReadModels {
       } finally {
         await copy.drop();
       }
-    });
+    }, ended);
   }
 
   /** A read-only transaction over one snapshot of the database that sees one tenant's rows. */

@@ -4,6 +4,7 @@ import type { Principal } from '#identity/index.js';
 import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { SupportsAsOf } from './as-of.guard.js';
 import { maySeePersonal } from './event-view.js';
+import { RequestEnded } from './request-ended.js';
 import { DeviceIdParam, TimelineDto, TimelineQuery } from './timeline.dto.js';
 import { ReadTimeline } from './timeline.handler.js';
 
@@ -20,7 +21,8 @@ export class TimelineController {
     @Caller() caller: Principal,
     @Param() { id }: DeviceIdParam,
     @Query() query: TimelineQuery,
+    @RequestEnded() ended: AbortSignal,
   ): Promise<TimelineDto> {
-    return this.queries.execute(new ReadTimeline(caller.tenant, id, query, maySeePersonal(caller)));
+    return this.queries.execute(new ReadTimeline(caller.tenant, id, query, maySeePersonal(caller), ended));
   }
 }

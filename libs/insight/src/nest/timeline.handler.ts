@@ -12,6 +12,7 @@ export class ReadTimeline extends Query<TimelineDto> {
     readonly deviceId: string,
     readonly query: TimelineQuery,
     readonly maySeePersonal: boolean,
+    readonly ended: AbortSignal,
   ) {
     super();
   }
@@ -43,10 +44,10 @@ export class ReadTimelineHandler implements IQueryHandler<ReadTimeline> {
   ) {}
 
   /** @throws InsightError `device.unknown`: nothing is known of it, or was then */
-  execute({ tenant, deviceId, query, maySeePersonal }: ReadTimeline): Promise<TimelineDto> {
+  execute({ tenant, deviceId, query, maySeePersonal, ended }: ReadTimeline): Promise<TimelineDto> {
     const list = `timeline:${tenant}:${deviceId}`;
     const after = this.cursors.after(list, query) ?? BEGINNING;
-    return this.models.read('device_timeline', { tenant, asOf: query.as_of }, async (db, position) => {
+    return this.models.read('device_timeline', { tenant, asOf: query.as_of, ended }, async (db, position) => {
       const rows = await db.query<Row[]>(
         `select * from (${linesSql()}) l where tenant = $1 and device_id = $2
            and (${LINE_ORDER}) > ($3::timestamptz, $4::text, $5::int, $6::bigint, $7::int)
