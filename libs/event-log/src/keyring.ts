@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DomainError } from '#runtime/index.js';
@@ -111,6 +111,11 @@ export class Keyring {
       afterCommit(on, () => this.cache.delete(keyOf({ tenant, purpose: SUBJECT, id: subject })));
     };
     await (tx === undefined ? this.database.inTenant(tenant, erase) : erase(tx));
+  }
+
+  /** A secret that follows from the key-encryption key and its name: the same whenever it is asked for, and stored nowhere. */
+  derive(name: string, length: number): Uint8Array {
+    return new Uint8Array(hkdfSync('sha256', this.kek, '', `muster ${name}`, length));
   }
 
   /** Stores or replaces a secret. On a `Tx` it belongs to that transaction, which must be in the secret's tenant. */

@@ -163,7 +163,10 @@ const BOOKS = `
     primary key (projection, version, topic, part)) with (fillfactor = 50);
   create table if not exists seen_sequence (
     projection text, version int, topic text, part int, source text, epoch bigint not null, n bigint not null,
+    off bigint not null, received_at timestamptz not null, is_passing boolean not null,
     primary key (projection, version, topic, part, source));
+  create index if not exists seen_sequence_passing on seen_sequence (projection, version, topic, part, off)
+    where is_passing;
   create table if not exists parked (
     projection text, version int, topic text, part int, off bigint, stream text not null,
     error text, -- null: waits behind the one that failed

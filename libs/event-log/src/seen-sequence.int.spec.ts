@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { instant, newId } from '#runtime/index.js';
+import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import type { Database, Tx } from './database.js';
+import type { EventRecord } from './event-log.js';
+import { eventLogMigrations } from './nest/event-log.module.js';
+import { projection } from './projection.js';
+import { ProjectionBuild } from './projection-build.js';
+import { dropDuplicates } from './seen-sequence.js';
+
+const TOPIC = 'muster.device';
+const BEGIN = Date.parse('2026-01-01T00:00:00Z');
+const HOUR = 3_600_000;
+const nothing = projection('nothing', 1, { topics: [TOPIC], tables: [], ddl: [], apply: async () => undefined });
+
+const record = (offset: number, hours: number, source: string, n = 1): EventRecord => ({
+  topic: TOPIC,
+  partition: 0,
+  offset,
+  stream: 'acme/x',
+  version: 0,
+  id: newId(),
+  type: 'Noted',
+  schemaVersion: 1,
+  data: {},
+  tenant: 'acme',
+  subject: 'x',
+  actor: 'system:test',
+  commandId: 'c',
+  correlationId: 'c',
+  causationId: null,
+  traceparent: null,
+  occurredAt: instant(BEGIN),
+  receivedAt: instant(BEGIN + hours * HOUR),
+  sequence: { source, epoch: 1, n },
+});
+
+describe('what is remembered of sources', () => {
+  let db: TestDatabase;
+  let projector: Database;
+  let place: unknown[];
+  let part = 0;
+
+  beforeAll(async () => {
+    db = await testDatabase(eventLogMigrations);
+    projector = db.database('muster_projector');
+    await new ProjectionBuild(nothing, 'proj', projector).create();
+  });
+  afterAll(() => db.drop());
+
+  const inProj = <T>(work: (tx: Tx) => Promise<T>) =>
+    projector.transaction(async (tx) => {
+      await tx.query(`set local search_path = proj`);
+      return work(tx);
+    });
+  const begin = () => (place = ['nothing', 1, TOPIC, (part += 1)]);
+  /** Offsets of the records that are no repetition. */
+  const passing = async (...batches: EventRecord[][]) => {
+    const passed: number[] = [];
+    for (const batch of batches)
+      passed.push(...(await inProj((tx) => dropDuplicates(tx, place, batch))).map(({ offset }) => offset));
+    return passed;
+  };
+  const remembered = async () =>
+    (await inProj((tx) => tx.query<{ source: string }>('select source from seen_sequence where part = $1', [part])))
+      .map(({ source }) => source)
+      .toSorted();
+
+  it('ends for producers that wrote nothing for a day and 100 000 records, and never for devices', async () => {
+    begin();
+    await passing(
+      [record(0, 0, 'device:d1'), record(1, 0, 'campaign:old/0')],
+      [record(150_000, 23, 'campaign:busy/0'), record(150_001, 30, 'campaign:new/0')],
+    );
+    expect(await remembered()).toEqual(['acme/campaign:busy/0', 'acme/campaign:new/0', 'acme/device:d1']);
+  });
+
+  it('holds through an outage of days, and through a flood within a day', async () => {
+    begin();
+    const first = [record(0, 0, 'campaign:a/0')];
+    expect(await passing(first, [record(90_000, 99, 'campaign:a/0')], [record(900_000, 23, 'campaign:a/0')])).toEqual([
+      0,
+    ]);
+  });
+
+  it('is the same however the records are cut into batches', async () => {
+    const records = [
+      ...[record(0, 0, 'campaign:a/0'), record(1, 0, 'device:d1'), record(99_000, 20, 'campaign:b/0')],
+      ...[record(150_000, 30, 'campaign:a/0'), record(150_001, 30, 'device:d1'), record(250_000, 60, 'campaign:b/0')],
+    ];
+    const expected = [0, 1, 99_000, 150_000, 250_000];
+    begin();
+    expect(await passing(records)).toEqual(expected);
+    begin();
+    expect(await passing(...records.map((each) => [each]))).toEqual(expected);
+  });
+});
