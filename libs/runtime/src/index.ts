@@ -1,5 +1,5 @@
 /** Tier 0: what every room may use. No noun of the domain. */
 export { DomainError, impossible, type FieldError } from './errors.js';
 export { instant, processClock, systemClock, type Clock } from './clock.js';
-export { isId, newId, randomToken } from './id.js';
+export { idFrom, isId, newId, randomToken } from './id.js';
 export { processLog, silentLog, type Log, type LogFields } from './log.js';
