@@ -26,7 +26,7 @@ import {
   PeopleGuard,
 } from '#identity/nest/identity.module.js';
 import { type TestKey, testKey } from '#identity/testing.js';
-import type { Log, LogFields } from '#runtime/index.js';
+import { type Log, type LogFields, newId } from '#runtime/index.js';
 import { createServer, type MusterServer, RuntimeModule } from '#runtime/nest/runtime.module.js';
 import { selfSigned } from '../support/certificate.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -439,6 +439,52 @@ describe('a guarded route', () => {
     await confined.get('/v1/probe/tenant').expect(403);
     await confined.get('/v1/devices').expect(403);
     expect((await confined.get('/v1/probe/domain').expect(200)).body).toEqual({ mine: true, other: false });
+  });
+});
+
+describe('what is made again with the same Idempotency-Key, after its answer was lost,', () => {
+  const audited = async () => (await records('muster.audit')).length;
+
+  it.each([
+    ['/v1/tokens', () => ({ name: 'ci', roles: ['viewer'], lifetimeDays: 1 })],
+    ['/v1/users', () => ({ email: `${newId()}@acme.test`, name: 'Twice', password: PASSWORD, roles: ['viewer'] })],
+    ['/v1/enrolment-codes', () => ({ label: 'van 7' })],
+  ])('is the same thing, with the same secret: %s', async (route, bodyOf) => {
+    const admin = await root();
+    const body = bodyOf();
+    const send = (key: string) => admin.post(route, body).set('idempotency-key', key);
+    const [key, before] = [newId(), await audited()];
+    const first = read(await send(key).expect(201)).body as { id: string };
+    expect(read(await send(key).expect(201)).body).toEqual(first);
+    expect(await audited()).toBe(before + 1);
+    if (route === '/v1/users') expect((await send(newId())).body).toMatchObject({ code: 'person.exists' });
+    else expect((read(await send(newId()).expect(201)).body as { id: string }).id).not.toBe(first.id);
+  });
+
+  it('is the same batch of codes', async () => {
+    const admin = await root();
+    const send = (key: string) =>
+      admin
+        .post('/v1/enrolment-codes/bulk')
+        .set('content-type', 'text/csv')
+        .set('idempotency-key', key)
+        .send('label,channel\na,main\nb,main\n');
+    const key = newId();
+    const [first, again] = await Promise.all([send(key), send(key)]);
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(again.body).toEqual(first.body);
+    expect((first.body as { items: object[] }).items).toHaveLength(2);
+  });
+
+  it('is the same tenant', async () => {
+    const admin = await root();
+    const administrator = { email: 'first@twice.test', name: 'First', password: PASSWORD };
+    const send = (key: string) =>
+      admin.post('/v1/tenants', { tenant: 'twice', name: 'Twice', administrator }).set('idempotency-key', key);
+    const key = newId();
+    await send(key).expect(201);
+    await send(key).expect(201);
+    expect((await send(newId())).body).toMatchObject({ code: 'tenant.exists' });
   });
 });
 

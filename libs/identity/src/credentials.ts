@@ -1,5 +1,4 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { randomToken } from '#runtime/index.js';
 import { refusedField } from './errors.js';
 import { isTenantId } from './tenant.js';
 
@@ -17,7 +16,25 @@ const FORM = /^(mss_|mtk_)?([a-z][a-z0-9-]{1,30})\.([A-Za-z0-9_-]{24,43})$/;
 
 /** A credential to show once; only its hash is stored. */
 export function newCredential(kind: CredentialKind, tenant: string): { text: string; hash: string } {
-  const text = `${PREFIX[kind]}${tenant}.${randomToken(SECRET_BYTES[kind])}`;
+  return credentialOf(kind, tenant, randomBytes(SECRET_BYTES[kind]));
+}
+
+/**
+ * The credential that a command makes, the same when it is given again: the answer that showed it may be lost, and it is
+ * stored nowhere.
+ * @param derive makes as many secret bytes of a name, e.g. from the key-encryption key
+ */
+export function commandCredential(
+  kind: 'code' | 'token',
+  { tenant, commandId }: { tenant: string; commandId: string },
+  derive: (name: string, length: number) => Uint8Array,
+  index = 0,
+): { text: string; hash: string } {
+  return credentialOf(kind, tenant, derive(`${kind} ${index} of ${tenant} ${commandId}`, SECRET_BYTES[kind]));
+}
+
+function credentialOf(kind: CredentialKind, tenant: string, secret: Uint8Array): { text: string; hash: string } {
+  const text = `${PREFIX[kind]}${tenant}.${Buffer.from(secret).toString('base64url')}`;
   return { text, hash: hashCredential(text) };
 }
 

@@ -29,7 +29,7 @@ export const listTokens = (tenant: string, page: PageQuery) => new ListIdentity<
 export const listCodes = (tenant: string, page: PageQuery) => new ListIdentity<CodeView>('codes', tenant, page);
 export const listDevices = (tenant: string, page: PageQuery) => new ListIdentity<DeviceView>('devices', tenant, page);
 
-/** Ids are UUIDv7, so their order is that of making. */
+/** In the order of making; ids follow from commands and say nothing of time. */
 const TABLES = {
   people: { from: `${PERSON_COLUMNS} from ops.person`, key: 'person_id' },
   tokens: { from: `${TOKEN_COLUMNS} from ops.api_token`, key: 'token_id' },
@@ -57,21 +57,21 @@ export class ListIdentityHandler implements IQueryHandler<ListIdentity<unknown>>
     }
   }
 
-  private async rows<Row extends object, View extends { id: string }>(
+  private async rows<Row extends object, View extends { id: string; createdAt: string }>(
     { tenant, page }: ListIdentity<unknown>,
     list: keyof typeof TABLES,
     view: (row: Row) => View,
   ): Promise<Page<View>> {
     const { from, key } = TABLES[list];
-    const [after = null] = this.cursors.after(`${list}:${tenant}`, page) ?? [];
+    const [at = null, id = null] = this.cursors.after(`${list}:${tenant}`, page) ?? [];
     const rows = await this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query<Row>(`select ${from} where tenant = $1 and ($2::uuid is null or ${key} > $2) order by ${key} limit $3`, [
-        tenant,
-        after,
-        page.limit + 1,
-      ]),
+      tx.query<Row>(
+        `select ${from} where tenant = $1 and ($2::timestamptz is null or (created_at, ${key}) > ($2, $3::uuid))
+         order by created_at, ${key} limit $4`,
+        [tenant, at, id, page.limit + 1],
+      ),
     );
-    return this.cursors.page(`${list}:${tenant}`, page, rows.map(view), ({ id }): CursorKey => [id]);
+    return this.cursors.page(`${list}:${tenant}`, page, rows.map(view), (row): CursorKey => [row.createdAt, row.id]);
   }
 
   private async devicePage({ tenant, page }: ListIdentity<unknown>): Promise<Page<DeviceView>> {

@@ -1,10 +1,10 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { type EventContext, PostgresLog, type Tx } from '#event-log/index.js';
+import { type EventContext, Keyring, PostgresLog, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type Clock, impossible, newId } from '#runtime/index.js';
+import { type Clock, idFrom, impossible } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
-import { newCredential } from '../credentials.js';
+import { commandCredential } from '../credentials.js';
 import type { EnrolmentLine } from '../enrolment-csv.js';
 import { IdentityError } from '../errors.js';
 import { audit } from './audit.js';
@@ -31,6 +31,7 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
   constructor(
     @Inject(Databases) private readonly databases: Databases,
     @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(Keyring) private readonly keyring: Keyring,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -49,7 +50,7 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
     });
   }
 
-  /** One batch: all of them or none, one audit event. */
+  /** One batch: all of them or none, one audit event. Given again, it shows what it made the first time. */
   private async issue(
     tx: Tx,
     context: EventContext,
@@ -57,14 +58,20 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
   ): Promise<IssuedCode[]> {
     const { tenant } = context;
     const now = this.clock.now();
-    const batchId = newId();
-    const made = batch.lines.map((line) => ({ ...line, id: newId(), ...newCredential('code', tenant) }));
+    const batchId = idFrom(context.commandId, 'batch');
+    const derive = (name: string, length: number) => this.keyring.derive(name, length);
+    const made = batch.lines.map((line, i) => {
+      const id = idFrom(context.commandId, 'code', String(i));
+      return { ...line, id, ...commandCredential('code', context, derive, i) };
+    });
+    const done = await findCodes(tx, tenant, batchId, made);
+    if (done.length > 0) return done;
     const rows = await tx.query<CodeRow>(
       `insert into ops.enrolment_code
          (tenant, code_id, code_hash, batch_id, label, channel, replaces, created_at, expires_at)
        select $1, m.id, m.hash, $2, m.label, m.channel, $3, $4, $5
        from unnest($6::uuid[], $7::text[], $8::text[], $9::text[]) as m (id, hash, label, channel)
-       returning ${CODE_COLUMNS}`,
+       on conflict do nothing returning ${CODE_COLUMNS}`,
       [
         tenant,
         batchId,
@@ -77,12 +84,12 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
         made.map(({ channel }) => channel),
       ],
     );
+    if (rows.length === 0) return findCodes(tx, tenant, batchId, made); // the same command, at the same time
     const object =
       batch.replaces === null ? { kind: 'enrolment', id: batchId } : { kind: 'device', id: batch.replaces };
     const summary = `${made.length} codes, ${batch.lifetimeSeconds} s`;
     await audit(this.log, tx, context, { operation: batch.operation, object, summary });
-    const byId = new Map(rows.map((row) => [row.code_id, row]));
-    return made.map(({ id, text }) => ({ ...viewOfCode(byId.get(id)!), code: text }));
+    return shown(rows, made);
   }
 
   /** @throws IdentityError `device.unknown`, also for a device of another tenant, and for a forgotten one */
@@ -123,4 +130,26 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
     await audit(this.log, tx, context, { operation: 'enrolment.revoke', object, summary: 'revoked' });
     return [];
   }
+}
+
+interface MadeCode {
+  id: string;
+  text: string;
+}
+
+/** In the order of the lines. */
+function shown(rows: readonly CodeRow[], made: readonly MadeCode[]): IssuedCode[] {
+  const byId = new Map(rows.map((row) => [row.code_id, row]));
+  return made.flatMap(({ id, text }) => {
+    const row = byId.get(id);
+    return row === undefined ? [] : [{ ...viewOfCode(row), code: text }];
+  });
+}
+
+async function findCodes(tx: Tx, tenant: string, batchId: string, made: readonly MadeCode[]): Promise<IssuedCode[]> {
+  const rows = await tx.query<CodeRow>(
+    `select ${CODE_COLUMNS} from ops.enrolment_code where tenant = $1 and batch_id = $2 and code_id = any($3)`,
+    [tenant, batchId, made.map(({ id }) => id)],
+  );
+  return shown(rows, made);
 }

@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EventContext, PostgresLog, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type Clock, impossible, newId } from '#runtime/index.js';
+import { type Clock, idFrom, impossible } from '#runtime/index.js';
 import { CLOCK, requireVersion } from '#runtime/nest/runtime.module.js';
 import { checkPassword, hashPassword } from '../credentials.js';
 import { IdentityError, refusedField } from '../errors.js';
@@ -77,9 +77,12 @@ export class RunPersonHandler implements ICommandHandler<RunPerson> {
   }
 
   private async add(tx: Tx, data: NewPerson, passwordHash: string, context: EventContext): Promise<PersonRow> {
+    const personId = idFrom(context.commandId, 'person');
+    const done = await personOrNone(tx, context.tenant, personId); // given again: the answer was lost
+    if (done !== undefined) return done;
     const row = await insertPerson(
       tx,
-      { ...data, tenant: context.tenant, passwordHash, platform: false },
+      { ...data, personId, tenant: context.tenant, passwordHash, platform: false },
       this.clock.now(),
     );
     const summary = `roles ${data.roles.join(', ') || 'none'}`;
@@ -175,26 +178,31 @@ function checkChange(caller: Principal, person: PersonRow, changes: PersonChange
 
 /** @throws IdentityError `person.unknown`, also for a person of another tenant, whom the policy hides */
 async function findPerson(tx: Tx, tenant: string, personId: string | null): Promise<PersonRow> {
+  const row = await personOrNone(tx, tenant, personId);
+  if (row === undefined) throw new IdentityError('person.unknown', { personId });
+  return row;
+}
+
+export async function personOrNone(tx: Tx, tenant: string, personId: string | null): Promise<PersonRow | undefined> {
   const [row] = await tx.query<PersonRow>(
     `select ${PERSON_COLUMNS} from ops.person where tenant = $1 and person_id = $2`,
     [tenant, personId],
   );
-  if (row === undefined) throw new IdentityError('person.unknown', { personId });
   return row;
 }
 
 /** @throws IdentityError `person.exists` */
 export async function insertPerson(
   tx: Tx,
-  person: Omit<NewPerson, 'password'> & { tenant: string; passwordHash: string; platform: boolean },
+  person: Omit<NewPerson, 'password'> & { tenant: string; personId: string; passwordHash: string; platform: boolean },
   now: number,
 ): Promise<PersonRow> {
-  const { tenant, email, name, passwordHash, roles, platform, domain = null } = person;
+  const { tenant, personId, email, name, passwordHash, roles, platform, domain = null } = person;
   const [row] = await tx.query<PersonRow>(
     `insert into ops.person (tenant, person_id, email, name, password_hash, roles, platform, domain, created_at, version)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
      on conflict (tenant, email) do nothing returning ${PERSON_COLUMNS}`,
-    [tenant, newId(), email.toLowerCase(), name, passwordHash, [...new Set(roles)], platform, domain, new Date(now)],
+    [tenant, personId, email.toLowerCase(), name, passwordHash, [...new Set(roles)], platform, domain, new Date(now)],
   );
   if (row === undefined) throw refusedField('person.exists', '/email', 'there is a person with this address already');
   return row;

@@ -2,14 +2,14 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EventContext, PostgresLog } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type Clock, instant } from '#runtime/index.js';
+import { type Clock, idFrom, instant } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { checkPassword, hashPassword } from '../credentials.js';
 import { refusedField } from '../errors.js';
 import { ROLES } from '../roles.js';
 import { checkTenantId } from '../tenant.js';
 import { audit } from './audit.js';
-import { insertPerson } from './run-person.handler.js';
+import { insertPerson, personOrNone } from './run-person.handler.js';
 import type { TenantView } from './views.dto.js';
 
 export interface TenantCommand {
@@ -46,6 +46,7 @@ export class RunTenantHandler implements ICommandHandler<RunTenant> {
     const { name, administrator, platform = false } = data;
     const tenant = checkTenantId(data.tenant);
     const passwordHash = administrator && (await hashPassword(checkPassword(administrator.password)));
+    const personId = idFrom(context.commandId, 'person');
     const now = this.clock.now();
     await this.databases.actor.inTenant(tenant, async (tx) => {
       const added = await tx.query(
@@ -53,6 +54,8 @@ export class RunTenantHandler implements ICommandHandler<RunTenant> {
          on conflict (tenant) do nothing returning tenant`,
         [tenant, name, new Date(now)],
       );
+      // Given again after its answer was lost, it finds the administrator that it made.
+      if (added.length === 0 && (await personOrNone(tx, tenant, personId)) !== undefined) return;
       if (added.length === 0) throw refusedField('tenant.exists', '/tenant', 'there is a tenant with this id already');
       await tx.query('insert into ops.device_counter (tenant, next_no) values ($1, 0)', [tenant]);
       const here = { ...context, tenant };
@@ -62,7 +65,11 @@ export class RunTenantHandler implements ICommandHandler<RunTenant> {
         summary: name,
       });
       if (administrator === undefined || passwordHash === undefined) return;
-      const person = await insertPerson(tx, { ...administrator, tenant, roles: ROLES, passwordHash, platform }, now);
+      const person = await insertPerson(
+        tx,
+        { ...administrator, tenant, personId, roles: ROLES, passwordHash, platform },
+        now,
+      );
       const object = { kind: 'person', id: person.person_id };
       await audit(this.log, tx, here, { operation: 'user.add', object, summary: 'first administrator, every role' });
     });
