@@ -428,6 +428,18 @@ describe('campaigns', () => {
     expect((contents.body as { next: string | null }).next).not.toBeNull();
   });
 
+  it('drafted again, after the answer was lost, are the same one', async () => {
+    const body = { name: 'once', contents: [await publish(randomBytes(10))] };
+    const send = (key: string) => admin.post('/v1/campaigns', body).set('idempotency-key', key).expect(201);
+    const key = newId();
+    const [first, second, other] = [await send(key), await send(key), await send(newId())].map(
+      (answer) => (answer.body as CampaignAnswer).campaignId,
+    );
+    expect([second, other === first]).toEqual([first, false]);
+    const drafted = (await records('muster.campaign')).filter(({ subject }) => subject === first);
+    expect(drafted.map(({ type }) => type)).toEqual(['CampaignDrafted']);
+  });
+
   it('need If-Match, the newest', async () => {
     const { campaignId } = await draft([await publish(randomBytes(10))]);
     const bare = await admin.post(`/v1/campaigns/${campaignId}/schedule`, {}).expect(428);

@@ -54,11 +54,11 @@ interface CampaignRow {
 }
 
 /** Read model `campaign`: settings and state of each campaign, by the same fold that commands decide from. */
-export const campaignView = projection('campaign', 1, {
+export const campaignView = projection('campaign', 2, {
   topics: ['muster.campaign'],
-  tables: ['p_campaign_v1'],
+  tables: ['p_campaign_v2'],
   ddl: [
-    `create table p_campaign_v1 (
+    `create table p_campaign_v2 (
       tenant text not null,
       campaign_id uuid not null,
       status text not null,
@@ -66,9 +66,11 @@ export const campaignView = projection('campaign', 1, {
       recalled boolean not null,
       settings json not null,
       version int not null,            -- of the stream: ETag
+      drafted_at timestamptz not null,
       changed_at timestamptz not null,
       primary key (tenant, campaign_id))`,
-    tenantPolicy('p_campaign_v1'),
+    'create index on p_campaign_v2 (tenant, drafted_at, campaign_id)',
+    tenantPolicy('p_campaign_v2'),
   ],
   async apply(batch, tx) {
     for (const record of batch)
@@ -79,13 +81,13 @@ export const campaignView = projection('campaign', 1, {
 async function applyCampaign(record: EventRecord<CampaignEvent>, tx: Tx): Promise<void> {
   const { tenant, subject } = record;
   const [row] = await tx.query<CampaignRow>(
-    'select status, pause, recalled, settings from p_campaign_v1 where tenant = $1 and campaign_id = $2',
+    'select status, pause, recalled, settings from p_campaign_v2 where tenant = $1 and campaign_id = $2',
     [tenant, subject],
   );
   const { status, pause, recalled, settings } = evolve(row ?? noCampaign, record as unknown as CampaignEvent);
   await tx.query(
-    `insert into p_campaign_v1 (tenant, campaign_id, status, pause, recalled, settings, version, changed_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)
+    `insert into p_campaign_v2 (tenant, campaign_id, status, pause, recalled, settings, version, drafted_at, changed_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
      on conflict (tenant, campaign_id) do update set status = excluded.status, pause = excluded.pause,
        recalled = excluded.recalled, settings = excluded.settings, version = excluded.version,
        changed_at = excluded.changed_at`,

@@ -3,7 +3,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { newId } from '#runtime/index.js';
+import { idFrom } from '#runtime/index.js';
 import { IfMatch, PageQuery } from '#runtime/nest/runtime.module.js';
 import {
   AbortDto,
@@ -34,7 +34,7 @@ export class CampaignController {
   @Post()
   @Needs('campaign:write')
   draft(@Body() body: CampaignDto, @Context() context: EventContext): Promise<CampaignView> {
-    const campaignId = newId();
+    const campaignId = idFrom(context.commandId, 'campaign');
     const data = { campaignId, ...settingsOf(campaignId, body) };
     return this.commands.execute(new RunCampaign({ type: 'DraftCampaign', data }, context));
   }

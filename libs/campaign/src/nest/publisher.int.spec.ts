@@ -204,7 +204,7 @@ describe('the read models', () => {
     await runner.stop();
     const rows = await inTenant<{ n: number }>(
       database.database('muster_insight'),
-      `select count(*) as n from proj.p_campaign_v1 where status = 'running'`,
+      `select count(*) as n from proj.p_campaign_v2 where status = 'running'`,
     );
     expect(rows).toEqual([{ n: 7 }]);
   });

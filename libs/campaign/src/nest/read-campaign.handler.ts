@@ -57,7 +57,7 @@ export class GetOneHandler implements IQueryHandler<GetOne<unknown>> {
 const eventsOf = <E extends EventShape>(records: readonly EventRecord<E>[]): E[] =>
   records.map(({ type, data }) => ({ type, data }) as unknown as E);
 
-/** One page of a tenant's contents or campaigns, from the read models; newest first, since ids are UUIDv7. */
+/** One page of a tenant's contents or campaigns, from the read models; newest first. */
 export class ListOf<View> extends Query<Page<View>> {
   constructor(
     readonly list: 'contents' | 'campaigns',
@@ -76,6 +76,7 @@ interface ContentRow {
 }
 interface CampaignRow extends Omit<CampaignState, 'settings'> {
   campaign_id: string;
+  drafted_at: Date;
   settings: CampaignSettings;
   version: number;
 }
@@ -93,7 +94,7 @@ export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
 
   private async contents(tenant: string, page: PageQuery): Promise<Page<ContentView>> {
     const list = `contents:${tenant}`;
-    const rows = await this.rows<ContentRow>('p_content_v1', 'content_id', { list, tenant, page });
+    const rows = await this.rows<ContentRow>('p_content_v1', CONTENT_KEY, { list, tenant, page });
     // A stream of one or two events: published, withdrawn.
     const views = rows.map(({ body, withdrawn }) => ({ ...body, withdrawn, version: withdrawn ? 2 : 1 }));
     return this.cursors.page(list, page, views, ({ contentId }) => [contentId]);
@@ -101,26 +102,38 @@ export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
 
   private async campaigns(tenant: string, page: PageQuery): Promise<Page<CampaignView>> {
     const list = `campaigns:${tenant}`;
-    const rows = await this.rows<CampaignRow>('p_campaign_v1', 'campaign_id', { list, tenant, page });
-    const views = rows.map((row) => viewOfCampaign(row.campaign_id, row, row.version));
-    return this.cursors.page(list, page, views, ({ campaignId }) => [campaignId]);
+    const rows = await this.rows<CampaignRow>('p_campaign_v2', CAMPAIGN_KEY, { list, tenant, page });
+    const { items, next } = this.cursors.page(list, page, rows, ({ drafted_at: at, campaign_id: id }) => [
+      at.toISOString(),
+      id,
+    ]);
+    return { items: items.map((row) => viewOfCampaign(row.campaign_id, row, row.version)), next };
   }
 
+  /** @param key columns that the list is ordered by, with their types */
   private rows<Row extends object>(
     table: string,
-    key: string,
+    key: Readonly<Record<string, string>>,
     { list, tenant, page }: { list: string; tenant: string; page: PageQuery },
   ): Promise<Row[]> {
-    const [after = null] = this.cursors.after(list, page) ?? [];
+    const after = this.cursors.after(list, page);
+    const names = Object.keys(key).join(', ');
+    const from = Object.values(key).map((type, i) => `$${i + 3}::${type}`);
+    const before = after === undefined ? '' : `and (${names}) < (${from.join(', ')})`;
+    const order = Object.keys(key).map((name) => `${name} desc`);
     return this.databases.insight.inTenant(tenant, (tx) =>
-      tx.query<Row>(
-        `select * from proj.${table} where tenant = $1 and ($2::uuid is null or ${key} < $2)
-         order by ${key} desc limit $3`,
-        [tenant, after, page.limit + 1],
-      ),
+      tx.query<Row>(`select * from proj.${table} where tenant = $1 ${before} order by ${order.join(', ')} limit $2`, [
+        tenant,
+        page.limit + 1,
+        ...(after ?? []),
+      ]),
     );
   }
 }
+
+/** Newest first. A content's id is its upload's and sorts by time; a campaign's follows from its command and does not. */
+const CONTENT_KEY = { content_id: 'uuid' };
+const CAMPAIGN_KEY = { drafted_at: 'timestamptz', campaign_id: 'uuid' };
 
 /** What of a tenant is read as a whole: its schema, its channels, and of each channel rules and keys. */
 export class GetVocabulary<View> extends Query<View> {
