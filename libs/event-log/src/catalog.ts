@@ -38,6 +38,8 @@ export function wireType(topic: Topic, type: string, version = 1): string {
 interface Entry {
   topic: Topic;
   type: string;
+  /** Of the current version. */
+  wire: string;
   definition: EventDefinition;
   isPersonal: boolean;
   /** Compiled at first use: a process writes few of all the types. */
@@ -77,8 +79,8 @@ export class EventCatalog {
       const fields = [{ pointer: '', message: `${SEALED} is not a field name` }];
       throw new EventLogError('log.schema-violation', { topic, type: event.type }, 'data against its schema', fields);
     }
-    const { schema, version } = entry.definition;
-    return { wire: wireType(topic, event.type, version), schema, isPersonal: entry.isPersonal };
+    const { schema } = entry.definition;
+    return { wire: entry.wire, schema, isPersonal: entry.isPersonal };
   }
 
   /** The current version of stored data. A type of a newer program keeps its wire name: readers pass it by. */
@@ -96,7 +98,8 @@ export class EventCatalog {
     const key = `${topic}/${type}`;
     if (this.byType.has(key)) throw new Error(`${key} is defined twice`);
     refuseHiddenMarks(definition.schema, key);
-    const entry = { topic, type, definition, isPersonal: marksPersonal(definition.schema) };
+    const wire = wireType(topic, type, definition.version);
+    const entry = { topic, type, wire, definition, isPersonal: marksPersonal(definition.schema) };
     this.byType.set(key, entry);
     for (let v = 1; v <= definition.version; v += 1) this.byWire.set(wireType(topic, type, v), { entry, version: v });
   }

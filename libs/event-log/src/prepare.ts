@@ -61,28 +61,40 @@ export type FactRow = Partial<Record<(typeof FACT_COLUMNS)[number], string | num
 /** Rows of facts of the one tenant that `tx` is in. */
 export async function factRows(preparing: Preparing, tx: Tx, topic: Topic, facts: readonly Fact[]): Promise<FactRow[]> {
   const tenant = facts[0]?.context.tenant ?? '';
+  for (const context of new Set(facts.map((fact) => fact.context))) checkContext(context);
+  // A group is much of few: each stream is checked and hashed once.
+  const homes = new Map<string, { stream: string; home: number }>();
   const places = facts.map((fact) => {
-    const stream = streamOf(fact.context.tenant, fact.subject);
-    checkContext(fact.context);
-    return { stream, partition: partitionOfFact(fact, stream) };
+    const key = `${fact.context.tenant}/${fact.subject}`;
+    const { stream, home } = homes.get(key) ?? homeOf(fact);
+    homes.set(key, { stream, home });
+    return { stream, partition: fact.partition === undefined ? home : namedPartition(fact.partition) };
   });
   const prepared = await prepareEvents(preparing, tx, { topic, tenant }, facts);
-  const now = preparing.clock.now();
+  const now = instant(preparing.clock.now());
   return facts.map((fact, index) => {
     const { actor, commandId, correlationId = commandId, causationId, traceparent } = fact.context;
-    const occurredAt = instant(checkOccurredAt(fact) ?? now);
+    const occurred = checkOccurredAt(fact);
+    const occurredAt = occurred === undefined ? now : instant(occurred);
     const context = { actor, commandId, correlationId, causationId, traceparent };
     return { partition: 0, ...places[index], ...prepared[index], ...context, occurredAt, ...checkSequence(fact) };
   });
 }
 
-/** One array a column, as `unnest` takes them. */
+/** One array a column, as `unnest` takes them; it fills up a shorter one with nulls, so one without a value is empty. */
 export function columns<Row extends object>(rows: readonly Row[], names: readonly (keyof Row)[]): unknown[][] {
-  return names.map((name) => rows.map((row) => row[name] ?? null));
+  return names.map((name) => {
+    const values = rows.map((row) => row[name] ?? null);
+    return values.some((value) => value !== null) ? values : [];
+  });
 }
 
-function partitionOfFact({ partition }: Fact, stream: string): number {
-  if (partition === undefined) return partitionOf(stream);
+function homeOf({ context, subject }: Fact) {
+  const stream = streamOf(context.tenant, subject);
+  return { stream, home: partitionOf(stream) };
+}
+
+function namedPartition(partition: number): number {
   if (Number.isInteger(partition) && partition >= 0 && partition < PARTITIONS) return partition;
   const fields = [{ pointer: '/partition', message: `0 to ${PARTITIONS - 1}` }];
   throw new EventLogError('log.schema-violation', { partition }, 'no such partition', fields);
