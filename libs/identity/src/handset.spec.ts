@@ -37,6 +37,24 @@ const revoked = (reason = 'lost'): HandsetEvent => ({
 const forgotten: HandsetEvent = { type: 'SubjectForgotten', data: { deviceId, reason: 'asked' } };
 
 describe('a handset', () => {
+  it('is said once to have got a version of its rules, and never an older one', () => {
+    const deliver = (version: number): HandsetCommand => ({
+      type: 'DeliverRules',
+      data: { deviceId, channel: 'main', version },
+    });
+    const delivered = (version: number): HandsetEvent => ({
+      type: 'RulesDelivered',
+      data: { deviceId, channel: 'main', version },
+    });
+    given().when(deliver(1)).thenRefused('device.unknown');
+    given(enrolled).when(deliver(1)).then(delivered(1));
+    given(enrolled, delivered(1)).when(deliver(1)).thenNothing();
+    given(enrolled, delivered(2)).when(deliver(1)).thenNothing();
+    given(enrolled, delivered(1), replaced('k1', 'k2', 2))
+      .when(deliver(2))
+      .then(delivered(2));
+  });
+
   it('begins with epoch 1', () => given().when(enrol).then(enrolled));
   it('records nothing when its enrolment is repeated with the same key', () =>
     given(enrolled).when(enrol).thenNothing());

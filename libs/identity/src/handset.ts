@@ -16,6 +16,8 @@ interface HandsetFacts {
   renewedFrom: string | null;
   epoch: number;
   expiresAt: string;
+  /** Version of the newest rule set that the device was given; null before the first. */
+  rulesVersion: number | null;
 }
 
 export type HandsetCommand =
@@ -33,6 +35,8 @@ export type HandsetCommand =
   /** `presentedKeyHash` signed the proof; `keyHash` is the one to certify, the same or a new one. */
   | { type: 'RenewHandset'; data: { deviceId: string; presentedKeyHash: string; keyHash: string; expiresAt: string } }
   | { type: 'ReplaceHandset'; data: { deviceId: string; keyHash: string; expiresAt: string } }
+  /** The device was sent the rules, at enrolment or because it fetched them. */
+  | { type: 'DeliverRules'; data: { deviceId: string; channel: string; version: number } }
   | { type: 'RevokeHandset'; data: { deviceId: string; reason: string } }
   | { type: 'ForgetHandset'; data: { deviceId: string; reason: string } };
 
@@ -52,6 +56,8 @@ function decide(state: HandsetState, command: HandsetCommand): HandsetEvent[] {
       const replaced = { deviceId, keyHash, replacesKeyHash: state.keyHash, epoch: state.epoch + 1, expiresAt };
       return [{ type: 'HandsetReplaced', data: replaced }];
     }
+    case 'DeliverRules':
+      return isNewer(command.data.version, state.rulesVersion) ? [{ type: 'RulesDelivered', data: command.data }] : [];
     case 'RevokeHandset':
       if (state.status === 'revoked') return [];
       return [{ type: 'HandsetRevoked', data: { deviceId, keyHash: state.keyHash, reason: command.data.reason } }];
@@ -63,6 +69,8 @@ function decide(state: HandsetState, command: HandsetCommand): HandsetEvent[] {
     }
   }
 }
+
+const isNewer = (version: number, than: number | null): boolean => than === null || version > than;
 
 function enrol(state: HandsetState, data: Extract<HandsetCommand, { type: 'EnrolHandset' }>['data']): HandsetEvent[] {
   if (state.status === 'none') return [{ type: 'HandsetEnrolled', data: { ...data, epoch: 1 } }];
@@ -93,7 +101,7 @@ function evolve(state: HandsetState, event: HandsetEvent): HandsetState {
   switch (event.type) {
     case 'HandsetEnrolled': {
       const { deviceNo, channel, keyHash, epoch, expiresAt } = event.data;
-      return { status: 'active', deviceNo, channel, keyHash, renewedFrom: null, epoch, expiresAt };
+      return { status: 'active', deviceNo, channel, keyHash, renewedFrom: null, epoch, expiresAt, rulesVersion: null };
     }
     case 'HandsetRenewed': {
       if (!('keyHash' in state)) return state;
@@ -110,7 +118,7 @@ function evolve(state: HandsetState, event: HandsetEvent): HandsetState {
     case 'SubjectForgotten':
       return { status: 'forgotten' };
     case 'RulesDelivered':
-      return state; // read by the timeline, not needed to decide
+      return 'keyHash' in state ? { ...state, rulesVersion: event.data.version } : state;
   }
 }
 

@@ -14,6 +14,7 @@ import { checkRenewal } from '../renewal.js';
 import { CertificateAuthority } from './authority.js';
 import { CODE_COLUMNS, type CodeRow } from './code.rows.js';
 import { ENROL_CATALOGUE, type EnrolCatalogue } from './enrol-catalogue.js';
+import { deliverRules } from './deliver-rules.handler.js';
 import { Handsets } from './handsets.js';
 
 export type EnrolCommand = { type: 'Enrol'; data: EnrolRequest } | { type: 'Renew'; data: RenewRequest };
@@ -62,7 +63,7 @@ export class EnrolHandler implements ICommandHandler<Enrol> {
       if (row.used_at === null) await this.useCode(tx, tenant, row, { deviceId, keyHash: checked.keyHash });
       return this.commandFor(tx, tenant, row, { deviceId, keyHash: checked.keyHash });
     });
-    return this.answer(tenant, deviceId, state, checked);
+    return this.answer(context, deviceId, state, checked);
   }
 
   private async commandFor(tx: Tx, tenant: string, row: CodeRow, device: { deviceId: string; keyHash: string }) {
@@ -112,25 +113,29 @@ export class EnrolHandler implements ICommandHandler<Enrol> {
     const data = { deviceId, presentedKeyHash: old.keyHash, keyHash: checked.keyHash, expiresAt };
     const context: EventContext = { tenant, actor: `device:${deviceId}`, ...trace };
     const { state } = await this.handsets.run(context, deviceId, async () => ({ type: 'RenewHandset', data }));
-    return this.answer(tenant, deviceId, state, checked);
+    return this.answer(context, deviceId, state, checked);
   }
 
   private async answer(
-    tenant: string,
+    context: EventContext,
     deviceId: string,
     state: HandsetState,
     { publicKey }: CheckedCsr,
   ): Promise<EnrolAnswer> {
     if (state.status !== 'active') throw refusedCode('device.revoked', 'the device was revoked');
+    const { tenant } = context;
     const { deviceNo, channel, epoch, expiresAt } = state;
     const [certificate, serverCa, material] = await Promise.all([
       this.authority.certify({ tenant, deviceId, publicKey }, Date.parse(expiresAt)),
       this.authority.serverCa(),
       this.modules.get<EnrolCatalogue>(ENROL_CATALOGUE, { strict: false }).material(tenant, channel),
     ]);
+    await deliverRules(this.handsets, { tenant, deviceId, channel }, versionOf(material.rules));
     return { tenant, deviceId, deviceNo, channel, certificate, serverCa, epoch, ...material };
   }
 }
+
+const versionOf = (rules: string): number => (JSON.parse(rules) as { version: number }).version;
 
 /** Dense: a transaction that fails gives its number back. */
 async function nextDeviceNo(tx: Tx, tenant: string): Promise<number> {

@@ -38,7 +38,7 @@ export class Handsets {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const decided = await this.runOnce(context, deviceId, commandFor);
-        if (decided.events.length > 0) this.devices.keysChanged();
+        if (decided.events.some(({ type }) => type !== 'RulesDelivered')) this.devices.keysChanged();
         return decided;
       } catch (error) {
         const isOvertaken = error instanceof EventLogError && error.code === 'log.version-conflict';

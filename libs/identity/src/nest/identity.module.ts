@@ -16,6 +16,7 @@ export { audit } from './audit.js';
 export { CertificateAuthority, type ServerTls } from './authority.js';
 export { Bootstrap, type FirstAdministrator } from './bootstrap.js';
 export { Caller, Context, contextOf, newCommand, principalOf, requirePrincipal } from './caller.js';
+export { DeliverRules } from './deliver-rules.handler.js';
 export { Device, DeviceConnections, DeviceGuard } from './device.guard.js';
 export { type DeviceIdentity, Devices } from './devices.js';
 export { ENROL_CATALOGUE, type EnrolCatalogue } from './enrol-catalogue.js';

@@ -1,3 +1,4 @@
+import { DeliverRulesHandler } from './deliver-rules.handler.js';
 import { DevicesController } from './devices.controller.js';
 import { EnrolController } from './enrol.controller.js';
 import { EnrolHandler } from './enrol.handler.js';
@@ -25,6 +26,7 @@ import { UsersController } from './users.controller.js';
 export const handlers = [
   Handsets,
   LoginThrottle,
+  DeliverRulesHandler,
   EnrolHandler,
   RunEnrolmentHandler,
   RunHandsetHandler,
