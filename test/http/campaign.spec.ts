@@ -576,6 +576,25 @@ describe('the catalogue', () => {
     expect(catalogues.map(({ data }) => (data as { digest: string }).digest)).toContain(polls[0]!.digest);
   });
 
+  it('records which rules a handset was given: at enrolment, and once when it fetches newer ones', async () => {
+    const device = await enrol();
+    const delivered = async () =>
+      (await records('muster.handset'))
+        .filter(({ subject, type }) => subject === device.deviceId && type === 'RulesDelivered')
+        .map(({ data }) => (data as { version: number }).version);
+    const { version } = (await admin.get('/v1/rules/main')).body as { version: number };
+    expect(await delivered()).toEqual([version]);
+    const next = { version: version + 1, rules: [{ id: 'boot', on: ['boot'] }] };
+    await admin.put('/v1/rules/main', next).expect(200);
+    const { path: target, hashes } = await until(() => findTarget(device, `rules/${version + 1}`));
+    const name = target.replace('rules/', `rules/${hashes.sha256}.`);
+    const fetched = () => onHandsetPort('GET', `${device.tuf}targets/${name}`, { device });
+    expect((await onHandsetPort('GET', `${device.tuf}targets/${name}`)).status).toBe(200); // nobody knows by whom
+    expect(await delivered()).toEqual([version]);
+    expect([(await fetched()).status, (await fetched()).status]).toEqual([200, 200]);
+    expect(await delivered()).toEqual([version, version + 1]);
+  });
+
   it('is read without a certificate and records nothing then', async () => {
     const { tuf } = await enrol();
     const answer = await onHandsetPort('GET', `${tuf}timestamp.json`);

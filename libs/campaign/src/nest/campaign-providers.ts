@@ -25,6 +25,7 @@ import { PollRecorder } from './poll-recorder.js';
 import { Publisher } from './publisher.js';
 import { GetOneHandler, GetVocabularyHandler, ListOfHandler } from './read-campaign.handler.js';
 import { RepositoryKeeper } from './repository-keeper.js';
+import { RoleExpiry } from './role-expiry.js';
 import { RunCampaignHandler } from './run-campaign.handler.js';
 import { AddChannelHandler, RotateKeysHandler } from './run-channel.handler.js';
 import { RunContentHandler } from './run-content.handler.js';
@@ -51,7 +52,7 @@ const serving = [
   InboxAnswers,
 ];
 const storing = [FileStore, PollRecorder, ServedFiles, Transfers, Uploads];
-const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, PerTenant, StaleUploads, Timer];
+const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, PerTenant, RoleExpiry, StaleUploads, Timer];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
 const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
 

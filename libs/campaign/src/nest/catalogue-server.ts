@@ -41,10 +41,18 @@ export class CatalogueServer {
 
   async file(at: Repository, name: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const file = await this.files.file(checked(at).tenant, at.channel, name);
-    const device = /^\d+\.snapshot\.json$/.test(name) ? await this.deviceIn(at, request) : undefined;
-    if (device !== undefined)
-      await this.visits.described(device, name, await this.files.timestamp(at.tenant, at.channel));
+    await this.noteVisit(at, name, request);
     send(file, IMMUTABLE, request, reply);
+  }
+
+  /** Two kinds of files tell something of the device that fetches them; for all others nobody looks who it is. */
+  private async noteVisit(at: Repository, name: string, request: FastifyRequest): Promise<void> {
+    const rules = /^targets\/rules\/[0-9a-f]{64}\.(\d{1,9})$/.exec(name);
+    const isSnapshot = /^\d+\.snapshot\.json$/.test(name);
+    const device = isSnapshot || rules !== null ? await this.deviceIn(at, request) : undefined;
+    if (device === undefined) return;
+    if (rules !== null) await this.visits.gotRules(device, Number(rules[1]));
+    else await this.visits.described(device, name, await this.files.timestamp(at.tenant, at.channel));
   }
 
   /** A device of another tenant or channel reads as anyone does. */

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { formatTrigger, parseTrigger, TRIGGER_HEADER } from '#device-protocol/index.js';
-import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { DeliverRules, type DeviceIdentity } from '#identity/nest/identity.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { deviceContext, FactWriter } from './fact-writer.js';
@@ -16,6 +17,7 @@ export class DeviceVisits {
     @Inject(PollRecorder) private readonly polls: PollRecorder,
     @Inject(Inboxes) private readonly inboxes: Inboxes,
     @Inject(FactWriter) private readonly writer: FactWriter,
+    @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -47,5 +49,10 @@ export class DeviceVisits {
     if (name !== `${snapshotVersion}.snapshot.json`) return;
     const event = { type: 'DescriptionsSent' as const, data: { channel, snapshotVersion, digest } };
     await this.writer.append([{ subject: deviceId, context: deviceContext(tenant, deviceId), event }]);
+  }
+
+  /** A handset fetches a version of its rules once, when the snapshot first names it; behind a CDN nobody hears of it. */
+  async gotRules(device: DeviceIdentity, version: number): Promise<void> {
+    await this.commands.execute(new DeliverRules(device, version));
   }
 }

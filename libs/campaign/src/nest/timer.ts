@@ -7,6 +7,7 @@ import type { Log } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import { CampaignClock } from './campaign-clock.js';
 import { Catalogues } from './catalogues.js';
+import { RoleExpiry } from './role-expiry.js';
 import { StaleUploads } from './stale-uploads.js';
 
 const TICK_MS = 1_000;
@@ -20,11 +21,12 @@ export class PerTenant {
     @Inject(CampaignClock) private readonly campaigns: CampaignClock,
     @Inject(Catalogues) private readonly catalogues: Catalogues,
     @Inject(StaleUploads) private readonly uploads: StaleUploads,
+    @Inject(RoleExpiry) private readonly expiry: RoleExpiry,
     @Inject(LOG) private readonly log: Log,
   ) {}
 
   async tick(tenant: string): Promise<void> {
-    for (const duty of [this.campaigns, this.catalogues, this.uploads])
+    for (const duty of [this.campaigns, this.catalogues, this.uploads, this.expiry])
       try {
         await duty.tick(tenant);
       } catch (err) {
