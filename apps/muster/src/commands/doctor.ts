@@ -6,8 +6,8 @@ import { checkHandsetPort, type Installation } from './handset-port.js';
 
 interface Finding {
   check: string;
-  /** `unknown`: could not be looked at, which is no fault by itself. */
-  state: 'ok' | 'bad' | 'unknown';
+  /** `due`: good now, and someone should see to it; `unknown`: could not be looked at, which is no fault by itself. */
+  state: 'ok' | 'due' | 'bad' | 'unknown';
   detail: string;
 }
 
@@ -21,7 +21,7 @@ const doctor = command({
     const findings = (await Promise.all(CHECKS.map(async (check) => check(context)))).flat();
     const { out } = context;
     const { green, red, yellow } = out.colours;
-    const mark = { ok: green('ok'), bad: red('BAD'), unknown: yellow('?') };
+    const mark = { ok: green('ok'), due: yellow('due'), bad: red('BAD'), unknown: yellow('?') };
     out.table(findings, {
       check: ({ check }) => check,
       state: ({ state }) => (out.json ? state : mark[state]),
@@ -111,18 +111,35 @@ function clock(date: number, asked: number, answered: number): Finding {
 interface KeyStatus {
   role: string;
   expiresAt: string | null;
+  online: boolean;
   due: boolean;
+}
+
+/** What is signed online renews itself at half of its life; what is not, a person must renew. */
+export function keyFinding(channel: string, { role, expiresAt, online, due }: KeyStatus, now: number): Finding[] {
+  if (expiresAt === null) return [];
+  const check = `key: ${channel} ${role}`;
+  const detail = `signed until ${expiresAt}`;
+  if (Date.parse(expiresAt) <= now) return [{ check, state: 'bad', detail }];
+  if (online || !due) return [{ check, state: 'ok', detail }];
+  return [
+    {
+      check,
+      state: 'due',
+      detail: `${detail}, past half of its life: muster keys rotate ${role} --channel ${channel}`,
+    },
+  ];
 }
 
 /** What needs a login: without one it is not known. */
 async function keys({ api }: Context): Promise<Finding[]> {
   try {
-    const { items } = await api.get<{ items: KeyStatus[] }>('/v1/keys/main');
-    return items.flatMap(({ role, expiresAt }) =>
-      expiresAt === null
-        ? []
-        : finding(`key: ${role}`, Date.parse(expiresAt) > Date.now(), `signed until ${expiresAt}`),
-    );
+    const { items: channels } = await api.get<{ items: { channel: string }[] }>('/v1/channels');
+    const found = channels.map(async ({ channel }) => {
+      const { items } = await api.get<{ items: KeyStatus[] }>(`/v1/keys/${channel}`);
+      return items.flatMap((status) => keyFinding(channel, status, Date.now()));
+    });
+    return (await Promise.all(found)).flat();
   } catch (error) {
     return [{ check: 'keys', state: 'unknown', detail: error instanceof Error ? error.message : String(error) }];
   }
