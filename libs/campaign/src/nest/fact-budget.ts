@@ -5,7 +5,7 @@ import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { CampaignError } from '../errors.js';
 import { type Bucket, FACT_BUDGET, spendFacts } from '../facts.js';
 
-/** Beyond it the fullest buckets are forgotten: a device loses nothing by that. */
+/** Beyond it buckets are forgotten, full ones first: a device loses nothing by that. */
 const DEVICES_AT_MOST = 50_000;
 
 /** Bounds what one device can put into the log. In memory, an instance each: it is no accounting, only a dam. */
@@ -31,5 +31,6 @@ export class FactBudget {
       const refilled = spendFacts(bucket, 0, now);
       if ('left' in refilled && refilled.left >= FACT_BUDGET.burst) this.buckets.delete(key);
     }
+    if (this.buckets.size >= DEVICES_AT_MOST) this.buckets.clear(); // or every call would look at all of them
   }
 }
