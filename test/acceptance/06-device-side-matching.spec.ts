@@ -34,6 +34,8 @@ interface Agent {
   proxy?: Proxy & { exchanges: Exchange[] };
 }
 
+/** All that is known of a handset that has never asked. */
+const ENROLLED = ['HandsetEnrolled', 'RulesDelivered'];
 const MIB = 1024 * 1024;
 const SELECTOR = 'device.model.startsWith("MX-") && device.memoryFree >= 1000000000 && size(device.apps) >= 2';
 const SCHEMA = {
@@ -322,8 +324,11 @@ describe('a campaign that handsets match', () => {
     const declined = await timeline(named('other-model'));
     expect(declined.map(({ event }) => event)).toContain('ContentDeclined');
     for (const silent of ['roaming-a', 'roaming-b'])
-      expect((await timeline(named(silent))).map(({ event }) => event)).toEqual(['HandsetEnrolled']);
-    expect((await timeline(named('fits-a'), beforeStart)).map(({ event }) => event)).toEqual(['HandsetEnrolled']);
+      expect((await timeline(named(silent))).map(({ event }) => event)).toEqual(['HandsetEnrolled', 'RulesDelivered']);
+    expect((await timeline(named('fits-a'), beforeStart)).map(({ event }) => event)).toEqual([
+      'HandsetEnrolled',
+      'RulesDelivered',
+    ]);
   });
 
   it('lets no attribute value leave a handset: not on the wire, in the log, in an event or a table', async () => {
