@@ -34,8 +34,6 @@ interface Agent {
   proxy?: Proxy & { exchanges: Exchange[] };
 }
 
-/** All that is known of a handset that has never asked. */
-const ENROLLED = ['HandsetEnrolled', 'RulesDelivered'];
 const MIB = 1024 * 1024;
 const SELECTOR = 'device.model.startsWith("MX-") && device.memoryFree >= 1000000000 && size(device.apps) >= 2';
 const SCHEMA = {
