@@ -188,6 +188,9 @@ async function stopLeftOver(cluster: string, log: Log): Promise<void> {
   const file = path.join(cluster, 'postmaster.pid');
   if (!existsSync(file)) return;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  // A killed server that its parent has not reaped yet has no command line, but still its pid, which a new server minds.
+  for (const deadline = Date.now() + 5_000; isThere(pid) && commandLine(pid) === undefined; await sleep(20))
+    if (Date.now() > deadline) break;
   const command = commandLine(pid);
   if (command === undefined) return;
   if (!command.includes(cluster)) return rmSync(file);
@@ -195,6 +198,14 @@ async function stopLeftOver(cluster: string, log: Log): Promise<void> {
   process.kill(pid, 'SIGINT');
   for (const deadline = Date.now() + 60_000; commandLine(pid) !== undefined; await sleep(20))
     if (Date.now() > deadline) throw new Error(`an earlier Postgres (pid ${pid}) does not stop`);
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // there, and another's
+  }
 }
 
 function commandLine(pid: number): string | undefined {
