@@ -18,14 +18,14 @@ const sources = {
   environments: { __vitest__: { resolve: { conditions: ['muster-src', 'node', 'import'] } } }, // the global set-up runs here
 };
 
-/** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run. */
+/** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run, `*.kafka.spec.ts` a broker too. */
 const suite = (name: string, include: string[], seconds: number, globalSetup: string[] = []) => ({
   plugins: [decorators()],
   ...sources,
   test: {
     name,
     include,
-    exclude: name === 'unit' ? ['**/*.int.spec.ts', '**/node_modules/**'] : ['**/node_modules/**'],
+    exclude: name === 'unit' ? ['**/*.{int,kafka}.spec.ts', '**/node_modules/**'] : ['**/node_modules/**'],
     testTimeout: seconds * 1000,
     hookTimeout: 120_000,
     globalSetup,
@@ -41,6 +41,7 @@ export default defineConfig({
     projects: [
       suite('unit', ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/support/**/*.spec.ts'], 30),
       suite('integration', ['libs/**/*.int.spec.ts', 'apps/**/*.int.spec.ts'], 60, postgres),
+      suite('kafka', ['libs/**/*.kafka.spec.ts'], 60, [...postgres, 'test/support/kafka.setup.ts']),
       suite('http', ['test/http/**/*.spec.ts'], 60, postgres),
       suite('acceptance', ['test/acceptance/**/*.spec.ts'], 600),
     ],

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EventLog, EventLogError, type EventRecord, PARTITIONS, type Position, type Topic } from './event-log.js';
+import {
+  type EventLog,
+  EventLogError,
+  type EventRecord,
+  type MaybeFaulty,
+  PARTITIONS,
+  type Position,
+  type Topic,
+} from './event-log.js';
 import { nextOffset, partitionKey } from './position.js';
 
 export interface FollowOptions {
@@ -58,7 +66,8 @@ async function handOver(
   // Of one tenant fewer than asked for means that the others below the head are not its own.
   const next = batch.length === batchSize ? last + 1 : Math.max(head, last + 1);
   const after = { ...position, [partitionKey(topic, partition)]: next };
-  if (batch.length > 0) await handler(batch, after);
+  const readable = batch.filter((record: MaybeFaulty) => record.fault === undefined); // the reader has reported the others
+  if (readable.length > 0) await handler(readable, after);
   return after;
 }
 

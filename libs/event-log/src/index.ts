@@ -16,6 +16,10 @@ export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgre
 export { Keyring, KeyringError, loadKek, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
 export { follow, type FollowOptions } from './follow.js';
+export { type Batch, type KafkaClient, KafkaError, type KafkaRecord } from './kafka/kafka-client.js';
+export { KafkaSide } from './kafka/kafka-side.js';
+export { KafkajsClient } from './kafka/kafkajs-client.js';
+export { KafkaLog } from './kafka-log.js';
 export { type Migration, migrate } from './migrate.js';
 export { partitionOf } from './murmur2.js';
 export { decodePosition, encodePosition, nextOffset, reaches } from './position.js';
@@ -27,6 +31,7 @@ export {
   type ProjectionRunnerOptions,
   type ProjectionStatus,
 } from './projection-runner.js';
+export { Relay, type RelayStep } from './relay.js';
 export type { Difference, Verified } from './verify.js';
 export { type Projection, projection, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';

@@ -34,7 +34,7 @@ export interface StreamEnd {
 
 /** The log in Postgres: a counter row per partition, moved by the appending transaction, gives dense offsets in commit order. */
 export class PostgresLog implements EventLog {
-  constructor(private readonly options: PostgresLogOptions) {}
+  constructor(protected readonly options: PostgresLogOptions) {}
 
   async append<E extends EventShape>(
     topic: Topic,

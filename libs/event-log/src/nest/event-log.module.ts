@@ -9,6 +9,7 @@ import { ProjectionRunner } from '../projection-runner.js';
 import { Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
+import { CreateRelay1767000000002 } from './migrations/create-relay.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 
 export { EventCatalog } from '../catalog.js';
@@ -26,7 +27,7 @@ registerStatus({
 });
 
 /** In order; they come before those of every other room. */
-export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001];
+export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001, CreateRelay1767000000002];
 
 export interface EventLogModuleOptions {
   urls: DatabaseUrls;

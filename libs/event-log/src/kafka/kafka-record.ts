@@ -1,0 +1,205 @@
+import { MAX_EVENT_BYTES, type StoredRecord, streamOf, subjectOf } from '../envelope.js';
+import type { Topic } from '../event-log.js';
+import type { FetchedRecord, KafkaRecord } from './kafka-client.js';
+
+/**
+ * One stored record in Kafka: CloudEvents 1.0, binary mode of its Kafka binding. Key = stream, value = the stored JSON
+ * byte for byte, sealed fields and all. The names of the headers are frozen, as those of the columns are.
+ */
+const HEADER = {
+  specversion: 'ce_specversion',
+  id: 'ce_id',
+  type: 'ce_type',
+  source: 'ce_source',
+  subject: 'ce_subject',
+  time: 'ce_time',
+  tenant: 'ce_tenant',
+  actor: 'ce_actor',
+  command: 'ce_command',
+  correlation: 'ce_correlation',
+  causation: 'ce_causation',
+  traceparent: 'ce_traceparent',
+  received: 'ce_received',
+  sequenceSource: 'ce_sequencesource',
+  sequenceEpoch: 'ce_sequenceepoch',
+  sequence: 'ce_sequence',
+  contentType: 'content-type',
+  /** Where the record is in the log; only on relayed topics, where Kafka's own offset means nothing. */
+  logOffset: 'log-offset',
+  /** Version of the stream, from 1; absent on facts. */
+  streamVersion: 'stream-version',
+} as const;
+
+export const CONTENT_TYPE = 'application/json';
+
+/** A record of the log with its data as the text that is stored. */
+export type StoredText = Omit<StoredRecord, 'data'> & { json: string };
+
+/** @param logOffset  absent for what is produced straight: there Kafka's offset is the log's */
+export function encodeRecord(topic: Topic, stored: Omit<StoredText, 'part' | 'off'>, logOffset?: number): KafkaRecord {
+  const optional = {
+    [HEADER.causation]: stored.causation_id,
+    [HEADER.traceparent]: stored.traceparent,
+    [HEADER.sequenceSource]: stored.seq_source,
+    [HEADER.sequenceEpoch]: stored.seq_epoch,
+    [HEADER.sequence]: stored.seq_n,
+    [HEADER.streamVersion]: stored.ver === 0 ? null : stored.ver,
+    [HEADER.logOffset]: logOffset ?? null,
+  };
+  return {
+    key: stored.stream,
+    value: stored.json,
+    headers: {
+      [HEADER.specversion]: '1.0',
+      [HEADER.id]: stored.event_id,
+      [HEADER.type]: stored.type,
+      [HEADER.source]: sourceOf(topic, stored.tenant),
+      [HEADER.subject]: subjectOf(stored),
+      [HEADER.time]: stored.occurred_at.toISOString(),
+      [HEADER.tenant]: stored.tenant,
+      [HEADER.actor]: stored.actor,
+      [HEADER.command]: stored.command_id,
+      [HEADER.correlation]: stored.correlation_id,
+      [HEADER.received]: stored.received_at.toISOString(),
+      [HEADER.contentType]: CONTENT_TYPE,
+      ...Object.fromEntries(
+        Object.entries(optional).flatMap(([name, value]) => (value === null ? [] : [[name, String(value)]])),
+      ),
+    },
+  };
+}
+
+/** CloudEvents: source and id together name one event in the world. */
+const sourceOf = (topic: Topic, tenant: string): string => `urn:muster:${tenant}:${topic.replace('muster.', '')}`;
+
+export type RecordFaultCode =
+  | 'record.too-large'
+  | 'record.not-json'
+  | 'record.no-tenant'
+  | 'record.foreign-key'
+  | 'record.foreign-type'
+  | 'record.header'
+  | 'record.control'
+  | 'record.absent';
+
+/** Why a record is none of ours, or is damaged. */
+export interface RecordFault {
+  code: RecordFaultCode;
+  message: string;
+}
+
+/** What a record holds, or what is wrong with it; its stream when at least that is certain. */
+export type Decoded = { stored: StoredRecord } | { fault: RecordFault; stream?: string };
+
+class Unfit extends Error {
+  constructor(
+    readonly code: RecordFaultCode,
+    message: string,
+    readonly stream?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The log offset of a relayed record; `undefined` when it has none, so that it is no record of the log. */
+export function logOffsetOf({ headers }: FetchedRecord): number | undefined {
+  const text = headers[HEADER.logOffset]?.toString('latin1') ?? '';
+  const offset = Number(text);
+  return /^\d{1,16}$/.test(text) && Number.isSafeInteger(offset) ? offset : undefined;
+}
+
+export const eventIdOf = ({ headers }: FetchedRecord): string => headers[HEADER.id]?.toString('utf8') ?? '';
+
+/** Reads a record without trust: anyone who can reach the broker may have written it. */
+export function decodeRecord(topic: Topic, place: { part: number; off: number }, record: FetchedRecord): Decoded {
+  try {
+    return { stored: decode(topic, place, record) };
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error;
+    return { fault: { code: error.code, message: error.message }, stream: error.stream };
+  }
+}
+
+function decode(topic: Topic, place: { part: number; off: number }, record: FetchedRecord): StoredRecord {
+  if (record.isControl) throw new Unfit('record.control', 'written by Kafka for itself');
+  const read = headerReader(record);
+  const tenant = read.optional(HEADER.tenant);
+  if (tenant === null) throw new Unfit('record.no-tenant', `no header ${HEADER.tenant}`);
+  const stream = record.key?.toString('utf8') ?? '';
+  if (stream !== keyOf(tenant, read.text(HEADER.subject)))
+    throw new Unfit('record.foreign-key', 'the key is not that of its tenant and subject');
+  const type = read.text(HEADER.type);
+  if (!type.startsWith(`${topic}.`) || !/\.v\d{1,4}$/.test(type))
+    throw new Unfit('record.foreign-type', `${HEADER.type} is none of ${topic}`, stream);
+  return {
+    ...place,
+    tenant,
+    stream,
+    type,
+    ver: read.number(HEADER.streamVersion) ?? 0,
+    event_id: read.uuid(HEADER.id),
+    occurred_at: read.instant(HEADER.time),
+    received_at: read.instant(HEADER.received),
+    actor: read.text(HEADER.actor),
+    command_id: read.text(HEADER.command),
+    correlation_id: read.text(HEADER.correlation),
+    causation_id: read.optional(HEADER.causation),
+    traceparent: read.optional(HEADER.traceparent),
+    seq_source: read.optional(HEADER.sequenceSource),
+    seq_epoch: read.number(HEADER.sequenceEpoch),
+    seq_n: read.number(HEADER.sequence),
+    data: dataOf(record, stream),
+  };
+}
+
+function dataOf({ value }: FetchedRecord, stream: string): object {
+  if (value !== null && value.length > MAX_EVENT_BYTES)
+    throw new Unfit('record.too-large', `${value.length} bytes, at most ${MAX_EVENT_BYTES}`, stream);
+  try {
+    const data = JSON.parse(value?.toString('utf8') ?? '') as unknown;
+    if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data;
+  } catch {
+    // said below: the parser's message would quote the data
+  }
+  throw new Unfit('record.not-json', 'the value is not a JSON object', stream);
+}
+
+function keyOf(tenant: string, subject: string): string | undefined {
+  try {
+    return streamOf(tenant, subject);
+  } catch {
+    return undefined; // no tenant or subject of ours is spelled so
+  }
+}
+
+function headerReader({ headers }: FetchedRecord) {
+  const optional = (name: string): string | null => headers[name]?.toString('utf8') ?? null;
+  const text = (name: string): string => {
+    const value = optional(name);
+    if (value === null || value.length === 0) throw new Unfit('record.header', `no header ${name}`);
+    return value;
+  };
+  return {
+    optional,
+    text,
+    uuid: (name: string): string => {
+      const value = text(name);
+      if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value))
+        throw new Unfit('record.header', `${name} is no UUID`);
+      return value;
+    },
+    instant: (name: string): Date => {
+      const at = new Date(text(name));
+      if (Number.isNaN(at.getTime())) throw new Unfit('record.header', `${name} is no instant`);
+      return at;
+    },
+    number: (name: string): number | null => {
+      const value = optional(name);
+      if (value === null) return null;
+      const whole = Number(value);
+      if (!/^\d{1,16}$/.test(value) || !Number.isSafeInteger(whole))
+        throw new Unfit('record.header', `${name} is no whole number`);
+      return whole;
+    },
+  };
+}
