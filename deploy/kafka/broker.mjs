@@ -43,7 +43,7 @@ export async function startKafka({ folder = home, brokers = 1, freePorts = false
   const problem = missing();
   if (problem !== undefined) throw new Error(problem);
   if (brokers !== 1 && brokers !== 3) throw new Error(`one broker or three, not ${brokers}`);
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const cluster = readCluster(folder) ?? { id: randomBytes(16).toString('base64url'), nodes: [] };
   if (cluster.nodes.length > 0 && cluster.nodes.length !== brokers)
     throw new Error(`${folder} holds a cluster of ${cluster.nodes.length}; stop it and remove the folder first`);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
 import { type Ended, run, type Running, startNode } from './processes.js';
 
 const MUSTER = path.resolve('dist/apps/muster/src/main.js');
@@ -43,6 +44,7 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
     MUSTER_PORT: '0',
     MUSTER_HANDSET_PORT: '0',
     MUSTER_TEST_CLOCK: clockFile,
+    ...(await logSettings(data)),
     ...env,
   };
   const child = startNode(MUSTER, [], { env: environment(settings), ...(uid === undefined ? {} : { uid, gid: uid }) });
@@ -66,9 +68,19 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
   };
 }
 
+/** With `MUSTER_TEST_LOG=kafka` every installation gets a broker of its own, which outlives its restarts. */
+async function logSettings(data: string): Promise<Record<string, string>> {
+  if (process.env.MUSTER_TEST_LOG !== 'kafka') return {};
+  const { brokers } = await startKafka({ folder: brokerFolder(data), freePorts: true });
+  return { MUSTER_LOG: 'kafka', KAFKA_BROKERS: brokers.join(',') };
+}
+
+const brokerFolder = (data: string): string => path.join(path.dirname(data), 'broker');
+
 /** Stops the server and removes what its first start made outside its data folder (as root, the database's place). */
 export async function removeServer(server: Server | undefined): Promise<void> {
   await server?.process.stop();
+  if (server !== undefined && process.env.MUSTER_TEST_LOG === 'kafka') await stopKafka(brokerFolder(server.data));
   for (const [, made = ''] of server?.process
     .output()
     .matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g) ?? [])

@@ -16,13 +16,15 @@ export interface CampaignAppOptions {
   urls: DatabaseUrls;
   kek: Uint8Array;
   kekFile: string;
+  /** Kafka, when it carries the log. */
+  brokers?: readonly string[];
   campaign: CampaignOptions;
 }
 
 /** Campaigns, and the identities that they ask for: both ports, without the read side. */
 @Module({})
 export class CampaignAppModule {
-  static forRoot({ clock, log, urls, kek, kekFile, campaign }: CampaignAppOptions): DynamicModule {
+  static forRoot({ clock, log, urls, kek, kekFile, brokers, campaign }: CampaignAppOptions): DynamicModule {
     // As in apps/muster, so that a cursor or an answer of one service is good at the other.
     const keyFor = (purpose: string) => new Uint8Array(hkdfSync('sha256', kek, '', `muster ${purpose}`, 32));
     const idempotency = {
@@ -37,7 +39,7 @@ export class CampaignAppModule {
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor('cursors') }),
-        EventLogModule.forRoot({ urls, kekFile, catalog, projections: campaignProjections }),
+        EventLogModule.forRoot({ urls, kekFile, catalog, brokers, projections: campaignProjections }),
         IdentityModule.forRoot(),
         CampaignModule.forRoot(campaign),
       ],

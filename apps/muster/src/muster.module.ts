@@ -21,6 +21,8 @@ export interface MusterModuleOptions {
   kekFile: string;
   /** Folder for uploads and contents. */
   data: string;
+  /** Kafka, when it carries the log. */
+  brokers?: readonly string[];
   /** Shows a person what is kept nowhere. */
   showOnce: (line: string) => void;
 }
@@ -33,7 +35,7 @@ const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
 @Module({})
 export class MusterModule {
   static forRoot(options: MusterModuleOptions): DynamicModule {
-    const { clock, log, about, urls, kek, kekFile, data, showOnce } = options;
+    const { clock, log, about, urls, kek, kekFile, data, brokers, showOnce } = options;
     const idempotency = {
       provide: IDEMPOTENCY_STORE,
       inject: [Databases, CLOCK],
@@ -49,6 +51,7 @@ export class MusterModule {
           urls,
           kekFile,
           catalog,
+          brokers,
           projections: [...campaignProjections, ...insightProjections],
         }),
         IdentityModule.forRoot(),

@@ -105,6 +105,7 @@ export type EventLogErrorCode =
   | 'log.gap'
   | 'log.unreadable'
   | 'log.unavailable'
+  | 'log.kept-on-kafka'
   | 'position.malformed';
 /** A refused append or an unreadable position. Nothing was stored. */
 export class EventLogError extends DomainError<EventLogErrorCode> {}
