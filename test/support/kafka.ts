@@ -27,7 +27,10 @@ export function underPrefix(client: KafkaClient, prefix: string): KafkaClient {
   return {
     ends: async (topics) => back(await client.ends(topics.map(there))),
     fetch: (topic, ...rest) => client.fetch(there(topic), ...rest),
-    send: (batches) => client.send(batches.map((batch) => ({ ...batch, topic: there(batch.topic) }))),
+    send: async (batches) => {
+      const landed = await client.send(batches.map((batch) => ({ ...batch, topic: there(batch.topic) })));
+      return landed.map((each) => ({ ...each, topic: each.topic.slice(prefix.length) }));
+    },
     describe: async (topics) => {
       const { brokers, topics: found } = await client.describe(topics.map(there));
       return { brokers, topics: back(found) };

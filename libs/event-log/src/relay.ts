@@ -4,7 +4,7 @@ import { announceAppend, appendOrTimeout } from './append-signal.js';
 import type { Database } from './database.js';
 import { EventLogError, type Topic } from './event-log.js';
 import { partitionsOf } from './follow.js';
-import { type Batch, type KafkaClient, KafkaError } from './kafka/kafka-client.js';
+import { type Batch, type KafkaClient, KafkaError, type Landed } from './kafka/kafka-client.js';
 import { KafkaReader, type Tail } from './kafka/kafka-reader.js';
 import { encodeRecord, type StoredText } from './kafka/kafka-record.js';
 import { RELAYED, STRAIGHT } from './kafka/kafka-topics.js';
@@ -36,8 +36,9 @@ const POLL_MS = 50;
 const RETRY_MS = { first: 200, longest: 10_000 };
 const LOCK = 'muster.relay';
 
-/** Next log offset to relay, by `topic/partition`. */
-type Progress = Map<string, number>;
+/** By `topic/partition`: next log offset to relay, and where in Kafka it will lie at the least. */
+type Progress = Map<string, { next: number; kafkaOffset: number }>;
+type NextBatch = Batch & { next: number };
 
 /**
  * Publishes what is committed in Postgres to Kafka, each partition in order, the log offset in a header. One process of
@@ -120,17 +121,17 @@ export class Relay {
     const heads = await headsOf(this.options.database, RELAYED);
     const lagging = partitionsOf(RELAYED).filter(
       ({ topic, partition }) =>
-        nextOffset(heads, topic, partition) > (progress.get(partitionKey(topic, partition)) ?? 0),
+        nextOffset(heads, topic, partition) > (progress.get(partitionKey(topic, partition))?.next ?? 0),
     );
     for (let i = 0; i < lagging.length && !signal.aborted; i += PARTITIONS_AT_ONCE) {
-      const batches: (Batch & { next: number })[] = [];
+      const batches: NextBatch[] = [];
       for (const { topic, partition } of lagging.slice(i, i + PARTITIONS_AT_ONCE))
-        batches.push(await this.batchOf(topic, partition, progress.get(partitionKey(topic, partition)) ?? 0));
+        batches.push(await this.batchOf(topic, partition, progress.get(partitionKey(topic, partition))?.next ?? 0));
       await this.options.probe?.('read');
       if (signal.aborted) break;
-      await this.options.client.send(batches);
+      const landed = await this.options.client.send(batches);
       await this.options.probe?.('acknowledged');
-      for (const { topic, partition, next } of batches) progress.set(`${topic}/${partition}`, next);
+      for (const batch of batches) requireInPlace(batch, landed, progress);
       announceAppend();
       await this.store(batches);
       await this.options.probe?.('stored');
@@ -138,7 +139,7 @@ export class Relay {
     return lagging.length > 0;
   }
 
-  private async batchOf(topic: Topic, partition: number, from: number): Promise<Batch & { next: number }> {
+  private async batchOf(topic: Topic, partition: number, from: number): Promise<NextBatch> {
     const rows = await this.options.database.query<StoredText>(NEXT_BATCH, [
       topic,
       partition,
@@ -156,7 +157,7 @@ export class Relay {
   }
 
   /** For lag and for finding that Kafka has lost its end; where to go on is read from Kafka. */
-  private async store(batches: readonly (Batch & { next: number })[]): Promise<void> {
+  private async store(batches: readonly NextBatch[]): Promise<void> {
     await this.options.database.query(
       `insert into log.relay select * from unnest($1::text[], $2::int[], $3::bigint[])
        on conflict (topic, part) do update set next_off = excluded.next_off`,
@@ -190,7 +191,7 @@ export class Relay {
       const tail = tails.get(partitionKey(topic, partition));
       if (tail === undefined) continue;
       await this.compare(topic, partition, tail, nextOffset(heads, topic, partition));
-      progress.set(partitionKey(topic, partition), tail.next);
+      progress.set(partitionKey(topic, partition), { next: tail.next, kafkaOffset: tail.next });
     }
     return progress;
   }
@@ -212,6 +213,19 @@ export class Relay {
     const details = { topic, partition, offset, kafka: tail.eventId, postgres: row?.event_id };
     throw new KafkaError('kafka.diverged', details, `${topic}/${partition}: another event at log offset ${offset}`);
   }
+}
+
+/**
+ * Each batch lies behind the one before it, or Kafka has lost its end in between (an unclean election, a disk) and holds
+ * a gap now. @throws EventLogError `log.gap`: what is missing is sent again
+ */
+function requireInPlace({ topic, partition, records, next }: NextBatch, landed: readonly Landed[], progress: Progress) {
+  const key = `${topic}/${partition}`;
+  const found = landed.find((each) => each.topic === topic && each.partition === partition)?.kafkaOffset ?? -1;
+  const least = progress.get(key)?.kafkaOffset ?? 0;
+  if (found < least)
+    throw new EventLogError('log.gap', { topic, partition, kafkaOffset: found, least }, 'Kafka has lost its end');
+  progress.set(key, { next, kafkaOffset: found + records.length });
 }
 
 async function headsOf(database: Database, topics: readonly Topic[]): Promise<Record<string, number>> {

@@ -46,6 +46,13 @@ export interface Batch {
   records: readonly KafkaRecord[];
 }
 
+/** Where a batch has come to lie. */
+export interface Landed {
+  topic: string;
+  partition: number;
+  kafkaOffset: number;
+}
+
 export interface TopicSettings {
   partitions: number;
   /** Of the partition that has fewest. */
@@ -63,8 +70,11 @@ export interface KafkaClient {
   ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>>;
   /** Records of one partition from an offset below its end; about `maxBytes`, at least one. */
   fetch(topic: string, partition: number, from: number, maxBytes: number): Promise<Fetched>;
-  /** Resolves when all in-sync replicas have all of it; when it rejects, any part may have been stored. */
-  send(batches: readonly Batch[]): Promise<void>;
+  /**
+   * Resolves when all in-sync replicas have all of it, with Kafka's offset of each batch's first record; when it rejects,
+   * any part may have been stored.
+   */
+  send(batches: readonly Batch[]): Promise<readonly Landed[]>;
   /** Topics that exist, with the settings in effect, and how many brokers there are. */
   describe(topics: readonly string[]): Promise<{ brokers: number; topics: ReadonlyMap<string, TopicSettings> }>;
   /** Makes topics; one that another process made meanwhile is left as it is. */

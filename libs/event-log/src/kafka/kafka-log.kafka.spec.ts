@@ -1,11 +1,15 @@
 import { describe } from 'vitest';
 import { hasKafka, kafkaInstallation } from '../../../../test/support/kafka.js';
+import { platformaticClient } from '../../../../test/support/platformatic-client.js';
 import { eventCatalog } from '../catalog.js';
 import type { EventLog } from '../event-log.js';
 import { contractDefinitions, logContract } from '../log-contract.js';
 import { KafkajsClient } from './kafkajs-client.js';
 
-const libraries = { kafkajs: (brokers: readonly string[]) => new KafkajsClient({ brokers }) };
+const libraries = {
+  kafkajs: (brokers: readonly string[]) => new KafkajsClient({ brokers }),
+  '@platformatic/kafka': platformaticClient,
+};
 
 /** Answers as of the call: what was committed by then has been relayed. While it reads, others go on appending. */
 const asOfNow = (reader: EventLog, relayed: () => Promise<void>): EventLog => ({

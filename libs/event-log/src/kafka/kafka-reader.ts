@@ -211,7 +211,7 @@ export class KafkaReader {
 
 const ABSENT: RecordFault = { code: 'record.absent', message: 'Kafka keeps no record at this offset' };
 
-const NOT_OF_THE_LOG: RecordFault = { code: 'record.header', message: 'no log offset: not of the log' };
+const NOT_OF_THE_LOG: RecordFault = { code: 'record.header', message: 'no log offset that can be: not of the log' };
 
 const endOf = (ends: ReadonlyMap<string, readonly number[]>, topic: Topic, partition: number): number =>
   ends.get(topic)?.[partition] ?? 0;

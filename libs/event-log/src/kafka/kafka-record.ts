@@ -101,11 +101,14 @@ class Unfit extends Error {
   }
 }
 
-/** The log offset of a relayed record; `undefined` when it has none, so that it is no record of the log. */
-export function logOffsetOf({ headers }: FetchedRecord): number | undefined {
+/**
+ * The log offset of a relayed record; `undefined` when it is no record of the log: it has none, or one beyond Kafka's own
+ * offset, which cannot be, as every record before it takes an offset in Kafka too.
+ */
+export function logOffsetOf({ headers, offset: kafkaOffset }: FetchedRecord): number | undefined {
   const text = headers[HEADER.logOffset]?.toString('latin1') ?? '';
   const offset = Number(text);
-  return /^\d{1,16}$/.test(text) && Number.isSafeInteger(offset) ? offset : undefined;
+  return /^\d{1,16}$/.test(text) && offset <= kafkaOffset ? offset : undefined;
 }
 
 export const eventIdOf = ({ headers }: FetchedRecord): string => headers[HEADER.id]?.toString('utf8') ?? '';

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '#runtime/index.js';
-import { PARTITIONS, TOPICS, type Topic } from '../event-log.js';
-import { type KafkaClient, KafkaError, type KafkaErrorCode, type TopicSettings } from './kafka-client.js';
+import { EventLogError, PARTITIONS, TOPICS, type Topic } from '../event-log.js';
+import { DEADLINE_MS, type KafkaClient, KafkaError, type KafkaErrorCode, type TopicSettings } from './kafka-client.js';
 
 /** The one topic that is produced straight; all others are relayed from Postgres. */
 export const STRAIGHT: Topic = 'muster.device';
@@ -38,9 +39,19 @@ export async function settleTopics(client: KafkaClient, log: Log): Promise<void>
     await client.create(absent, { partitions: PARTITIONS, replicas, config: configFor(brokers) });
     log.info('kafka.topics-created', { topics: absent, partitions: PARTITIONS, replicas });
   }
-  const { brokers, topics } = absent.length > 0 ? await client.describe(TOPICS) : found;
+  const { brokers, topics } = absent.length > 0 ? await described(client) : found;
   for (const [topic, settings] of topics) checkTopic(topic, settings, brokers);
   if (brokers < COPIES) log.warn('kafka.few-brokers', { brokers, neededForDurability: COPIES });
+}
+
+/** A topic that was just made shows a moment later. */
+async function described(client: KafkaClient): ReturnType<KafkaClient['describe']> {
+  for (const deadline = Date.now() + DEADLINE_MS; ; await sleep(50)) {
+    const found = await client.describe(TOPICS);
+    if (found.topics.size === TOPICS.length) return found;
+    if (Date.now() > deadline)
+      throw new EventLogError('log.unavailable', { absent: TOPICS.filter((topic) => !found.topics.has(topic)) });
+  }
 }
 
 /** @throws KafkaError */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Producer } from 'kafkajs';
 import { type Log, silentLog } from '#runtime/index.js';
 import { withinDeadline } from './deadline.js';
-import type { Batch, Fetched, FetchedRecord, KafkaClient, TopicSettings } from './kafka-client.js';
+import type { Batch, Fetched, FetchedRecord, KafkaClient, Landed, TopicSettings } from './kafka-client.js';
 import { type Message, openCluster, READ_UNCOMMITTED, stopIdleTimer } from './kafkajs-internals.js';
 
 /** The package is CommonJS, whose names Node does not see one by one. */
@@ -69,7 +69,7 @@ export class KafkajsClient implements KafkaClient {
     });
   }
 
-  async send(batches: readonly Batch[]): Promise<void> {
+  async send(batches: readonly Batch[]): Promise<readonly Landed[]> {
     const topicMessages = [...new Set(batches.map(({ topic }) => topic))].map((topic) => ({
       topic,
       messages: batches
@@ -77,9 +77,15 @@ export class KafkajsClient implements KafkaClient {
         .flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
     }));
     try {
-      await withinDeadline('send', async () => {
+      return await withinDeadline('send', async () => {
         this.producer ??= this.openProducer();
-        await (await this.producer).sendBatch({ acks: ACKS_ALL, timeout: REQUEST_MS, topicMessages });
+        const producer = await this.producer;
+        const landed = await producer.sendBatch({ acks: ACKS_ALL, timeout: REQUEST_MS, topicMessages });
+        return landed.map(({ topicName, partition, baseOffset }) => ({
+          topic: topicName,
+          partition,
+          kafkaOffset: Number(baseOffset),
+        }));
       });
     } catch (error) {
       await this.dropProducer(); // it may still be trying, and must not do so beside the next one
@@ -123,7 +129,7 @@ export class KafkajsClient implements KafkaClient {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     await this.asAdmin('create', (admin) =>
       admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false, // the library's own wait gives up on a busy broker
         topics: topics.map((topic) => ({
           topic,
           numPartitions: partitions,
@@ -141,27 +147,24 @@ export class KafkajsClient implements KafkaClient {
 
   /** Stale metadata and lost connections are mended by asking again. */
   private call<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return withinDeadline(name, async () => {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          if (!this.cluster.isConnected()) await this.cluster.connect();
-          return await work();
-        } catch (error) {
-          if (attempt === TRIES) throw error;
-          await sleep(attempt * BETWEEN_TRIES_MS);
-          await this.cluster.refreshMetadata().catch(() => undefined); // the next try says what is wrong
-        }
-      }
-    });
+    return withinDeadline(name, () =>
+      tried(async (attempt) => {
+        if (!this.cluster.isConnected()) await this.cluster.connect();
+        if (attempt > 1) await this.cluster.refreshMetadata();
+        return work();
+      }),
+    );
   }
 
   private async asAdmin<T>(name: string, work: (admin: ReturnType<typeof this.kafka.admin>) => Promise<T>): Promise<T> {
     const admin = this.kafka.admin();
     try {
-      return await withinDeadline(name, async () => {
-        await admin.connect();
-        return work(admin);
-      });
+      return await withinDeadline(name, () =>
+        tried(async () => {
+          await admin.connect();
+          return work(admin);
+        }),
+      );
     } finally {
       await admin.disconnect().catch(() => undefined); // its answer is in hand, or its error is
     }
@@ -191,6 +194,18 @@ export class KafkajsClient implements KafkaClient {
     const known = Object.values(this.cluster.findLeaderForPartitions(topic, ALL)).flat();
     if (known.length === 0) throw new Error(`${topic} is not there`);
     return known.map((partition) => ({ partition }));
+  }
+}
+
+/** Again after a failure, until the deadline of the caller. */
+async function tried<T>(work: (attempt: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work(attempt);
+    } catch (error) {
+      if (attempt === TRIES) throw error;
+      await sleep(attempt * BETWEEN_TRIES_MS);
+    }
   }
 }
 
