@@ -72,8 +72,8 @@ export function platformaticClient(brokers: readonly string[]): KafkaClient {
     },
     close: async () => {
       await admin.close();
-      await consumer.close(true);
-      await producer.close(true);
+      await new Promise((closed) => consumer.close(true, closed));
+      await new Promise((closed) => producer.close(true, closed));
     },
   };
 }
