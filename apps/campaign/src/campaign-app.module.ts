@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { type CampaignOptions, CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
-import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
@@ -32,7 +32,7 @@ export class CampaignAppModule {
       inject: [Databases, CLOCK],
       useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor('idempotency')),
     };
-    const readiness = { provide: READINESS_CHECKS, inject: [Databases], useFactory: readinessChecks };
+    const readiness = { provide: READINESS_CHECKS, inject: [Databases, KafkaPart], useFactory: readinessChecks };
     const about = { name: 'muster-campaign', version: '0.1.0' };
     return {
       module: CampaignAppModule,

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
-import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
@@ -41,7 +41,7 @@ export class MusterModule {
       inject: [Databases, CLOCK],
       useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor(kek, 'idempotency')),
     };
-    const readiness = { provide: READINESS_CHECKS, inject: [Databases], useFactory: readinessChecks };
+    const readiness = { provide: READINESS_CHECKS, inject: [Databases, KafkaPart], useFactory: readinessChecks };
     return {
       module: MusterModule,
       global: true,

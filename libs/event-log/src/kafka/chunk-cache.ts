@@ -1,8 +1,9 @@
 import type { Fetched, KafkaClient } from './kafka-client.js';
 
 const FETCH_BYTES = 1_048_576;
-/** About a MiB each at most. */
-const KEPT = 32;
+/** Chunks and records that are kept: readers of a tail follow each other closely, and each record is some 20 objects. */
+const KEPT = 128;
+const KEPT_RECORDS = 6_000;
 
 interface Chunk {
   place: string;
@@ -40,8 +41,15 @@ export class ChunkCache {
     chunk.fetching.then((fetched) => {
       chunk.fetched = fetched;
       if (fetched.next === at) forget(); // nothing there yet
+      this.dropOldest();
     }, forget); // who asked hears of the error
     this.chunks = [...this.chunks.slice(1 - KEPT), chunk];
     return chunk.fetching;
+  }
+
+  private dropOldest(): void {
+    let records = 0;
+    const oldest = this.chunks.findLastIndex(({ fetched }) => (records += fetched?.records.length ?? 0) > KEPT_RECORDS);
+    this.chunks = this.chunks.slice(oldest + 1);
   }
 }

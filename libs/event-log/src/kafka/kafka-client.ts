@@ -28,8 +28,8 @@ export interface FetchedRecord {
   offset: number;
   key: Buffer | null;
   value: Buffer | null;
-  /** The last of its name, when a name comes twice. */
-  headers: Readonly<Record<string, Buffer>>;
+  /** All of its name, when a name comes twice. */
+  headers: Readonly<Record<string, Buffer | readonly Buffer[]>>;
   /** Written by Kafka for itself; it takes an offset. */
   isControl: boolean;
 }

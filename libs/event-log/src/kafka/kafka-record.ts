@@ -1,4 +1,4 @@
-import { MAX_EVENT_BYTES, type StoredRecord, streamOf, subjectOf } from '../envelope.js';
+import { isTenant, MAX_EVENT_BYTES, type StoredRecord, subjectOf } from '../envelope.js';
 import type { Topic } from '../event-log.js';
 import type { FetchedRecord, KafkaRecord } from './kafka-client.js';
 
@@ -106,12 +106,12 @@ class Unfit extends Error {
  * offset, which cannot be, as every record before it takes an offset in Kafka too.
  */
 export function logOffsetOf({ headers, offset: kafkaOffset }: FetchedRecord): number | undefined {
-  const text = headers[HEADER.logOffset]?.toString('latin1') ?? '';
-  const offset = Number(text);
-  return /^\d{1,16}$/.test(text) && offset <= kafkaOffset ? offset : undefined;
+  const digits = optional(headers, HEADER.logOffset) ?? '';
+  const offset = Number(digits);
+  return /^\d{1,16}$/.test(digits) && offset <= kafkaOffset ? offset : undefined;
 }
 
-export const eventIdOf = ({ headers }: FetchedRecord): string => headers[HEADER.id]?.toString('utf8') ?? '';
+export const eventIdOf = ({ headers }: FetchedRecord): string => optional(headers, HEADER.id) ?? '';
 
 /** Reads a record without trust: anyone who can reach the broker may have written it. */
 export function decodeRecord(topic: Topic, place: { part: number; off: number }, record: FetchedRecord): Decoded {
@@ -125,13 +125,13 @@ export function decodeRecord(topic: Topic, place: { part: number; off: number },
 
 function decode(topic: Topic, place: { part: number; off: number }, record: FetchedRecord): StoredRecord {
   if (record.isControl) throw new Unfit('record.control', 'written by Kafka for itself');
-  const read = headerReader(record);
-  const tenant = read.optional(HEADER.tenant);
+  const { headers } = record;
+  const tenant = optional(headers, HEADER.tenant);
   if (tenant === null) throw new Unfit('record.no-tenant', `no header ${HEADER.tenant}`);
   const stream = record.key?.toString('utf8') ?? '';
-  if (stream !== keyOf(tenant, read.text(HEADER.subject)))
+  if (!isTenant(tenant) || stream !== `${tenant}/${text(headers, HEADER.subject)}`)
     throw new Unfit('record.foreign-key', 'the key is not that of its tenant and subject');
-  const type = read.text(HEADER.type);
+  const type = text(headers, HEADER.type);
   if (!type.startsWith(`${topic}.`) || !/\.v\d{1,4}$/.test(type))
     throw new Unfit('record.foreign-type', `${HEADER.type} is none of ${topic}`, stream);
   return {
@@ -139,18 +139,18 @@ function decode(topic: Topic, place: { part: number; off: number }, record: Fetc
     tenant,
     stream,
     type,
-    ver: read.number(HEADER.streamVersion) ?? 0,
-    event_id: read.uuid(HEADER.id),
-    occurred_at: read.instant(HEADER.time),
-    received_at: read.instant(HEADER.received),
-    actor: read.text(HEADER.actor),
-    command_id: read.text(HEADER.command),
-    correlation_id: read.text(HEADER.correlation),
-    causation_id: read.optional(HEADER.causation),
-    traceparent: read.optional(HEADER.traceparent),
-    seq_source: read.optional(HEADER.sequenceSource),
-    seq_epoch: read.number(HEADER.sequenceEpoch),
-    seq_n: read.number(HEADER.sequence),
+    ver: whole(headers, HEADER.streamVersion) ?? 0,
+    event_id: uuid(headers, HEADER.id),
+    occurred_at: moment(headers, HEADER.time),
+    received_at: moment(headers, HEADER.received),
+    actor: text(headers, HEADER.actor),
+    command_id: text(headers, HEADER.command),
+    correlation_id: text(headers, HEADER.correlation),
+    causation_id: optional(headers, HEADER.causation),
+    traceparent: optional(headers, HEADER.traceparent),
+    seq_source: optional(headers, HEADER.sequenceSource),
+    seq_epoch: whole(headers, HEADER.sequenceEpoch),
+    seq_n: whole(headers, HEADER.sequence),
     data: dataOf(record, stream),
   };
 }
@@ -167,42 +167,40 @@ function dataOf({ value }: FetchedRecord, stream: string): object {
   throw new Unfit('record.not-json', 'the value is not a JSON object', stream);
 }
 
-function keyOf(tenant: string, subject: string): string | undefined {
-  try {
-    return streamOf(tenant, subject);
-  } catch {
-    return undefined; // no tenant or subject of ours is spelled so
-  }
+type Headers = FetchedRecord['headers'];
+
+/** The last of a name that comes twice. */
+function bytesOf(headers: Headers, name: string): Buffer | undefined {
+  const found = headers[name];
+  return found === undefined || Buffer.isBuffer(found) ? found : found.at(-1);
 }
 
-function headerReader({ headers }: FetchedRecord) {
-  const optional = (name: string): string | null => headers[name]?.toString('utf8') ?? null;
-  const text = (name: string): string => {
-    const value = optional(name);
-    if (value === null || value.length === 0) throw new Unfit('record.header', `no header ${name}`);
-    return value;
-  };
-  return {
-    optional,
-    text,
-    uuid: (name: string): string => {
-      const value = text(name);
-      if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value))
-        throw new Unfit('record.header', `${name} is no UUID`);
-      return value;
-    },
-    instant: (name: string): Date => {
-      const at = new Date(text(name));
-      if (Number.isNaN(at.getTime())) throw new Unfit('record.header', `${name} is no instant`);
-      return at;
-    },
-    number: (name: string): number | null => {
-      const value = optional(name);
-      if (value === null) return null;
-      const whole = Number(value);
-      if (!/^\d{1,16}$/.test(value) || !Number.isSafeInteger(whole))
-        throw new Unfit('record.header', `${name} is no whole number`);
-      return whole;
-    },
-  };
+const optional = (headers: Headers, name: string): string | null => bytesOf(headers, name)?.toString('utf8') ?? null;
+
+function text(headers: Headers, name: string): string {
+  const value = optional(headers, name);
+  if (value === null || value.length === 0) throw new Unfit('record.header', `no header ${name}`);
+  return value;
+}
+
+function uuid(headers: Headers, name: string): string {
+  const value = text(headers, name);
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value))
+    throw new Unfit('record.header', `${name} is no UUID`);
+  return value;
+}
+
+function moment(headers: Headers, name: string): Date {
+  const at = new Date(text(headers, name));
+  if (Number.isNaN(at.getTime())) throw new Unfit('record.header', `${name} is no instant`);
+  return at;
+}
+
+function whole(headers: Headers, name: string): number | null {
+  const value = optional(headers, name);
+  if (value === null) return null;
+  const number = Number(value);
+  if (!/^\d{1,16}$/.test(value) || !Number.isSafeInteger(number))
+    throw new Unfit('record.header', `${name} is no whole number`);
+  return number;
 }

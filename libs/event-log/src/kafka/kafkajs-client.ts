@@ -218,11 +218,10 @@ function offsetsOf(partitions: readonly { partition: number; offset: string }[])
   return offsets;
 }
 
-function fetchedRecord({ offset, key, value, headers, isControlRecord }: Message): FetchedRecord {
-  const last: Record<string, Buffer> = {};
-  for (const [name, one] of Object.entries(headers)) {
-    const bytes = Array.isArray(one) ? one.at(-1) : one;
-    if (bytes) last[name] = bytes;
-  }
-  return { offset: Number(offset), key, value, headers: last, isControl: isControlRecord };
-}
+const fetchedRecord = ({ offset, key, value, headers, isControlRecord }: Message): FetchedRecord => ({
+  offset: Number(offset),
+  key,
+  value,
+  headers,
+  isControl: isControlRecord,
+});

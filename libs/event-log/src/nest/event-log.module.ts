@@ -8,7 +8,7 @@ import type { Projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
 import { Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
-import { kafkaPart, logOf } from './kafka.provider.js';
+import { kafkaPart, KafkaPart, logOf } from './kafka.provider.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 import { CreateRelay1767000000002 } from './migrations/create-relay.js';
@@ -16,6 +16,7 @@ import { CreateRelay1767000000002 } from './migrations/create-relay.js';
 export { EventCatalog } from '../catalog.js';
 export { ProjectionRunner } from '../projection-runner.js';
 export { Databases, type DatabaseUrls, TailLog } from './databases.js';
+export { KafkaPart } from './kafka.provider.js';
 
 /** What no caller can mend: their form alone would say 422. */
 registerStatus({
@@ -71,7 +72,7 @@ export class EventLogModule {
         },
         EventLogLifecycle,
       ],
-      exports: [Databases, EventCatalog, Keyring, PostgresLog, TailLog, ProjectionRunner],
+      exports: [Databases, EventCatalog, KafkaPart, Keyring, PostgresLog, TailLog, ProjectionRunner],
     };
   }
 }
