@@ -68,7 +68,7 @@ export class KafkaLog extends PostgresLog {
     const stream = streamOf(tenant, subject);
     const partition = partitionOf(stream);
     const records = await this.scan(topic, partition, 0, Number.MAX_SAFE_INTEGER, tenant);
-    return records.filter((record) => record.stream === stream) as EventRecord<E>[];
+    return records.filter((record) => record.stream === stream);
   }
 
   override async read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
