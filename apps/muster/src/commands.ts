@@ -1,4 +1,5 @@
 import type { Command } from './cli/command.js';
+import { auditCommands } from './commands/audit.js';
 import { campaignCommands } from './commands/campaign.js';
 import { contentCommands } from './commands/content.js';
 import { demoCommands } from './commands/demo.js';
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   ...projectionCommands,
   ...demoCommands,
   ...doctorCommands,
+  ...auditCommands,
 ];
 
 /** What each noun is, for the help. */

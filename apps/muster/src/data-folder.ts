@@ -40,11 +40,17 @@ export function takeDataFolder(folder: string): () => void {
   }
 }
 
+/** The process that holds the folder now, if there is one. */
+export function holderOf(folder: string): number | undefined {
+  const holder = holderIn(path.join(folder, 'muster.pid'));
+  return holder !== undefined && beganAt(holder.pid) === holder.began ? holder.pid : undefined;
+}
+
 function holderIn(file: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Holder;
   } catch {
-    return undefined; // half-written by a process that was killed
+    return undefined; // none, or half-written by a process that was killed
   }
 }
 

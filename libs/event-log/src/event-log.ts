@@ -105,7 +105,8 @@ export type EventLogErrorCode =
   | 'log.gap'
   | 'log.unreadable'
   | 'log.unavailable'
-  | 'position.malformed';
+  | 'position.malformed'
+  | 'chain.malformed';
 /** A refused append or an unreadable position. Nothing was stored. */
 export class EventLogError extends DomainError<EventLogErrorCode> {}
 

@@ -11,8 +11,12 @@ export {
   type JsonSchema,
   wireType,
 } from './catalog.js';
+export { auditLog, type LogAudit } from './audit-log.js';
 export { Database, type Tx } from './database.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+export { type Finding, type Invariant, placeOf, type Report, type RoomAuditor } from './finding.js';
+export { type ChainHead, readChainHead } from './log-chain.js';
+export { attachEmbeddedPostgres, type AttachedPostgres } from './attach-postgres.js';
 export { Keyring, KeyringError, loadKek, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
 export { follow, type FollowOptions } from './follow.js';
