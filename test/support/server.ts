@@ -17,6 +17,8 @@ export interface Server {
   data: string;
   /** Moves the clock of the server and of agents started with `clockFile`, milliseconds from now. */
   clockFile: string;
+  /** Who runs it, when not the test's own user. */
+  uid?: number;
 }
 
 export interface ServerOptions {
@@ -63,15 +65,55 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
         : { email: administrator[1]!, tenant: administrator[2]!, password: administrator[3]! },
     data,
     clockFile,
+    ...(uid === undefined ? {} : { uid }),
   };
 }
 
-/** Stops the server and removes what its first start made outside its data folder (as root, the database's place). */
+/** What `muster audit` reports of an installation, and its exit code. */
+export interface Audited {
+  ok: boolean;
+  findings: { invariant: string; code: string; where: string; message: string }[];
+  records: number;
+  projections: string[];
+}
+
+/** Runs a command of the CLI that works on the installation's folder, as the user whose folder it is. */
+export function onFolder(
+  { data, uid }: Pick<Server, 'data' | 'uid'>,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const options = { env: environment({ MUSTER_DATA: data, ...env }), ...(uid === undefined ? {} : { uid, gid: uid }) };
+  return run(process.execPath, [MUSTER_CLI, ...args], options);
+}
+
+/** @throws when the audit itself cannot be done */
+export async function auditOf(server: Pick<Server, 'data' | 'uid'>, ...args: string[]): Promise<Audited> {
+  const { output, stdout } = await onFolder(server, ['audit', '--json', ...args]);
+  if (!stdout.startsWith('{')) throw new Error(`no audit:\n${output}`);
+  return JSON.parse(stdout) as Audited;
+}
+
+/** Fails when the log, and what follows from it, do not agree: what every suite ends with. */
+export async function audited(server: Pick<Server, 'data' | 'uid'>): Promise<void> {
+  const { findings } = await auditOf(server);
+  if (findings.length > 0) throw new Error(`the audit found ${JSON.stringify(findings, null, 2)}`);
+}
+
+/** Audits the server, stops it, and removes what its first start made outside its data folder (as root, the database's place). */
 export async function removeServer(server: Server | undefined): Promise<void> {
-  await server?.process.stop();
-  for (const [, made = ''] of server?.process
-    .output()
-    .matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g) ?? [])
+  if (server === undefined) return;
+  try {
+    if (server.process.isRunning()) await audited(server);
+  } finally {
+    await server.process.stop();
+    removeMade(server.process.output());
+  }
+}
+
+/** Removes the folders that a program says it made for the embedded database. */
+export function removeMade(output: string): void {
+  for (const [, made = ''] of output.matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g))
     if (made !== '/var/lib/muster') rmSync(made, { recursive: true, force: true });
 }
 

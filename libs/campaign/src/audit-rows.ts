@@ -35,22 +35,14 @@ export class CampaignRowsAuditor implements RoomAuditor {
   visit(record: EventRecord): void {
     const { tenant, subject } = record;
     const where = placeOf(record);
-    const event = record as EventRecord<ContentEvent | CatalogueEvent | DeviceFactByServer>;
-    const data = event.data as Record<string, string>;
+    const event = record as unknown as ContentEvent | CatalogueEvent | DeviceFactByServer;
     this.sequence(record);
-    switch (event.type) {
-      case 'ContentPublished':
-        this.files.set(data.sha256!, where);
-        return;
-      case 'CataloguePublished':
-        this.published.set(`${tenant}/${data.channel}`, { ...(event.data as Published), where });
-        return;
-      case 'GrantIssued':
-        this.granted.set([tenant, data.campaignId, subject, data.contentId].join('/'), where);
-        return;
-      case 'ProcessingOrdered':
-        this.ordered.set([tenant, subject, data.inboxId].join('/'), where);
-    }
+    if (event.type === 'ContentPublished') this.files.set(event.data.sha256, where);
+    if (event.type === 'CataloguePublished')
+      this.published.set(`${tenant}/${event.data.channel}`, { ...event.data, where });
+    if (event.type === 'GrantIssued')
+      this.granted.set([tenant, event.data.campaignId, subject, event.data.contentId].join('/'), where);
+    if (event.type === 'ProcessingOrdered') this.ordered.set([tenant, subject, event.data.inboxId].join('/'), where);
   }
 
   async finish(tx: Tx): Promise<void> {
@@ -134,35 +126,31 @@ export class CampaignRowsAuditor implements RoomAuditor {
       return;
     }
     try {
-      const client = new TufClient({ root: root.bytes, now: timestamp.created_at.getTime() });
-      const nothing = async () => undefined;
-      const ports = {
-        load: nothing,
-        store: nothing,
-        remove: nothing,
-        fetch: async (name: string) => files.get(name)?.bytes,
-      };
-      await drive(client.refresh(), ports);
-      const targets = await drive(client.targets(), ports);
-      for (const target of targets) this.target(channel, target.path, Object.values(target.hashes)[0] ?? '', files);
-      const version = client.trusted.snapshot?.version;
+      const version = await this.walk(channel, root.bytes, timestamp, files);
       if (version !== last?.version)
-        this.find(
-          'I6',
-          'tuf.version',
-          where,
-          `snapshot ${version} is served, ${last?.where ?? 'no event'} published ${last?.version}`,
-        );
+        this.find('I6', 'tuf.version', where, `serves snapshot ${version}, the log published ${last?.version}`);
       if (timestamp.digest !== last?.digest)
-        this.find(
-          'I6',
-          'tuf.digest',
-          `${where}/timestamp.json`,
-          `stands for ${timestamp.digest}, ${last?.where} published ${last?.digest}`,
-        );
+        this.find('I6', 'tuf.digest', `${where}/timestamp.json`, `is of ${timestamp.digest}, not of ${last?.digest}`);
     } catch (error) {
       this.find('I6', 'tuf.refused', where, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** @returns the version of the snapshot that a client ends at. @throws TufError */
+  private async walk(
+    channel: string,
+    root: Uint8Array,
+    timestamp: FileRow,
+    files: ReadonlyMap<string, FileRow>,
+  ): Promise<number | undefined> {
+    const client = new TufClient({ root, now: timestamp.created_at.getTime() });
+    const nothing = async () => undefined;
+    const fetch = async (name: string) => files.get(name)?.bytes;
+    const ports = { load: nothing, store: nothing, remove: nothing, fetch };
+    await drive(client.refresh(), ports);
+    for (const { path: target, hashes } of await drive(client.targets(), ports))
+      this.target(channel, target, Object.values(hashes)[0] ?? '', files);
+    return client.trusted.snapshot?.version;
   }
 
   private target(channel: string, target: string, digest: string, files: ReadonlyMap<string, FileRow>): void {

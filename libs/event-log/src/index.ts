@@ -17,7 +17,8 @@ export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgre
 export { type Finding, type Invariant, placeOf, type Report, type RoomAuditor } from './finding.js';
 export { type ChainHead, readChainHead } from './log-chain.js';
 export { attachEmbeddedPostgres, type AttachedPostgres } from './attach-postgres.js';
-export { Keyring, KeyringError, loadKek, type SecretName } from './keyring.js';
+export { homeFolder } from './postgres-home.js';
+export { Keyring, KeyringError, loadKek, PROBE, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
 export { follow, type FollowOptions } from './follow.js';
 export { type Migration, migrate } from './migrate.js';
@@ -34,3 +35,4 @@ export {
 export type { Difference, Verified } from './verify.js';
 export { type Projection, projection, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';
+export { beginLoad, dumpTable, loadRows, type TableShape, tablesIn, type TextRow } from './table-dump.js';

@@ -97,7 +97,7 @@ export function readChainHead(text: string): ChainHead {
   if (
     head?.format !== 1 ||
     head.range !== RANGE ||
-    !Object.values(head.partitions ?? { x: 0 }).every((each) => isPart(each as PartitionChain))
+    !Object.values(head.partitions ?? { x: 0 }).every((each) => isPart(each))
   )
     throw refused;
   return head;

@@ -22,7 +22,7 @@ const audit = command({
       const kept = head === undefined ? undefined : await readHead(head);
       const installation = await openInstallation(env, processLog('muster', env));
       try {
-        const { chain: newHead, ...report } = await run(installation, kept);
+        const { chain: newHead, ...report }: AuditReport = await run(installation, kept);
         if (chain !== undefined) writeFileSync(chain, `${JSON.stringify(newHead)}\n`, { flush: true });
         show(report, out);
         if (!report.ok) throw new CliError(EXIT.failed, `${report.findings.length} breaches`);

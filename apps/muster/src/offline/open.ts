@@ -76,8 +76,8 @@ type Reached = { superuserUrl: string; url: (role: LoginRole) => string; stop: (
 
 async function reach(data: string, databaseUrl: string | undefined, kek: Uint8Array, log: Log): Promise<Reached> {
   if (databaseUrl !== undefined) {
-    const { url, stop } = given(databaseUrl, kek);
-    return { superuserUrl: databaseUrl, url, stop };
+    const store = given(databaseUrl, kek);
+    return { superuserUrl: databaseUrl, url: (role) => store.url(role), stop: () => store.stop() };
   }
   const running = holderOf(data) === undefined ? undefined : attachEmbeddedPostgres(data);
   if (running !== undefined) {
@@ -93,7 +93,7 @@ async function reach(data: string, databaseUrl: string | undefined, kek: Uint8Ar
       await store.stop();
       giveBack();
     };
-    return { superuserUrl: superuserUrl.href, url: store.url, stop };
+    return { superuserUrl: superuserUrl.href, url: (role) => store.url(role), stop };
   } catch (error) {
     giveBack();
     throw error;
