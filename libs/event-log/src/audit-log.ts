@@ -1,11 +1,12 @@
 import type { EventCatalog } from './catalog.js';
 import type { Tx } from './database.js';
-import { STORED_COLUMNS, type StoredRecord, subjectOf, toRecord } from './envelope.js';
+import { STORED_COLUMNS, type StoredRecord, subjectOf } from './envelope.js';
 import { EventLogError, type EventRecord, PARTITIONS, type Topic, TOPICS } from './event-log.js';
 import { type Finding, type Invariant, type Report, type RoomAuditor } from './finding.js';
-import type { Keyring } from './keyring.js';
+import { type Keyring, KeyringError } from './keyring.js';
 import { LogChain } from './log-chain.js';
 import { partitionOf } from './murmur2.js';
+import { openRecord } from './opening.js';
 import { holdsPlainPersonal, holdsSealed, openSealed, unopened } from './seal.js';
 import { SequenceCounter, type SequenceCounts } from './sequence-counter.js';
 
@@ -125,7 +126,7 @@ class Walk {
       if (pointers.length > 0 && key !== undefined)
         this.find('I1', 'log.seal', where, `${pointers.join(', ')} does not open under its subject's key`);
       if (pointers.length > 0 && key === undefined) this.keyless.set(`${row.tenant}/${subjectOf(row)}`, where);
-      record = toRecord(topic, row, events, key);
+      record = openRecord(topic, row, events, key);
       this.schema(record, row, pointers, where);
     } catch (error) {
       this.find('I4', 'log.unreadable', where, messageOf(error));
@@ -152,10 +153,15 @@ class Walk {
   private async keysOf(rows: readonly RawRecord[]): Promise<Map<string, Uint8Array>> {
     const keys = new Map<string, Uint8Array>();
     const sealed = rows.filter(({ data }) => holdsSealed(data));
-    for (const tenant of new Set(sealed.map((row) => row.tenant))) {
-      const subjects = sealed.filter((row) => row.tenant === tenant).map(subjectOf);
-      for (const [subject, key] of await this.options.keyring.subjectKeys(tenant, [...new Set(subjects)]))
-        keys.set(`${tenant}/${subject}`, key);
+    for (const [name, row] of new Map(sealed.map((each) => [each.stream, each]))) {
+      try {
+        const subject = subjectOf(row);
+        const key = (await this.options.keyring.subjectKeys(row.tenant, [subject])).get(subject);
+        if (key !== undefined) keys.set(name, key);
+      } catch (error) {
+        if (!(error instanceof KeyringError)) throw error;
+        this.find('I1', 'keyring.broken', `ops.keyring ${name}`, "the subject's key does not open");
+      }
     }
     return keys;
   }

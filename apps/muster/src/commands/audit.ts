@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { ChainHead } from '#event-log/index.js';
 import { DomainError, processLog } from '#runtime/index.js';
 import { type Command, command, type Context } from '../cli/command.js';
 import { CliError, EXIT, usage } from '../cli/exit-codes.js';
@@ -32,7 +33,7 @@ const audit = command({
     }),
 });
 
-async function readHead(file: string) {
+async function readHead(file: string): Promise<ChainHead> {
   const { readChainHead } = await import('#event-log/index.js');
   try {
     return readChainHead(readFileSync(file, 'utf8'));
