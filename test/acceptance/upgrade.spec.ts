@@ -71,10 +71,11 @@ describe.skipIf(process.env.MUSTER_WRITE_UPGRADE === '1')('a backup of an earlie
       const home = path.join(HOME, release);
       cpSync(path.join(home, 'test-kek'), at(`kek-${release}`));
       chmodSync(at(`kek-${release}`), 0o600); // a checkout keeps no modes
-      const data = at(`data-${release}`);
+      const data = at(`${release}/data`);
       const restored = await onFolder({ data }, ['restore', path.join(home, 'backup'), '--kek', at(`kek-${release}`)]);
       made.push(restored.output);
       expect(restored.code, restored.output).toBe(0);
+      turnClockBack(path.join(home, 'backup'), at(`${release}/clock`));
       const server = await startServer({ data });
       servers.push(server);
       const expected = JSON.parse(readFileSync(path.join(home, 'shown.json'), 'utf8')) as Shown;
@@ -83,11 +84,16 @@ describe.skipIf(process.env.MUSTER_WRITE_UPGRADE === '1')('a backup of an earlie
       expect(records).toBeGreaterThanOrEqual(expected.records); // the catalogue may be due again
       const cli = await new Cli(server, at(`manager-${release}`)).login(login(home));
       await eventually('the read models', async () => (await caughtUp(cli)) || undefined);
-      const { records: _, ...now } = await shown(cli, records);
-      expect(now).toMatchObject({ ...expected, records: undefined, ...without(expected) });
+      expect(without(await shown(cli, records))).toEqual(without(expected));
     },
   );
 });
+
+/** A minute after the backup, for as long as signatures and certificates of that time are to be good. */
+function turnClockBack(backup: string, clockFile: string): void {
+  const { createdAt } = JSON.parse(readFileSync(path.join(backup, 'manifest.json'), 'utf8')) as { createdAt: string };
+  writeFileSync(clockFile, String(Date.parse(createdAt) + 60_000 - Date.now()));
+}
 
 const without = ({ records: _, ...rest }: Shown): Omit<Shown, 'records'> => rest;
 const caughtUp = async (cli: Cli): Promise<boolean> =>
@@ -134,8 +140,9 @@ describe.runIf(process.env.MUSTER_WRITE_UPGRADE === '1')('the backup of this rel
       ['gone', 'MX-2'],
     ] as const)
       devices.push(await visit(cli, server, name, { model, memoryFree: 1 }));
-    await cli.text('device', 'forget', devices[2]!, '--yes');
-    await cli.text('tenant', 'add', 'acme', '--name', 'Acme');
+    await cli.text('device', 'forget', devices[2]!, '--reason', 'asked by its owner');
+    const secret = file('password', 'correct horse battery');
+    await cli.text('tenant', 'add', 'acme', '--email', 'root@acme.test', '--password-file', secret);
     await eventually('the funnel', async () => {
       const { funnel } = await cli.json<{ funnel: { installed: number } }>('campaign', 'progress', campaignId);
       return funnel.installed === 2 && (await caughtUp(cli)) ? true : undefined;
