@@ -62,7 +62,8 @@ export async function offline(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    throw new CliError(EXIT.failed, error.message, undefined, { code: error.code, ...error.details });
+    const { code, details, message }: DomainError = error;
+    throw new CliError(EXIT.failed, message, undefined, { code, ...details });
   }
 }
 
