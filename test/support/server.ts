@@ -18,6 +18,8 @@ export interface Server {
   data: string;
   /** Moves the clock of the server and of agents started with `clockFile`, milliseconds from now. */
   clockFile: string;
+  /** Who runs it, when not the test's own user. */
+  uid?: number;
 }
 
 export interface ServerOptions {
@@ -65,25 +67,68 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
         : { email: administrator[1]!, tenant: administrator[2]!, password: administrator[3]! },
     data,
     clockFile,
+    ...(uid === undefined ? {} : { uid }),
   };
 }
 
+const onKafka = (): boolean => process.env.MUSTER_TEST_LOG === 'kafka';
+
 /** With `MUSTER_TEST_LOG=kafka` every installation gets a broker of its own, which outlives its restarts. */
 async function logSettings(data: string): Promise<Record<string, string>> {
-  if (process.env.MUSTER_TEST_LOG !== 'kafka') return {};
+  if (!onKafka()) return {};
   const { brokers } = await startKafka({ folder: brokerFolder(data), freePorts: true });
   return { MUSTER_LOG: 'kafka', KAFKA_BROKERS: brokers.join(',') };
 }
 
 const brokerFolder = (data: string): string => path.join(path.dirname(data), 'broker');
 
-/** Stops the server and removes what its first start made outside its data folder (as root, the database's place). */
+/** What `muster audit` reports of an installation, and its exit code. */
+export interface Audited {
+  ok: boolean;
+  findings: { invariant: string; code: string; where: string; message: string }[];
+  records: number;
+  projections: string[];
+}
+
+/** Runs a command of the CLI that works on the installation's folder, as the user whose folder it is. */
+export function onFolder(
+  { data, uid }: Pick<Server, 'data' | 'uid'>,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const options = { env: environment({ MUSTER_DATA: data, ...env }), ...(uid === undefined ? {} : { uid, gid: uid }) };
+  return run(process.execPath, [MUSTER_CLI, ...args], options);
+}
+
+/** @throws when the audit itself cannot be done */
+export async function auditOf(server: Pick<Server, 'data' | 'uid'>, ...args: string[]): Promise<Audited> {
+  const { output, stdout } = await onFolder(server, ['audit', '--json', ...args]);
+  if (!stdout.startsWith('{')) throw new Error(`no audit:\n${output}`);
+  return JSON.parse(stdout) as Audited;
+}
+
+/** Fails when the log, and what follows from it, do not agree: what every suite ends with. */
+export async function audited(server: Pick<Server, 'data' | 'uid'>): Promise<void> {
+  const { findings } = await auditOf(server);
+  if (findings.length > 0) throw new Error(`the audit found ${JSON.stringify(findings, null, 2)}`);
+}
+
+/** Audits the server, stops it, and removes what its first start made outside its data folder (as root, the database's place). */
 export async function removeServer(server: Server | undefined): Promise<void> {
-  await server?.process.stop();
-  if (server !== undefined && process.env.MUSTER_TEST_LOG === 'kafka') await stopKafka(brokerFolder(server.data));
-  for (const [, made = ''] of server?.process
-    .output()
-    .matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g) ?? [])
+  if (server === undefined) return;
+  try {
+    // The audit reads the log in Postgres; on Kafka the facts of devices are not there.
+    if (server.process.isRunning() && !onKafka()) await audited(server);
+  } finally {
+    await server.process.stop();
+    if (onKafka()) await stopKafka(brokerFolder(server.data));
+    removeMade(server.process.output());
+  }
+}
+
+/** Removes the folders that a program says it made for the embedded database. */
+export function removeMade(output: string): void {
+  for (const [, made = ''] of output.matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g))
     if (made !== '/var/lib/muster') rmSync(made, { recursive: true, force: true });
 }
 

@@ -106,7 +106,8 @@ export type EventLogErrorCode =
   | 'log.unreadable'
   | 'log.unavailable'
   | 'log.kept-on-kafka'
-  | 'position.malformed';
+  | 'position.malformed'
+  | 'chain.malformed';
 /** A refused append or an unreadable position. Nothing was stored. */
 export class EventLogError extends DomainError<EventLogErrorCode> {}
 
