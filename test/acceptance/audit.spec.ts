@@ -86,7 +86,7 @@ const breaches: [invariant: string, table: string, sql: string, code: string, wh
   ['I1', 'log.record', `delete from log.record where ${CAMPAIGN}`, 'log.hole', /^muster\.campaign\/\d+\/\d+$/],
   ['I1', 'log.head', "update log.head set next_off = next_off + 1 where topic = 'muster.device'", 'log.head', RECORD],
   ['I1', 'ops.keyring', "delete from ops.keyring where purpose = 'subject'", 'keyring.lost', /^muster\.handset\//],
-  ['I1', 'ops.device_sequence', 'update ops.device_sequence set n = 7', 'row.differs', /^ops\.device_sequence main\//],
+  ['I1', 'ops.device_sequence', 'update ops.device_sequence set n = 0', 'row.behind', /^ops\.device_sequence main\//],
   [
     'I1',
     'log.record',

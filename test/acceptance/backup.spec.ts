@@ -33,6 +33,7 @@ const label = textCanary('van-');
 const saved = at('saved');
 const kek = at('kek');
 let server: Server;
+let restoredOutput = '';
 let cli: Cli;
 let ports: Record<string, string>;
 const handsets: Record<'early' | 'late', Handset> = {} as never;
@@ -48,6 +49,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await removeServer(server);
+  removeMade(restoredOutput);
   folder.remove();
 });
 
@@ -235,6 +237,3 @@ describe('a restore', () => {
     restoredOutput = restored.output;
   });
 });
-
-let restoredOutput = '';
-afterAll(() => removeMade(restoredOutput));

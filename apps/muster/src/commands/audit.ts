@@ -62,8 +62,7 @@ export async function offline(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    const { code, details, message }: DomainError = error;
-    throw new CliError(EXIT.failed, message, undefined, { code, ...details });
+    throw new CliError(EXIT.failed, error.message, undefined, { code: error.code as string, ...error.details });
   }
 }
 
