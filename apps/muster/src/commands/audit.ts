@@ -62,7 +62,7 @@ export async function offline(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    throw new CliError(EXIT.failed, error.message, undefined, { code: error.code as string, ...error.details });
+    throw new CliError(EXIT.failed, error.message, undefined, { code: String(error.code), ...error.details });
   }
 }
 
