@@ -52,5 +52,5 @@ it('warns once a day from half the life of what people sign, and shows every exp
   await expiry.tick('acme');
   expect(warned).toHaveLength(2);
   const metrics = await register.getSingleMetricAsString('muster_tuf_role_expiry_seconds');
-  expect(metrics).toContain(`muster_tuf_role_expiry_seconds{tenant="acme",channel="main",role="root"} ${9 * 86_400}`);
+  expect(metrics).toContain(`muster_tuf_role_expiry_seconds{role="root"} ${9 * 86_400}`);
 });

@@ -38,10 +38,13 @@ export class RoleExpiry implements OnModuleInit {
     register.removeSingleMetric(METRIC);
     new Gauge({
       name: METRIC,
-      help: 'Seconds until the metadata of a role expires; negative when it has.',
-      labelNames: ['tenant', 'channel', 'role'],
+      help: 'Seconds until the first metadata of a role expires, over all channels; negative when it has.',
+      labelNames: ['role'], // tenants and channels have names that are nobody else's
       collect() {
-        for (const { labels, expiresAt } of known.values()) this.set(labels, (expiresAt - clock.now()) / 1_000);
+        const first = new Map<string, number>();
+        for (const { labels, expiresAt } of known.values())
+          first.set(labels.role, Math.min(expiresAt, first.get(labels.role) ?? Infinity));
+        for (const [role, expiresAt] of first) this.set({ role }, (expiresAt - clock.now()) / 1_000);
       },
     });
   }
