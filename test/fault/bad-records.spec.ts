@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { FaultyInstallation, printTally } from '../support/faulty.js';
 import { eventually } from '../support/processes.js';
 
