@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { FaultyInstallation, printTally } from '../support/faulty.js';
+import { FaultyInstallation } from '../support/faulty.js';
 import { eventually } from '../support/processes.js';
 
 /*
- * F23: records that come twice, out of order or not at all to the readers of the log. F24: records that nobody can read.
- * The records are put into the tables by hand, as a superuser, past everything that refuses them.
+ * F24: records that nobody can read, put into the tables by hand, as a superuser, past everything that refuses them. Types
+ * and versions of a later release are passed over; what is broken parks its stream.
  */
 
 let muster: FaultyInstallation;
@@ -63,11 +63,6 @@ describe('records that cannot be applied', () => {
       const { status } = await muster.ok<{ status: string }>('GET', `/v1/campaigns/${after}`);
       return status === 'running' || undefined;
     });
-    printTally(`F24 ${name}`, {
-      acknowledged: 2,
-      recovered: 2,
-      doubled: 0,
-      parked: Math.max(...all.map(({ parked }) => parked)),
-    });
+    console.log(`F24 ${name}: streams parked ${Math.max(...all.map(({ parked }) => parked))}`);
   });
 });
