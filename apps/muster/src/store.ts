@@ -48,7 +48,7 @@ export async function openStore(options: {
 export type Opened = Store & { passwords: RolePasswords; database: string };
 
 async function embedded(dataDir: string, log: Log): Promise<Opened> {
-  const postgres = await startEmbeddedPostgres({ dataDir, port: await settledPort(dataDir), log });
+  const postgres = await startEmbeddedPostgres({ dataDir, port: () => settledPort(dataDir), log });
   return {
     database: DATABASE,
     passwords: postgres.passwords,

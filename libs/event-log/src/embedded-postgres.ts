@@ -29,11 +29,11 @@ const DATABASE = 'muster';
  * Starts the Postgres that npm brings, on 127.0.0.1 only, and makes its cluster on the first start. Passwords are random
  * and kept 0600 in `dataDir`. A server left over from a killed process is stopped first.
  * @param dataDir  folder of this installation; what root's server keeps elsewhere is named after it
- * @param port     a free one when absent
+ * @param port     asked for once a left-over server has given its own back; a free one when absent
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
-  port?: number;
+  port?: () => Promise<number | undefined>;
   log: Log;
 }): Promise<EmbeddedPostgres> {
   const { dataDir, log } = options;
@@ -43,7 +43,7 @@ export async function startEmbeddedPostgres(options: {
   const passwords = settlePasswords(path.join(dataDir, 'passwords.json'), cluster, home, log);
   if (!existsSync(cluster)) initCluster(home, cluster, passwords[SUPERUSER] ?? '');
 
-  const port = options.port ?? (await freePort());
+  const port = (await options.port?.()) ?? (await freePort());
   const url = (role: string, database = DATABASE) =>
     `postgres://${role}:${passwords[role]}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
   const server = launch(home, cluster, port);
@@ -188,6 +188,9 @@ async function stopLeftOver(cluster: string, log: Log): Promise<void> {
   const file = path.join(cluster, 'postmaster.pid');
   if (!existsSync(file)) return;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  // A killed server that its parent has not reaped yet has no command line, but still its pid, which a new server minds.
+  for (const deadline = Date.now() + 5_000; isThere(pid) && commandLine(pid) === undefined; await sleep(20))
+    if (Date.now() > deadline) break;
   const command = commandLine(pid);
   if (command === undefined) return;
   if (!command.includes(cluster)) return rmSync(file);
@@ -195,6 +198,14 @@ async function stopLeftOver(cluster: string, log: Log): Promise<void> {
   process.kill(pid, 'SIGINT');
   for (const deadline = Date.now() + 60_000; commandLine(pid) !== undefined; await sleep(20))
     if (Date.now() > deadline) throw new Error(`an earlier Postgres (pid ${pid}) does not stop`);
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // there, and another's
+  }
 }
 
 function commandLine(pid: number): string | undefined {
