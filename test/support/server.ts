@@ -20,6 +20,8 @@ export interface Server {
   clockFile: string;
   /** Who runs it, when not the test's own user. */
   uid?: number;
+  /** The Postgres that it was given instead of its own. */
+  databaseUrl?: string;
 }
 
 export interface ServerOptions {
@@ -68,6 +70,7 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
     data,
     clockFile,
     ...(uid === undefined ? {} : { uid }),
+    ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
   };
 }
 
@@ -90,25 +93,32 @@ export interface Audited {
   projections: string[];
 }
 
+/** Which installation a command of the CLI works on, and as whom. */
+type OnFolder = Pick<Server, 'data' | 'uid' | 'databaseUrl'>;
+
 /** Runs a command of the CLI that works on the installation's folder, as the user whose folder it is. */
 export function onFolder(
-  { data, uid }: Pick<Server, 'data' | 'uid'>,
+  { data, uid, databaseUrl }: OnFolder,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Ended> {
-  const options = { env: environment({ MUSTER_DATA: data, ...env }), ...(uid === undefined ? {} : { uid, gid: uid }) };
+  const database: Record<string, string> = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl };
+  const options = {
+    env: environment({ MUSTER_DATA: data, ...database, ...env }),
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  };
   return run(process.execPath, [MUSTER_CLI, ...args], options);
 }
 
 /** @throws when the audit itself cannot be done */
-export async function auditOf(server: Pick<Server, 'data' | 'uid'>, ...args: string[]): Promise<Audited> {
+export async function auditOf(server: OnFolder, ...args: string[]): Promise<Audited> {
   const { output, stdout } = await onFolder(server, ['audit', '--json', ...args]);
   if (!stdout.startsWith('{')) throw new Error(`no audit:\n${output}`);
   return JSON.parse(stdout) as Audited;
 }
 
 /** Fails when the log, and what follows from it, do not agree: what every suite ends with. */
-export async function audited(server: Pick<Server, 'data' | 'uid'>): Promise<void> {
+export async function audited(server: OnFolder): Promise<void> {
   const { findings } = await auditOf(server);
   if (findings.length > 0) throw new Error(`the audit found ${JSON.stringify(findings, null, 2)}`);
 }
