@@ -78,12 +78,14 @@ async function whileChanged<T>(table: string, sql: string, look: () => Promise<T
 }
 
 const CAMPAIGN = "topic = 'muster.campaign' and type like '%campaign-started%'";
+/** Others of its stream follow it in the partition. */
+const DRAFTED = "topic = 'muster.campaign' and type like '%campaign-drafted%'";
 const ENROLLED = "topic = 'muster.handset' and type like '%handset-enrolled%'";
 const RECORD = /^muster\.[a-z]+\/\d+\/\d+$/;
 
 /** Invariant, what is changed where, the finding's code, and what it names. */
 const breaches: [invariant: string, table: string, sql: string, code: string, where: RegExp][] = [
-  ['I1', 'log.record', `delete from log.record where ${CAMPAIGN}`, 'log.hole', /^muster\.campaign\/\d+\/\d+$/],
+  ['I1', 'log.record', `delete from log.record where ${DRAFTED}`, 'log.hole', /^muster\.campaign\/\d+\/\d+$/],
   ['I1', 'log.head', "update log.head set next_off = next_off + 1 where topic = 'muster.device'", 'log.head', RECORD],
   ['I1', 'ops.keyring', "delete from ops.keyring where purpose = 'subject'", 'keyring.lost', /^muster\.handset\//],
   ['I1', 'ops.device_sequence', 'update ops.device_sequence set n = 0', 'row.behind', /^ops\.device_sequence main\//],

@@ -50,9 +50,9 @@ export class FaultyInstallation extends Installation {
   private settings: Record<string, string> = {};
   private databaseFolder: string | undefined;
 
-  override async stop(): Promise<void> {
+  override async stop(options: { isSound?: boolean } = {}): Promise<void> {
     this.disarm();
-    await super.stop();
+    await super.stop(options);
   }
 
   /** From now on: `<name>:<action>[:<n>]`. */

@@ -65,8 +65,8 @@ export class Installation {
     return it;
   }
 
-  async stop(): Promise<void> {
-    await removeServer(this.server);
+  async stop(options: { isSound?: boolean } = {}): Promise<void> {
+    await removeServer(this.server, options);
     this.folder.remove();
   }
 
