@@ -12,20 +12,22 @@ const decorators = () =>
     },
   });
 
+/** A guard can be taken away in the test build only; its condition comes first in package.json. */
+const conditions = process.env.MUSTER_UNGUARD === undefined ? ['muster-src'] : ['muster-test', 'muster-src'];
 const sources = {
-  resolve: { conditions: ['muster-src'] },
-  ssr: { resolve: { conditions: ['muster-src'] } },
-  environments: { __vitest__: { resolve: { conditions: ['muster-src', 'node', 'import'] } } }, // the global set-up runs here
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  environments: { __vitest__: { resolve: { conditions: [...conditions, 'node', 'import'] } } }, // the global set-up runs here
 };
 
-/** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run. */
+/** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run, `*.kafka.spec.ts` a broker too. */
 const suite = (name: string, include: string[], seconds: number, globalSetup: string[] = []) => ({
   plugins: [decorators()],
   ...sources,
   test: {
     name,
     include,
-    exclude: name === 'unit' ? ['**/*.int.spec.ts', '**/node_modules/**'] : ['**/node_modules/**'],
+    exclude: name === 'unit' ? ['**/*.{int,kafka}.spec.ts', '**/node_modules/**'] : ['**/node_modules/**'],
     testTimeout: seconds * 1000,
     hookTimeout: 120_000,
     globalSetup,
@@ -41,8 +43,10 @@ export default defineConfig({
     projects: [
       suite('unit', ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/support/**/*.spec.ts'], 30),
       suite('integration', ['libs/**/*.int.spec.ts', 'apps/**/*.int.spec.ts'], 60, postgres),
+      suite('kafka', ['libs/**/*.kafka.spec.ts'], 60, [...postgres, 'test/support/kafka.setup.ts']),
       suite('http', ['test/http/**/*.spec.ts'], 60, postgres),
       suite('acceptance', ['test/acceptance/**/*.spec.ts'], 600),
+      suite('fault', ['test/fault/**/*.spec.ts'], 2_700, postgres),
     ],
   },
 });

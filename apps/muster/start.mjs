@@ -26,4 +26,25 @@ if (!isFresh) {
   const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
+if (process.argv.includes('--kafka')) await startBroker();
 await import(path.join(root, 'dist/apps/muster/src/main.js'));
+
+/** A broker of this installation's own, in its data folder; it is told to end when this process ends. */
+async function startBroker() {
+  const { missing, runningKafka, startKafka } = await import(path.join(root, 'deploy/kafka/broker.mjs'));
+  const lacking = missing();
+  if (lacking !== undefined) {
+    process.stderr.write(`muster: ${lacking}\n`);
+    process.exit(1);
+  }
+  const folder = path.resolve(process.env.MUSTER_DATA || '.muster', 'broker');
+  process.stderr.write(`starting Kafka in ${folder} …\n`);
+  const before = runningKafka(folder)?.pids ?? [];
+  const { brokers, pids } = await startKafka({ folder });
+  process.stderr.write(`Kafka is at ${brokers.join(',')} (pid ${pids.join(', ')})\n`);
+  Object.assign(process.env, { MUSTER_LOG: 'kafka', KAFKA_BROKERS: brokers.join(',') });
+  // One that ran before may be another process's, which then has the data folder, and our start fails.
+  process.once('exit', (code) => {
+    for (const pid of pids) if (code === 0 || !before.includes(pid)) process.kill(pid, 'SIGTERM');
+  });
+}

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import type { EnrolAnswer } from '#device-protocol/index.js';
 import { type TestKey, testKey } from '#identity/testing.js';
 import { eventually, temporaryFolder } from './processes.js';
-import { removeServer, type Server, startServer } from './server.js';
+import { removeServer, type Server, type ServerOptions, startServer } from './server.js';
 
 export interface Answer {
   status: number;
@@ -47,15 +47,15 @@ export class Installation {
   /** Session of the first administrator, who runs the installation and here has every role. */
   admin = '';
 
-  private constructor(
-    readonly server: Server,
-    private readonly folder: ReturnType<typeof temporaryFolder>,
+  protected constructor(
+    public server: Server,
+    readonly folder: ReturnType<typeof temporaryFolder>,
   ) {}
 
-  static async start(name: string): Promise<Installation> {
+  static async start(name: string, env: ServerOptions['env'] = {}): Promise<Installation> {
     const folder = temporaryFolder(name);
-    const server = await startServer({ data: path.join(folder.path, 'data') });
-    const it = new Installation(server, folder);
+    const server = await startServer({ data: path.join(folder.path, 'data'), env });
+    const it = new this(server, folder);
     const { tenant, email, password } = server.administrator!;
     it.secrets.add(password);
     it.admin = await it.login(tenant, email, password);
@@ -65,8 +65,8 @@ export class Installation {
     return it;
   }
 
-  async stop(): Promise<void> {
-    await removeServer(this.server);
+  async stop(options: { isSound?: boolean } = {}): Promise<void> {
+    await removeServer(this.server, options);
     this.folder.remove();
   }
 

@@ -24,6 +24,7 @@ export interface Running {
   /** Resolves with the match once the output has it. */
   waitFor(pattern: RegExp, milliseconds?: number): Promise<RegExpExecArray>;
   exited: Promise<number | null>;
+  isRunning(): boolean;
   /** Sends the signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -79,7 +80,15 @@ export function start(command: string, args: readonly string[], options: SpawnOp
     if (!ended && child.pid !== undefined) child.kill(signal);
     await exited;
   };
-  return { pid: child.pid ?? -1, output: () => text, stdout: () => out, waitFor, exited, stop };
+  return {
+    pid: child.pid ?? -1,
+    output: () => text,
+    stdout: () => out,
+    waitFor,
+    exited,
+    isRunning: () => !ended,
+    stop,
+  };
 }
 
 export interface Ended {

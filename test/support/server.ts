@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
 import { type Ended, run, type Running, startNode } from './processes.js';
 
 const MUSTER = path.resolve('dist/apps/muster/src/main.js');
@@ -17,6 +18,10 @@ export interface Server {
   data: string;
   /** Moves the clock of the server and of agents started with `clockFile`, milliseconds from now. */
   clockFile: string;
+  /** Who runs it, when not the test's own user. */
+  uid?: number;
+  /** The Postgres that it was given instead of its own. */
+  databaseUrl?: string;
 }
 
 export interface ServerOptions {
@@ -43,6 +48,7 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
     MUSTER_PORT: '0',
     MUSTER_HANDSET_PORT: '0',
     MUSTER_TEST_CLOCK: clockFile,
+    ...(await logSettings(data)),
     ...env,
   };
   const child = startNode(MUSTER, [], { env: environment(settings), ...(uid === undefined ? {} : { uid, gid: uid }) });
@@ -63,15 +69,76 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
         : { email: administrator[1]!, tenant: administrator[2]!, password: administrator[3]! },
     data,
     clockFile,
+    ...(uid === undefined ? {} : { uid }),
+    ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
   };
 }
 
-/** Stops the server and removes what its first start made outside its data folder (as root, the database's place). */
-export async function removeServer(server: Server | undefined): Promise<void> {
-  await server?.process.stop();
-  for (const [, made = ''] of server?.process
-    .output()
-    .matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g) ?? [])
+const onKafka = (): boolean => process.env.MUSTER_TEST_LOG === 'kafka';
+
+/** With `MUSTER_TEST_LOG=kafka` every installation gets a broker of its own, which outlives its restarts. */
+async function logSettings(data: string): Promise<Record<string, string>> {
+  if (!onKafka()) return {};
+  const { brokers } = await startKafka({ folder: brokerFolder(data), freePorts: true });
+  return { MUSTER_LOG: 'kafka', KAFKA_BROKERS: brokers.join(',') };
+}
+
+const brokerFolder = (data: string): string => path.join(path.dirname(data), 'broker');
+
+/** What `muster audit` reports of an installation, and its exit code. */
+export interface Audited {
+  ok: boolean;
+  findings: { invariant: string; code: string; where: string; message: string }[];
+  records: number;
+  projections: string[];
+}
+
+/** Which installation a command of the CLI works on, and as whom. */
+type OnFolder = Pick<Server, 'data' | 'uid' | 'databaseUrl'>;
+
+/** Runs a command of the CLI that works on the installation's folder, as the user whose folder it is. */
+export function onFolder(
+  { data, uid, databaseUrl }: OnFolder,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const database: Record<string, string> = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl };
+  const options = {
+    env: environment({ MUSTER_DATA: data, ...database, ...env }),
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  };
+  return run(process.execPath, [MUSTER_CLI, ...args], options);
+}
+
+/** @throws when the audit itself cannot be done */
+export async function auditOf(server: OnFolder, ...args: string[]): Promise<Audited> {
+  const { output, stdout } = await onFolder(server, ['audit', '--json', ...args]);
+  if (!stdout.startsWith('{')) throw new Error(`no audit:\n${output}`);
+  return JSON.parse(stdout) as Audited;
+}
+
+/** Fails when the log, and what follows from it, do not agree: what every suite ends with. */
+export async function audited(server: OnFolder): Promise<void> {
+  const { findings } = await auditOf(server);
+  if (findings.length > 0) throw new Error(`the audit found ${JSON.stringify(findings, null, 2)}`);
+}
+
+/** Audits the server (unless a test has spoilt it, or it is one of several on a database), stops it, and removes what its first start made outside its data folder (as root, the database's place). */
+export async function removeServer(server: Server | undefined, { isSound = true } = {}): Promise<void> {
+  if (server === undefined) return;
+  try {
+    // The audit reads the log in Postgres; on Kafka the facts of devices are not there.
+    if (isSound && server.process.isRunning() && !onKafka()) await audited(server);
+  } finally {
+    await server.process.stop();
+    if (onKafka()) await stopKafka(brokerFolder(server.data));
+    removeMade(server.process.output());
+  }
+}
+
+/** Removes the folders that a program says it made for the embedded database. */
+export function removeMade(output: string): void {
+  for (const [, made = ''] of output.matchAll(/"folder":"([^"]+)","event":"postgres.folder-created"/g))
     if (made !== '/var/lib/muster') rmSync(made, { recursive: true, force: true });
 }
 

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { type CampaignOptions, CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
-import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
@@ -16,13 +16,15 @@ export interface CampaignAppOptions {
   urls: DatabaseUrls;
   kek: Uint8Array;
   kekFile: string;
+  /** Kafka, when it carries the log. */
+  brokers?: readonly string[];
   campaign: CampaignOptions;
 }
 
 /** Campaigns, and the identities that they ask for: both ports, without the read side. */
 @Module({})
 export class CampaignAppModule {
-  static forRoot({ clock, log, urls, kek, kekFile, campaign }: CampaignAppOptions): DynamicModule {
+  static forRoot({ clock, log, urls, kek, kekFile, brokers, campaign }: CampaignAppOptions): DynamicModule {
     // As in apps/muster, so that a cursor or an answer of one service is good at the other.
     const keyFor = (purpose: string) => new Uint8Array(hkdfSync('sha256', kek, '', `muster ${purpose}`, 32));
     const idempotency = {
@@ -30,14 +32,14 @@ export class CampaignAppModule {
       inject: [Databases, CLOCK],
       useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor('idempotency')),
     };
-    const readiness = { provide: READINESS_CHECKS, inject: [Databases], useFactory: readinessChecks };
+    const readiness = { provide: READINESS_CHECKS, inject: [Databases, KafkaPart], useFactory: readinessChecks };
     const about = { name: 'muster-campaign', version: '0.1.0' };
     return {
       module: CampaignAppModule,
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor('cursors') }),
-        EventLogModule.forRoot({ urls, kekFile, catalog, projections: campaignProjections }),
+        EventLogModule.forRoot({ urls, kekFile, catalog, brokers, projections: campaignProjections }),
         IdentityModule.forRoot(),
         CampaignModule.forRoot(campaign),
       ],

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { loadKek, migrate } from '#event-log/index.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
 import { type Log, processClock } from '#runtime/index.js';
-import { createServer } from '#runtime/nest/runtime.module.js';
+import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
 import { administrators, type FirstLogin, FirstStart } from '../../muster/src/first-start.js';
 import { type Addresses, listen } from '../../muster/src/listen.js';
 import { derived, MusterConfig } from '../../muster/src/muster.config.js';
@@ -37,7 +37,15 @@ export async function startCampaign(
   };
   const { pollIntervalSeconds } = config;
   const campaign = { dataDir: data, pollIntervalSeconds, showOnce };
-  const module = CampaignAppModule.forRoot({ clock: processClock(), log, urls, kek, kekFile, campaign });
+  const module = CampaignAppModule.forRoot({
+    clock: processClock(),
+    log,
+    urls,
+    kek,
+    kekFile,
+    brokers: brokersOf(config),
+    campaign,
+  });
   const server = await createServer(module, { log, peopleTls: !isLoopback });
   try {
     const first = new FirstStart(data);

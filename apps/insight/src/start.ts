@@ -4,7 +4,7 @@ import { CertificateAuthority, identityMigrations } from '#identity/nest/identit
 import { publishViews } from '#insight/index.js';
 import { insightMigrations } from '#insight/nest/insight.module.js';
 import { type Log, processClock } from '#runtime/index.js';
-import { createServer } from '#runtime/nest/runtime.module.js';
+import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
 import { openStore, type Store } from '../../muster/src/store.js';
 import type { InsightConfig } from './insight.config.js';
 import { InsightAppModule } from './insight-app.module.js';
@@ -29,7 +29,14 @@ export async function startInsight(config: InsightConfig, log: Log): Promise<Run
     insight: store.url('muster_insight'),
   };
   const isPlain = LOOPBACK.test(host);
-  const module = InsightAppModule.forRoot({ clock: processClock(), log, urls, kek, kekFile });
+  const module = InsightAppModule.forRoot({
+    clock: processClock(),
+    log,
+    urls,
+    kek,
+    kekFile,
+    brokers: brokersOf(config),
+  });
   const server = await createServer(module, { log, peopleTls: !isPlain });
   try {
     await showToAnalysts(store);

@@ -1,4 +1,6 @@
 import type { Command } from './cli/command.js';
+import { auditCommands } from './commands/audit.js';
+import { backupCommands } from './commands/backup.js';
 import { campaignCommands } from './commands/campaign.js';
 import { contentCommands } from './commands/content.js';
 import { demoCommands } from './commands/demo.js';
@@ -22,6 +24,8 @@ export const commands: readonly Command[] = [
   ...projectionCommands,
   ...demoCommands,
   ...doctorCommands,
+  ...auditCommands,
+  ...backupCommands,
 ];
 
 /** What each noun is, for the help. */

@@ -1,10 +1,13 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { DomainError } from '#runtime/index.js';
 
-/** The data folder is in use. Two processes on one would stop each other's database. */
-export class DataFolderError extends DomainError<'data.in-use'> {}
+/** The data folder cannot be had. Two processes on one would stop each other's database. */
+export class DataFolderError extends DomainError<'data.in-use' | 'data.half-restored'> {}
+
+/** Stands in the folder for as long as a restore fills it. */
+export const RESTORING = 'restore.unfinished';
 
 interface Holder {
   pid: number;
@@ -15,11 +18,17 @@ interface Holder {
 /**
  * Makes the folder (0700) and takes it for this process. What a killed process left is taken over.
  * @returns gives it back
- * @throws DataFolderError `data.in-use`
+ * @throws DataFolderError `data.in-use`, `data.half-restored`
  */
 export function takeDataFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
+  if (existsSync(path.join(folder, RESTORING)))
+    throw new DataFolderError(
+      'data.half-restored',
+      { folder },
+      `${folder} is of a restore that was cut off: delete it and restore again`,
+    );
   const file = path.join(folder, 'muster.pid');
   const mine = JSON.stringify({ pid: process.pid, began: beganAt(process.pid) ?? '' } satisfies Holder);
   for (let attempt = 0; ; attempt += 1) {
@@ -40,11 +49,17 @@ export function takeDataFolder(folder: string): () => void {
   }
 }
 
+/** The process that holds the folder now, if there is one. */
+export function holderOf(folder: string): number | undefined {
+  const holder = holderIn(path.join(folder, 'muster.pid'));
+  return holder !== undefined && beganAt(holder.pid) === holder.began ? holder.pid : undefined;
+}
+
 function holderIn(file: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Holder;
   } catch {
-    return undefined; // half-written by a process that was killed
+    return undefined; // none, or half-written by a process that was killed
   }
 }
 

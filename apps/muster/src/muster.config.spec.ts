@@ -32,6 +32,8 @@ describe('settings', () => {
     [{ MUSTER_PORT: '65536' }, '/MUSTER_PORT'],
     [{ MUSTER_HOSTS: 'a b' }, '/MUSTER_HOSTS'],
     [{ MUSTER_LOG: 'paper' }, '/MUSTER_LOG'],
+    [{ MUSTER_LOG: 'kafka' }, '/KAFKA_BROKERS'],
+    [{ MUSTER_LOG: 'kafka', KAFKA_BROKERS: 'nowhere' }, '/KAFKA_BROKERS'],
     [{ DATABASE_URL: 'mysql://x/y' }, '/DATABASE_URL'],
   ])('refuses %o and names the variable', (env, pointer) => expect(faultsOf(env)).toEqual([pointer]));
 

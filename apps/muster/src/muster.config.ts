@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { IsIn, IsNotEmpty, IsOptional, IsString, Matches } from 'class-validator';
+import { IsNotEmpty, IsOptional, IsString, Matches } from 'class-validator';
 import { DATABASE_URL, Env, PortsConfig } from '#runtime/nest/runtime.module.js';
 
 /** Settings of `npm start`. Every one has a default that works on a laptop. */
@@ -9,11 +9,6 @@ export class MusterConfig extends PortsConfig {
   @IsString()
   @IsNotEmpty()
   data: string = '.muster';
-
-  /** Who keeps the event log. `MUSTER_LOG`; `kafka` is not built yet. */
-  @Env('MUSTER_LOG')
-  @IsIn(['postgres'])
-  log: string = 'postgres';
 
   /** A Postgres to use instead of the embedded one: a role that may create roles and databases. `DATABASE_URL`; no default. */
   @Env('DATABASE_URL')

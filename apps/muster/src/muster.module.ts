@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
-import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
@@ -21,6 +21,8 @@ export interface MusterModuleOptions {
   kekFile: string;
   /** Folder for uploads and contents. */
   data: string;
+  /** Kafka, when it carries the log. */
+  brokers?: readonly string[];
   /** Shows a person what is kept nowhere. */
   showOnce: (line: string) => void;
 }
@@ -33,13 +35,13 @@ const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
 @Module({})
 export class MusterModule {
   static forRoot(options: MusterModuleOptions): DynamicModule {
-    const { clock, log, about, urls, kek, kekFile, data, showOnce } = options;
+    const { clock, log, about, urls, kek, kekFile, data, brokers, showOnce } = options;
     const idempotency = {
       provide: IDEMPOTENCY_STORE,
       inject: [Databases, CLOCK],
       useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor(kek, 'idempotency')),
     };
-    const readiness = { provide: READINESS_CHECKS, inject: [Databases], useFactory: readinessChecks };
+    const readiness = { provide: READINESS_CHECKS, inject: [Databases, KafkaPart], useFactory: readinessChecks };
     return {
       module: MusterModule,
       global: true,
@@ -49,6 +51,7 @@ export class MusterModule {
           urls,
           kekFile,
           catalog,
+          brokers,
           projections: [...campaignProjections, ...insightProjections],
         }),
         IdentityModule.forRoot(),

@@ -5,7 +5,7 @@ import type { DatabaseUrls } from '#event-log/nest/event-log.module.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
 import { provisionAnalyst, publishViews } from '#insight/index.js';
 import { type Log, processClock } from '#runtime/index.js';
-import { createServer } from '#runtime/nest/runtime.module.js';
+import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
 import { takeDataFolder } from './data-folder.js';
 import { administrators, FirstStart, type FirstLogin } from './first-start.js';
 import { type Addresses, listen } from './listen.js';
@@ -49,6 +49,7 @@ export async function startMuster(
       kek,
       kekFile,
       data,
+      brokers: brokersOf(config),
       showOnce,
     });
     const server = await createServer(module, { log, peopleTls: !isLoopback });

@@ -23,7 +23,7 @@ export interface Store {
   stop(): Promise<void>;
 }
 
-const DATABASE = 'muster';
+export const DATABASE = 'muster';
 
 export async function openStore(options: {
   data: string;
@@ -45,10 +45,10 @@ export async function openStore(options: {
   }
 }
 
-type Opened = Store & { passwords: RolePasswords; database: string };
+export type Opened = Store & { passwords: RolePasswords; database: string };
 
 async function embedded(dataDir: string, log: Log): Promise<Opened> {
-  const postgres = await startEmbeddedPostgres({ dataDir, port: await settledPort(dataDir), log });
+  const postgres = await startEmbeddedPostgres({ dataDir, port: () => settledPort(dataDir), log });
   return {
     database: DATABASE,
     passwords: postgres.passwords,
@@ -60,7 +60,7 @@ async function embedded(dataDir: string, log: Log): Promise<Opened> {
 }
 
 /** The passwords of the roles follow from the key-encryption key, so that instances need no file between them. */
-function given(databaseUrl: string, kek: Uint8Array): Opened {
+export function given(databaseUrl: string, kek: Uint8Array): Opened {
   const database = decodeURIComponent(new URL(databaseUrl).pathname.slice(1)) || DATABASE;
   const passwords = Object.fromEntries(
     LOGIN_ROLES.map((role) => [

@@ -1,4 +1,4 @@
-import type { EventRecord } from '#event-log/index.js';
+import type { EventRecord, MaybeFaulty } from '#event-log/index.js';
 import type { AttributeSchema, RuleSet } from '#matching/index.js';
 import { type CampaignState, evolve, noCampaign } from './campaign.js';
 import { type ContentState, evolveContent, noContent } from './content.js';
@@ -37,6 +37,8 @@ export const BOARD_TOPICS = ['muster.content', 'muster.campaign'] as const;
  */
 export class Board {
   private readonly tenants = new Map<string, TenantBoard>();
+  /** Streams with a record that cannot be read. */
+  private readonly faulty = new Set<string>();
 
   tenant(tenant: string): TenantBoard {
     let board = this.tenants.get(tenant);
@@ -44,7 +46,17 @@ export class Board {
     return board;
   }
 
-  apply(record: EventRecord): void {
+  /** A content or campaign that may have changed unreadably is not offered; everything else goes on. */
+  apply(record: MaybeFaulty): void {
+    const stream = `${record.topic} ${record.stream}`;
+    if (record.fault !== undefined) {
+      this.faulty.add(stream);
+      const board = this.tenant(record.tenant);
+      board.contents.delete(record.subject);
+      board.campaigns.delete(record.subject);
+      board.revision += 1;
+    }
+    if (this.faulty.has(stream)) return;
     apply(this.tenant(record.tenant), record as EventRecord<BoardEvent>);
   }
 }
@@ -69,8 +81,11 @@ function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent
       board.catalogues.set(channel, { version, digest });
       return;
     }
-    default:
-      board.campaigns.set(subject, evolve(board.campaigns.get(subject) ?? noCampaign, event as CampaignEvent));
+    default: {
+      const before = board.campaigns.get(subject) ?? noCampaign;
+      // An event of a later release is none that `evolve` knows.
+      board.campaigns.set(subject, evolve(before, event as CampaignEvent) ?? before);
+    }
   }
 }
 

@@ -102,8 +102,12 @@ export class Database implements Tx {
   }
 }
 
-/** Connection lost, refused, shut down or not to be had: SQLSTATE classes 08 and 57P, 53300, or an error of socket or pool. */
-const AWAY_CODE = /^(08...|57P..|53300|E(CONN[A-Z]+|PIPE|HOSTUNREACH|NETUNREACH|TIMEDOUT|NOTFOUND|AI_AGAIN))$/;
+/**
+ * Connection lost, refused, shut down or not to be had (SQLSTATE classes 08 and 57P, or an error of socket or pool); no room
+ * (53); a lock or an answer that did not come in time (55P03, 57014).
+ */
+const AWAY_CODE =
+  /^(08...|57P..|53...|55P03|57014|E(CONN[A-Z]+|PIPE|HOSTUNREACH|NETUNREACH|TIMEDOUT|NOTFOUND|AI_AGAIN))$/;
 const AWAY_MESSAGE =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 

@@ -29,11 +29,11 @@ const DATABASE = 'muster';
  * Starts the Postgres that npm brings, on 127.0.0.1 only, and makes its cluster on the first start. Passwords are random
  * and kept 0600 in `dataDir`. A server left over from a killed process is stopped first.
  * @param dataDir  folder of this installation; what root's server keeps elsewhere is named after it
- * @param port     a free one when absent
+ * @param port     asked for once a left-over server has given its own back; a free one when absent
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
-  port?: number;
+  port?: () => Promise<number | undefined>;
   log: Log;
 }): Promise<EmbeddedPostgres> {
   const { dataDir, log } = options;
@@ -43,7 +43,7 @@ export async function startEmbeddedPostgres(options: {
   const passwords = settlePasswords(path.join(dataDir, 'passwords.json'), cluster, home, log);
   if (!existsSync(cluster)) initCluster(home, cluster, passwords[SUPERUSER] ?? '');
 
-  const port = options.port ?? (await freePort());
+  const port = (await options.port?.()) ?? (await freePort());
   const url = (role: string, database = DATABASE) =>
     `postgres://${role}:${passwords[role]}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
   const server = launch(home, cluster, port);

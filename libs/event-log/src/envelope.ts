@@ -40,6 +40,8 @@ const TEXT_LIMIT = 200;
 /** Also what Postgres cannot store as text: NUL and lone surrogates. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
+export const isTenant = (tenant: string): boolean => TENANT.test(tenant);
+
 /** Stream and record key. @throws EventLogError `log.schema-violation` */
 export function streamOf(tenant: string, subject: string): string {
   if (!TENANT.test(tenant)) throw unfit('/tenant', 'a slug of 2 to 31 characters');

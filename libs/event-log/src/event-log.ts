@@ -105,7 +105,9 @@ export type EventLogErrorCode =
   | 'log.gap'
   | 'log.unreadable'
   | 'log.unavailable'
-  | 'position.malformed';
+  | 'log.kept-on-kafka'
+  | 'position.malformed'
+  | 'chain.malformed';
 /** A refused append or an unreadable position. Nothing was stored. */
 export class EventLogError extends DomainError<EventLogErrorCode> {}
 

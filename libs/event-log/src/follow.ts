@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EventLog, EventLogError, type EventRecord, PARTITIONS, type Position, type Topic } from './event-log.js';
+import { guarded } from '#runtime/index.js';
+import {
+  type EventLog,
+  EventLogError,
+  type EventRecord,
+  type MaybeFaulty,
+  PARTITIONS,
+  type Position,
+  type Topic,
+} from './event-log.js';
 import { nextOffset, partitionKey } from './position.js';
 
 export interface FollowOptions {
@@ -58,7 +67,8 @@ async function handOver(
   // Of one tenant fewer than asked for means that the others below the head are not its own.
   const next = batch.length === batchSize ? last + 1 : Math.max(head, last + 1);
   const after = { ...position, [partitionKey(topic, partition)]: next };
-  if (batch.length > 0) await handler(batch, after);
+  const readable = batch.filter((record: MaybeFaulty) => record.fault === undefined); // the reader has reported the others
+  if (readable.length > 0) await handler(readable, after);
   return after;
 }
 
@@ -68,6 +78,7 @@ function requireUpTo(
   read: { topic: Topic; partition: number; from: number; batch: readonly EventRecord[]; batchSize: number },
 ): void {
   const { topic, partition, from, batch, batchSize } = read;
+  if (!guarded('gap')) return;
   if (batch.length >= Math.min(batchSize, head - from)) return;
   throw new EventLogError('log.gap', { topic, partition, missing: from + batch.length });
 }

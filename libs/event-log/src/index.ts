@@ -11,11 +11,20 @@ export {
   type JsonSchema,
   wireType,
 } from './catalog.js';
+export { auditLog, type LogAudit } from './audit-log.js';
 export { Database, type Tx } from './database.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
-export { Keyring, KeyringError, loadKek, type SecretName } from './keyring.js';
+export { type Finding, type Invariant, placeOf, type Report, type RoomAuditor } from './finding.js';
+export { type ChainHead, readChainHead } from './log-chain.js';
+export { attachEmbeddedPostgres, type AttachedPostgres } from './attach-postgres.js';
+export { homeFolder } from './postgres-home.js';
+export { Keyring, KeyringError, loadKek, PROBE, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
 export { follow, type FollowOptions } from './follow.js';
+export { type Batch, type KafkaClient, KafkaError, type KafkaRecord } from './kafka/kafka-client.js';
+export { KafkaSide } from './kafka/kafka-side.js';
+export { KafkajsClient } from './kafka/kafkajs-client.js';
+export { KafkaLog } from './kafka-log.js';
 export { type Migration, migrate } from './migrate.js';
 export { partitionOf } from './murmur2.js';
 export { decodePosition, encodePosition, nextOffset, reaches } from './position.js';
@@ -27,6 +36,8 @@ export {
   type ProjectionRunnerOptions,
   type ProjectionStatus,
 } from './projection-runner.js';
+export { Relay, type RelayStep } from './relay.js';
 export type { Difference, Verified } from './verify.js';
 export { type Projection, projection, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';
+export { beginLoad, dumpTable, loadRows, type TableShape, tablesIn, type TextRow } from './table-dump.js';

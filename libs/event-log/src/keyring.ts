@@ -16,6 +16,8 @@ export interface SecretName {
   id: string;
 }
 
+/** A row that every keyring has, to tell whether a key-encryption key is the right one. */
+export const PROBE: SecretName = { tenant: 'platform', purpose: 'probe', id: 'kek' };
 const KEY_BYTES = 32;
 const SUBJECT = 'subject';
 /** How long another process may still open what was forgotten. */
@@ -60,10 +62,14 @@ export class Keyring {
   /** @throws KeyringError `keyring.kek-wrong` when this database was wrapped under another key */
   static async open({ database, kek }: { database: Database; kek: Uint8Array }): Promise<Keyring> {
     const keyring = new Keyring(database, kek);
-    const probe = { tenant: 'platform', purpose: 'probe', id: 'kek' };
-    await database.inTenant(probe.tenant, async (tx) => keyring.store(tx, probe, Buffer.from('muster'), 'do nothing'));
-    await keyring.secret(probe);
+    await database.inTenant(PROBE.tenant, async (tx) => keyring.store(tx, PROBE, Buffer.from('muster'), 'do nothing'));
+    await keyring.secret(PROBE);
     return keyring;
+  }
+
+  /** Whether the key opens a keyring, of which this is the row `PROBE`. */
+  static opens(kek: Uint8Array, wrapped: Uint8Array): boolean {
+    return decrypt(kek, wrapped, keyOf(PROBE)) !== undefined;
   }
 
   /**

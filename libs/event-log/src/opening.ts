@@ -45,7 +45,8 @@ function faultIn(error: unknown): string | undefined {
   return isFault ? error.code : undefined;
 }
 
-function openRecord(topic: Topic, row: StoredRecord, events: EventCatalog, key?: Uint8Array): EventRecord {
+/** One record under its key; without it sealed fields are `null`. */
+export function openRecord(topic: Topic, row: StoredRecord, events: EventCatalog, key?: Uint8Array): EventRecord {
   return { ...envelopeOf(topic, row), ...readData(topic, row, events, key) };
 }
 

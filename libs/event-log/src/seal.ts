@@ -94,5 +94,26 @@ function mapValues(value: Record<string, unknown>, map: (item: unknown, name: st
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, map(item, name)]));
 }
 
+/** Pointers of what is sealed in `stored` and did not open. */
+export function unopened(stored: unknown, opened: unknown, pointer = ''): string[] {
+  if (Array.isArray(stored))
+    return stored.flatMap((item, i) => unopened(item, (opened as unknown[] | null)?.[i], `${pointer}/${i}`));
+  if (!isObject(stored)) return [];
+  if (typeof stored[SEALED] === 'string') return opened === null ? [pointer] : [];
+  return Object.entries(stored).flatMap(([name, item]) =>
+    unopened(item, isObject(opened) ? opened[name] : undefined, pointerTo(pointer, name)),
+  );
+}
+
+/** True when a personal value of stored data is not sealed. */
+export function holdsPlainPersonal(stored: object, schema: object): boolean {
+  let found = false;
+  mapPersonal(stored, schema, (value) => {
+    found ||= !isObject(value) || typeof value[SEALED] !== 'string';
+    return value;
+  });
+  return found;
+}
+
 /** RFC 6901. */
 const pointerTo = (pointer: string, name: string) => `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;

@@ -1,3 +1,4 @@
+import { guarded } from '#runtime/index.js';
 import type { Tx } from './database.js';
 import type { EventRecord, Sequence } from './event-log.js';
 
@@ -28,7 +29,7 @@ export async function dropDuplicates<R extends EventRecord>(
   place: readonly unknown[],
   records: readonly R[],
 ): Promise<readonly R[]> {
-  if (records[0]?.topic !== 'muster.device') return records;
+  if (records[0]?.topic !== 'muster.device' || !guarded('dedupe')) return records;
   const sources = [...new Set(records.flatMap((record) => sourceOf(record) ?? []))];
   if (sources.length === 0) return records;
   const seen = await lastOf(tx, place, sources);

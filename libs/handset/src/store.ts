@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { failpoint } from '#runtime/index.js';
 import { HandsetError } from './errors.js';
 
 /**
@@ -57,7 +58,7 @@ const SEGMENT = /^(?!\.{1,2}$)[^/\\\0]{1,200}$/;
  * kept beside as a hard link, so at every step either the old or the new content stands under the name.
  * @param onStep called before each change of the disk, so that a test can end the process there
  */
-export function fileStore(root: string, onStep: (step: string) => void = () => undefined): Store {
+export function fileStore(root: string, onStep: (step: string) => void = () => failpoint('store.step')): Store {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const path = (name: string): string => {
     if (!name.split('/').every((segment) => SEGMENT.test(segment))) throw new HandsetError('store.name', { name });
@@ -71,14 +72,17 @@ export function fileStore(root: string, onStep: (step: string) => void = () => u
     sizeOf: (name) => (existsSync(path(name)) ? statSync(path(name)).size : undefined),
     write: (name, bytes) => replaceFile(path(name), bytes, onStep),
     remove: (name) => {
+      onStep('remove');
       for (const suffix of ['', PREVIOUS, TEMPORARY]) rmSync(path(name) + suffix, { force: true });
       syncFolderOf(path(name));
     },
     names: (folder) => (existsSync(path(folder)) ? readdirSync(path(folder)).filter(isBlob).sort() : []),
-    appendTo: (name, keepBytes) => appender(path(name), keepBytes),
+    appendTo: (name, keepBytes) => appender(path(name), keepBytes, onStep),
     rename: (from, to) => {
       mkdirSync(dirname(path(to)), { recursive: true, mode: 0o700 });
+      onStep('move');
       renameSync(path(from), path(to));
+      onStep('moved');
       syncFolderOf(path(to));
       syncFolderOf(path(from));
     },
@@ -127,7 +131,7 @@ function writeFully(handle: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done);
 }
 
-function appender(file: string, keepBytes?: number): Appender {
+function appender(file: string, keepBytes: number | undefined, onStep: (step: string) => void): Appender {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const isNew = !existsSync(file);
   const handle = openSync(file, isNew ? 'w' : 'r+', 0o600);
@@ -136,10 +140,14 @@ function appender(file: string, keepBytes?: number): Appender {
   if (isNew) syncFolderOf(file);
   return {
     write: (bytes) => {
+      onStep('append');
       for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done, bytes.length - done, at + done);
       at += bytes.length;
     },
-    sync: () => fsyncSync(handle),
+    sync: () => {
+      onStep('append-fsync');
+      fsyncSync(handle);
+    },
     close: () => closeSync(handle),
   };
 }

@@ -4,3 +4,5 @@ export { PERMISSIONS, ROLES, permits, type Permission, type Principal, type Role
 export { checkTenantId, INSTALLATION, isTenantId } from './tenant.js';
 export { fingerprintOf, keyHashOf } from './certificates.js';
 export { CHANNEL, DEFAULT_CHANNEL, writeCsv } from './enrolment-csv.js';
+export { ChangeAuditor } from './audit-changes.js';
+export { HandsetAuditor } from './audit-handsets.js';

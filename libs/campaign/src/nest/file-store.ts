@@ -4,6 +4,7 @@ import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
+import { failpoint } from '#runtime/index.js';
 import type { ByteRange } from '../range.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 
@@ -29,7 +30,10 @@ export class FileStore {
     const temporary = `${target}.${path.basename(file)}`;
     await rm(temporary, { force: true }); // of an attempt that was cut off
     await link(file, temporary);
+    failpoint('content.before-rename');
     await rename(temporary, target);
+    failpoint('content.after-rename');
+    await rm(temporary, { force: true }); // rename(2) does nothing where both names are one file already: cut off after it
     await flush(path.dirname(target));
   }
 

@@ -34,7 +34,7 @@ export class LiveBoard {
     const key = `${topic}/${partition}`;
     const head = nextOffset(heads, topic, partition);
     for (let from = this.position[key] ?? 0; from < head; from = this.position[key] ?? 0) {
-      const records = await this.log.read(topic, partition, from, PAGE);
+      const records = await this.log.readTolerantly(topic, partition, from, PAGE);
       for (const record of records) this.board.apply(record);
       this.position[key] = from + records.length;
     }

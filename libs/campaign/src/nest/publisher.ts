@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EventContext, PostgresLog } from '#event-log/index.js';
-import { newId } from '#runtime/index.js';
+import { failpoint, newId } from '#runtime/index.js';
 import { catalogueOf } from '../catalogue.js';
 import type { CatalogueEvent } from '../events.js';
 import { nextPublication, type OnlineSigners, type RoleFile } from '../repository.js';
@@ -56,6 +56,7 @@ export class Publisher {
     await insertTargets(at, catalogue.policy);
     await insertRoleFiles(at, [...rotated.files, ...added], catalogue.digest);
     await sweepFiles(at, catalogue.policy);
+    failpoint('publish.before-record');
     const snapshot = added.find(({ role }) => role === 'snapshot');
     if (snapshot !== undefined) await this.record(at, snapshot.version, catalogue);
     return true;

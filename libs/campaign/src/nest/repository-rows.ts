@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { failpoint } from '#runtime/index.js';
 import { targetName } from '#tuf/index.js';
 import type { SmallFile } from '../catalogue.js';
 import { fileNameOf, type RoleFile, type RoleFiles } from '../repository.js';
@@ -50,6 +51,7 @@ interface FileRow {
 /** Only `timestamp.json` is ever replaced: every other name holds its version or its digest. */
 async function insertFile({ tx, tenant, channel, now }: InChannel, file: FileRow): Promise<void> {
   const { name, role, version, bytes, digest } = file;
+  failpoint('publish.file');
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   await tx.query(
     `insert into ops.tuf_file as f (tenant, channel, name, role, version, bytes, sha256, digest, created_at)

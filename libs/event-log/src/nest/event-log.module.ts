@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { Clock, Log } from '#runtime/index.js';
-import { CLOCK, LOG, registerStatus } from '#runtime/nest/runtime.module.js';
+import type { Log } from '#runtime/index.js';
+import { LOG, registerStatus } from '#runtime/nest/runtime.module.js';
 import { EventCatalog } from '../catalog.js';
 import { Keyring, loadKek } from '../keyring.js';
 import { PostgresLog } from '../postgres-log.js';
@@ -8,25 +8,29 @@ import type { Projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
 import { Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
+import { kafkaPart, KafkaPart, logOf } from './kafka.provider.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
+import { CreateRelay1767000000002 } from './migrations/create-relay.js';
 
 export { EventCatalog } from '../catalog.js';
 export { ProjectionRunner } from '../projection-runner.js';
 export { Databases, type DatabaseUrls, TailLog } from './databases.js';
+export { KafkaPart } from './kafka.provider.js';
 
 /** What no caller can mend: their form alone would say 422. */
 registerStatus({
   'log.gap': 500,
   'log.unreadable': 500,
   'log.unknown-type': 500,
+  'log.kept-on-kafka': 500,
   'keyring.kek-malformed': 500,
   'keyring.kek-readable-by-others': 500,
   'keyring.kek-wrong': 500,
 });
 
 /** In order; they come before those of every other room. */
-export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001];
+export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001, CreateRelay1767000000002];
 
 export interface EventLogModuleOptions {
   urls: DatabaseUrls;
@@ -35,6 +39,8 @@ export interface EventLogModuleOptions {
   catalog: EventCatalog;
   /** Read models that this process keeps up to date, from the start of the application to its end. */
   projections?: readonly Projection[];
+  /** `host:port` of brokers, when Kafka carries the log; otherwise Postgres alone keeps it. */
+  brokers?: readonly string[];
 }
 
 /**
@@ -43,13 +49,7 @@ export interface EventLogModuleOptions {
  */
 @Module({})
 export class EventLogModule {
-  static forRoot({ urls, kekFile, catalog, projections = [] }: EventLogModuleOptions): DynamicModule {
-    const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
-      provide: Kind,
-      inject: [Databases, Keyring, CLOCK],
-      useFactory: (databases: Databases, keyring: Keyring, clock: Clock) =>
-        new Kind({ database: databases[role], events: catalog, keyring, clock }),
-    });
+  static forRoot({ urls, kekFile, catalog, projections = [], brokers }: EventLogModuleOptions): DynamicModule {
     return {
       module: EventLogModule,
       global: true,
@@ -61,6 +61,7 @@ export class EventLogModule {
           inject: [Databases],
           useFactory: ({ actor }: Databases) => Keyring.open({ database: actor, kek: loadKek(kekFile) }),
         },
+        kafkaPart(brokers, urls.tail),
         logOf('actor', PostgresLog),
         logOf('tail', TailLog),
         {
@@ -71,7 +72,7 @@ export class EventLogModule {
         },
         EventLogLifecycle,
       ],
-      exports: [Databases, EventCatalog, Keyring, PostgresLog, TailLog, ProjectionRunner],
+      exports: [Databases, EventCatalog, KafkaPart, Keyring, PostgresLog, TailLog, ProjectionRunner],
     };
   }
 }

@@ -1,8 +1,9 @@
 import { IsArray, IsInt, IsNotEmpty, IsString, Matches, Max, Min } from 'class-validator';
 import { Env } from '../config.js';
+import { LogConfig } from './log.config.js';
 
-/** Where a service that people talk to listens. */
-export class PeoplePortConfig {
+/** Who keeps the log of a service that people talk to, and where it listens. */
+export class PeoplePortConfig extends LogConfig {
   /** Address of all ports. `MUSTER_HOST`; anything but a loopback address makes the people's port TLS. */
   @Env('MUSTER_HOST')
   @IsString()

@@ -12,6 +12,7 @@ import { ABOUT, CLOCK, LOG } from './tokens.js';
 import { validationPipe } from './validation.js';
 
 export { ConfigError, Env, loadConfig } from '../config.js';
+export { brokersOf, LogConfig } from './log.config.js';
 export { DATABASE_URL, PeoplePortConfig, PortsConfig } from './ports.config.js';
 export { type Problem, problemOf, registerChallenge, registerStatus, statusOf } from '../problem.js';
 export { type Trace, traceOf } from '../trace.js';

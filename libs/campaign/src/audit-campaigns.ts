@@ -1,0 +1,172 @@
+import { type EventRecord, placeOf, type Report, type RoomAuditor } from '#event-log/index.js';
+import type { AttributeSchema } from '#matching/index.js';
+import { noCampaign, evolve } from './campaign.js';
+import { contentDecider, noContent } from './content.js';
+import { campaignDecider, type CampaignCommand } from './decide.js';
+import type { CampaignEvent, CatalogueEvent, ContentEvent } from './events.js';
+import type { Surroundings } from './settings.js';
+import { EMPTY_SCHEMA, rulesDecider, schemaDecider, SCHEMA_STREAM } from './vocabulary.js';
+
+type Streams = Map<string, EventRecord[]>;
+
+/** What all events of one tenant say of the world: schemas and contents only grow, so the end stands for every moment. */
+interface World {
+  schema: AttributeSchema;
+  channels: Set<string>;
+  contents: Set<string>;
+}
+
+/** Contents, campaigns and vocabulary: every event must be one that its decider would have answered. */
+export class CampaignAuditor implements RoomAuditor {
+  private readonly contents: Streams = new Map();
+  private readonly campaigns: Streams = new Map();
+  private readonly worlds = new Map<string, World>();
+  private readonly tenantOf = new Map<string, string>();
+
+  constructor(private readonly report: Report) {}
+
+  visit(record: EventRecord): void {
+    const { topic, stream, subject, tenant } = record;
+    const streams = { 'muster.content': this.contents, 'muster.campaign': this.campaigns }[topic as string];
+    if (streams === undefined) return;
+    const records = streams.get(stream) ?? [];
+    streams.set(stream, [...records, record]);
+    this.learn(record);
+    if (!subject.includes('-')) return; // not an id of its own
+    const owner = this.tenantOf.get(subject) ?? tenant;
+    this.tenantOf.set(subject, owner);
+    if (owner !== tenant && !subject.includes(':'))
+      this.find('I7', 'tenant.mixed', record, `tenant ${owner} has this id too`);
+  }
+
+  async finish(): Promise<void> {
+    for (const records of this.contents.values()) this.content(records as EventRecord<ContentEvent>[]);
+    for (const records of this.campaigns.values()) {
+      const [subject = ''] = records.map((each) => each.subject);
+      if (subject === SCHEMA_STREAM || subject.includes(':'))
+        this.vocabulary(subject, records as EventRecord<CatalogueEvent>[]);
+      else this.campaign(records as EventRecord<CampaignEvent>[]);
+    }
+  }
+
+  private learn({ tenant, type, data, subject }: EventRecord): void {
+    const world = this.worldOf(tenant);
+    if (type === 'AttributeSchemaPublished') world.schema = (data as { schema: AttributeSchema }).schema;
+    if (type === 'RuleSetPublished') world.channels.add((data as { channel: string }).channel);
+    if (type === 'ContentPublished') world.contents.add(subject);
+  }
+
+  private worldOf(tenant: string): World {
+    const world = this.worlds.get(tenant) ?? { schema: EMPTY_SCHEMA, channels: new Set(), contents: new Set() };
+    this.worlds.set(tenant, world);
+    return world;
+  }
+
+  private content(records: readonly EventRecord<ContentEvent>[]): void {
+    let state = noContent;
+    for (const record of records) {
+      const event = { type: record.type, data: record.data } as ContentEvent;
+      this.follows(record, () =>
+        event.type === 'ContentPublished'
+          ? contentDecider.decide(state, {
+              type: 'PublishContent',
+              data: event.data,
+              schema: this.worldOf(record.tenant).schema,
+            })
+          : contentDecider.decide(state, { type: 'WithdrawContent', data: event.data }),
+      );
+      state = contentDecider.evolve(state, event);
+    }
+  }
+
+  private campaign(records: readonly EventRecord<CampaignEvent>[]): void {
+    let state = noCampaign;
+    for (const record of records) {
+      const event = { type: record.type, data: record.data } as CampaignEvent;
+      const before = state;
+      this.follows(record, () => campaignDecider.decide(before, commandOf(event, this.around(record.tenant))));
+      state = evolve(state, event);
+    }
+  }
+
+  /** Streams `schema`, `rules:<channel>` and `catalogue:<channel>`. */
+  private vocabulary(subject: string, records: readonly EventRecord<CatalogueEvent>[]): void {
+    let [schema, rules, version] = [schemaDecider.initial, rulesDecider.initial, 0];
+    for (const record of records) {
+      const event = { type: record.type, data: record.data } as CatalogueEvent;
+      switch (event.type) {
+        case 'AttributeSchemaPublished': {
+          const before = schema;
+          this.follows(record, () => schemaDecider.decide(before, { type: 'PublishSchema', data: event.data }));
+          schema = schemaDecider.evolve(schema, event);
+          break;
+        }
+        case 'RuleSetPublished': {
+          const before = rules;
+          const data = { channel: event.data.channel, rules: event.data.rules as typeof rules };
+          const command = { type: 'PublishRules' as const, data, schema: this.worldOf(record.tenant).schema };
+          this.follows(record, () => rulesDecider.decide(before, command));
+          rules = rulesDecider.evolve(rules, event);
+          break;
+        }
+        case 'CataloguePublished':
+          if (event.data.version <= version)
+            this.find(
+              'I6',
+              'catalogue.version-back',
+              record,
+              `${subject} went from ${version} to ${event.data.version}`,
+            );
+          version = event.data.version;
+      }
+    }
+  }
+
+  private around(tenant: string): Surroundings {
+    const { schema, channels, contents } = this.worldOf(tenant);
+    const contentOf = (id: string) => (contents.has(id) ? ('published' as const) : undefined);
+    return { schema, channels, contentOf, offersOf: () => 0 };
+  }
+
+  private follows(record: EventRecord, decide: () => readonly { type: string }[]): void {
+    try {
+      if (decide().some(({ type }) => type === record.type)) return;
+      this.find('I4', 'campaign.refused', record, `${record.type} does not follow from what was before`);
+    } catch (error) {
+      this.find(
+        'I4',
+        'campaign.refused',
+        record,
+        `${record.type}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  private find(invariant: 'I4' | 'I6' | 'I7', code: string, record: EventRecord, message: string): void {
+    this.report({ invariant, code, where: placeOf(record), message });
+  }
+}
+
+/** The command that the event answered. The clock stands where it refuses nothing: when it was given is not recorded. */
+function commandOf(event: CampaignEvent, around: Surroundings): CampaignCommand {
+  switch (event.type) {
+    case 'CampaignDrafted':
+      return { type: 'DraftCampaign', data: event.data, around };
+    case 'CampaignEdited':
+      return { type: 'EditCampaign', data: event.data, around };
+    case 'CampaignScheduled':
+      return { type: 'ScheduleCampaign', data: event.data, around, now: Number.NEGATIVE_INFINITY };
+    case 'CampaignStarted':
+      return { type: 'StartCampaign', data: event.data, now: Number.POSITIVE_INFINITY };
+    case 'WaveOpened':
+      return { type: 'OpenWave', data: event.data };
+    case 'CampaignPaused':
+      return { type: 'PauseCampaign', data: event.data };
+    case 'CampaignResumed':
+      return { type: 'ResumeCampaign', data: event.data };
+    case 'CampaignCompleted':
+      return { type: 'CompleteCampaign', data: event.data };
+    case 'CampaignAborted':
+      return { type: 'AbortCampaign', data: event.data };
+  }
+}

@@ -1,0 +1,68 @@
+import type { Clock, Log } from '#runtime/index.js';
+import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import { EventCatalog } from '../catalog.js';
+import { EventLogError } from '../event-log.js';
+import { KafkaSide } from '../kafka/kafka-side.js';
+import { KafkajsClient } from '../kafka/kafkajs-client.js';
+import { Keyring } from '../keyring.js';
+import type { PostgresLog } from '../postgres-log.js';
+import { Relay } from '../relay.js';
+import { Databases } from './databases.js';
+
+/** This process's part in Kafka; both are absent where the log is Postgres alone. */
+export class KafkaPart {
+  constructor(
+    readonly side?: KafkaSide,
+    readonly relay?: Relay,
+  ) {}
+
+  async close(): Promise<void> {
+    await this.relay?.stop();
+    await this.side?.close();
+  }
+}
+
+/** @param tailUrl  role `muster_tail`, for the relay's lock */
+export const kafkaPart = (brokers: readonly string[] | undefined, tailUrl: string) => ({
+  provide: KafkaPart,
+  inject: [Databases, CLOCK, LOG],
+  useFactory: (databases: Databases, clock: Clock, log: Log) =>
+    brokers === undefined ? onPostgres(databases) : onKafka({ brokers, tailUrl, clock, log }, databases),
+});
+
+/** @throws KafkaError, so that nothing starts on a Kafka that is not fit for the log or does not belong to this Postgres */
+async function onKafka(
+  { brokers, tailUrl, clock, log }: { brokers: readonly string[]; tailUrl: string; clock: Clock; log: Log },
+  { tail }: Databases,
+): Promise<KafkaPart> {
+  const side = await KafkaSide.open(new KafkajsClient({ brokers, log }), { clock, log });
+  const relay = new Relay({ url: tailUrl, database: tail, client: side.client, log });
+  try {
+    await relay.check();
+    return new KafkaPart(side, relay);
+  } catch (error) {
+    await side.close();
+    throw error;
+  }
+}
+
+/** Facts of devices would be missing: they are in Kafka alone. @throws EventLogError `log.kept-on-kafka` */
+async function onPostgres({ tail }: Databases): Promise<KafkaPart> {
+  const [relayed] = await tail.query('select 1 from log.relay limit 1');
+  if (relayed === undefined) return new KafkaPart();
+  throw new EventLogError(
+    'log.kept-on-kafka',
+    {},
+    'this installation keeps its log on Kafka: start it with MUSTER_LOG=kafka',
+  );
+}
+
+/** The log under one role: of Postgres alone, or of Postgres and Kafka. */
+export const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
+  provide: Kind,
+  inject: [Databases, EventCatalog, Keyring, CLOCK, KafkaPart],
+  useFactory: (databases: Databases, events: EventCatalog, keyring: Keyring, clock: Clock, { side }: KafkaPart) => {
+    const options = { database: databases[role], events, keyring, clock };
+    return side === undefined ? new Kind(options) : side.logOf(options);
+  },
+});

@@ -1,0 +1,79 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Guard } from '#runtime/index.js';
+import { run } from '../support/processes.js';
+
+/*
+ * Each guard of the log, the read models and the catalogue is taken away in a run of the suite that watches it: the
+ * test named here must fail then, and pass with the guard in place. A guard that no test misses is not tested.
+ */
+
+interface Watched {
+  project: 'unit' | 'integration';
+  file: string;
+  test: string;
+}
+
+const WATCHED: Record<Guard, Watched> = {
+  version: {
+    project: 'integration',
+    file: 'libs/event-log/src/postgres-log.int.spec.ts',
+    test: 'of two writers at one version one wins, the other gets log.version-conflict',
+  },
+  gap: {
+    project: 'integration',
+    file: 'libs/event-log/src/projection-runner.int.spec.ts',
+    test: 'stops the partition with a missing record, and no other',
+  },
+  checkpoint: {
+    project: 'integration',
+    file: 'libs/event-log/src/projection-runner.int.spec.ts',
+    test: 'applies each record once when two runners work on it',
+  },
+  dedupe: {
+    project: 'integration',
+    file: 'libs/event-log/src/projection-runner.int.spec.ts',
+    test: 'drops facts that a source sent before, by epoch and number',
+  },
+  signature: {
+    project: 'unit',
+    file: 'libs/tuf/src/attacks.spec.ts',
+    test: 'refuses a changed file under an honest signature with tuf.threshold',
+  },
+  lease: {
+    project: 'integration',
+    file: 'libs/campaign/src/nest/publisher.int.spec.ts',
+    test: 'publishing at once leave no gap and no version twice, and one event a snapshot',
+  },
+};
+
+const VITEST = path.resolve('node_modules/vitest/vitest.mjs');
+
+/** Runs the file in a process of its own; whole, because a test may go on from the one before. */
+function suite({ project, file }: Watched, unguarded: Record<string, string> = {}) {
+  const args = [VITEST, 'run', '--project', project, file, '--reporter=json'];
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...unguarded };
+  return run(process.execPath, args, { env });
+}
+
+interface Report {
+  testResults: { assertionResults: { title: string; status: string }[] }[];
+}
+
+/** What the run says of the test: a run that broke down otherwise says nothing. */
+const statusOf = (stdout: string, { test }: Watched) =>
+  (JSON.parse(stdout.slice(stdout.indexOf('{"num'))) as Report).testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ title }) => title === test)?.status;
+
+describe.each(Object.entries(WATCHED))('the guard %s', (guard, watched) => {
+  it('is missed by the suite when it is gone', async () => {
+    const { code, stdout } = await suite(watched, { MUSTER_UNGUARD: guard });
+    expect({ failed: code !== 0, status: statusOf(stdout, watched) }).toEqual({ failed: true, status: 'failed' });
+  });
+
+  it('is all that the suite missed', async () => {
+    const { code, stdout } = await suite(watched);
+    expect({ code, status: statusOf(stdout, watched) }).toEqual({ code: 0, status: 'passed' });
+  });
+});

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FaultyInstallation, printTally, ROUNDS } from '../support/faulty.js';
+import { GivenPostgres } from '../support/given-postgres.js';
+import { eventually } from '../support/processes.js';
+
+/*
+ * F12: the postmaster and all its processes are killed under a server that goes on. F16: the log's tables do not answer.
+ * And the control: with `synchronous_commit = off` the same kill loses what was acknowledged, so the test can fail.
+ */
+
+let postgres: GivenPostgres;
+let muster: FaultyInstallation;
+let contentId = '';
+
+beforeAll(async () => {
+  postgres = await GivenPostgres.start();
+  muster = await FaultyInstallation.start('postgres-lost', { DATABASE_URL: postgres.url }, postgres.data);
+  contentId = await muster.publish(Buffer.from('content'));
+});
+afterAll(async () => {
+  await muster?.stop();
+  await postgres?.remove();
+});
+
+/** Names of campaigns that were answered with 201, and how every other answer read. */
+class Writers {
+  readonly acknowledged: string[] = [];
+  readonly refused = new Map<string, number>();
+  /** When the last success came, and the longest time without one. */
+  private lastAt = Date.now();
+  longestGapMs = 0;
+
+  async draft(name: string): Promise<void> {
+    const headers = { 'idempotency-key': randomUUID() };
+    const answer = await muster.people('POST', '/v1/campaigns', { body: { name, contents: [contentId] }, headers });
+    if (answer.status === 201) {
+      this.acknowledged.push(name);
+      this.longestGapMs = Math.max(this.longestGapMs, Date.now() - this.lastAt);
+      this.lastAt = Date.now();
+      return;
+    }
+    const { code } = answer.body as { code: string };
+    const how = `${answer.status} ${code}${answer.headers['retry-after'] === undefined ? '' : ' with retry-after'}`;
+    this.refused.set(how, (this.refused.get(how) ?? 0) + 1);
+  }
+
+  /** `count` clients, one request after the other each, until told to stop. */
+  run(prefix: string, count: number): () => Promise<void> {
+    let isStopped = false;
+    const client = async (who: number) => {
+      for (let n = 0; !isStopped; n += 1) {
+        const before = this.acknowledged.length;
+        await this.draft(`${prefix} ${who}/${n}`);
+        if (this.acknowledged.length === before) await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+    const all = Promise.all(Array.from({ length: count }, (_, who) => client(who)));
+    return async () => {
+      isStopped = true;
+      await all;
+    };
+  }
+}
+
+/** How many campaigns the log holds under each name. */
+async function found(names: readonly string[]): Promise<{ recovered: number; doubled: number }> {
+  const rows = await muster.sql<{ name: string; n: string }>(
+    `select data ->> 'name' as name, count(*) as n from log.record
+     where topic = 'muster.campaign' and type like '%campaign-drafted%' and data ->> 'name' = any($1) group by 1`,
+    [names],
+  );
+  return { recovered: rows.length, doubled: rows.filter(({ n }) => Number(n) > 1).length };
+}
+
+const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+describe('a Postgres that is lost', () => {
+  const rounds = Math.max(1, Math.round(ROUNDS / 5));
+  it(`F12, killed ${rounds} times under load: nothing acknowledged is lost, and the server goes on within 10 s`, async () => {
+    const writers = new Writers();
+    for (let round = 0; round < rounds; round += 1) {
+      const stop = writers.run(`f12 ${round}`, 4);
+      await wait(700 + 37 * (round % 10));
+      await postgres.kill();
+      await wait(500);
+      const startedAt = Date.now();
+      await postgres.start();
+      const before = writers.acknowledged.length;
+      await eventually('writers go on', async () => writers.acknowledged.length > before || undefined, 10_000);
+      expect(Date.now() - startedAt).toBeLessThan(10_000);
+      await stop();
+    }
+    const counts = await found(writers.acknowledged);
+    printTally('F12', {
+      rounds,
+      acknowledged: writers.acknowledged.length,
+      ...counts,
+      longestGapMs: writers.longestGapMs,
+    });
+    console.log(`F12: refused while it was away: ${JSON.stringify(Object.fromEntries(writers.refused))}`);
+    expect(counts).toEqual({ recovered: writers.acknowledged.length, doubled: 0 });
+    for (const how of writers.refused.keys()) expect(how).toMatch(/^503 .* with retry-after$/);
+    await muster.expectSound();
+  });
+
+  it('F16, tables that do not answer: every request ends, the queue is shed with 503, and nothing hangs afterwards', async () => {
+    const writers = new Writers();
+    const holding = muster.sql(`begin; lock table log.head in exclusive mode; select pg_sleep(12); commit`);
+    await wait(300);
+    await Promise.all(Array.from({ length: 40 }, (_, n) => writers.draft(`f16 ${n}`)));
+    await holding;
+    const startedAt = Date.now();
+    await writers.draft('f16 after');
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    const counts = await found(writers.acknowledged);
+    printTally('F16', { acknowledged: writers.acknowledged.length, ...counts });
+    console.log(`F16: refused: ${JSON.stringify(Object.fromEntries(writers.refused))}`);
+    expect(writers.acknowledged).toContain('f16 after');
+    expect([...writers.refused.values()].reduce((sum, n) => sum + n, writers.acknowledged.length)).toBe(41);
+    for (const how of writers.refused.keys()) expect(how).toMatch(/^503 .* with retry-after$/);
+    expect(counts).toEqual({ recovered: writers.acknowledged.length, doubled: 0 });
+    await muster.expectSound();
+  });
+
+  it('the control: with synchronous_commit off the same kill loses what was acknowledged', async () => {
+    await muster.sql(`alter system set synchronous_commit = off`);
+    await muster.sql(`alter system set wal_writer_delay = '10s'`);
+    await muster.sql(`select pg_reload_conf()`);
+    await wait(500);
+    const writers = new Writers();
+    for (let n = 0; n < 20; n += 1) await writers.draft(`off ${n}`);
+    await postgres.kill();
+    await postgres.start();
+    const counts = await eventually('Postgres answers', () => found(writers.acknowledged).catch(() => undefined));
+    printTally('synchronous_commit off', { acknowledged: writers.acknowledged.length, ...counts });
+    expect(writers.acknowledged.length).toBe(20);
+    expect(counts.recovered).toBeLessThan(20);
+  });
+});
