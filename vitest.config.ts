@@ -1,5 +1,6 @@
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
+import { missing } from './deploy/kafka/broker.mjs';
 
 /** Nest's injection needs decorator metadata, which esbuild cannot emit; swc can. */
 const decorators = () =>
@@ -21,7 +22,13 @@ const sources = {
 };
 
 /** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run, `*.kafka.spec.ts` a broker too. */
-const suite = (name: string, include: string[], seconds: number, globalSetup: string[] = []) => ({
+const suite = (
+  name: string,
+  include: string[],
+  seconds: number,
+  globalSetup: string[] = [],
+  env: Record<string, string> = {},
+) => ({
   plugins: [decorators()],
   ...sources,
   test: {
@@ -31,10 +38,25 @@ const suite = (name: string, include: string[], seconds: number, globalSetup: st
     testTimeout: seconds * 1000,
     hookTimeout: 120_000,
     globalSetup,
+    env,
   },
 });
 
 const postgres = ['test/support/postgres.setup.ts'];
+
+/** The same files on the other adapter of the log: each installation gets a broker of its own. */
+function onKafka() {
+  const lacking = missing();
+  if (lacking !== undefined && process.env.MUSTER_TEST_ALL !== '1') {
+    console.log(`${lacking}: the suites acceptance-kafka and fault-kafka are skipped`);
+    return [];
+  }
+  const kafka = { MUSTER_TEST_LOG: 'kafka' };
+  return [
+    suite('acceptance-kafka', ['test/acceptance/06-*.spec.ts'], 600, [], kafka),
+    suite('fault-kafka', ['test/fault/**/*.spec.ts'], 2_700, postgres, kafka),
+  ];
+}
 
 export default defineConfig({
   test: {
@@ -47,6 +69,7 @@ export default defineConfig({
       suite('http', ['test/http/**/*.spec.ts'], 60, postgres),
       suite('acceptance', ['test/acceptance/**/*.spec.ts'], 600),
       suite('fault', ['test/fault/**/*.spec.ts'], 2_700, postgres),
+      ...onKafka(),
     ],
   },
 });
