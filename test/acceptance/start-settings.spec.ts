@@ -3,6 +3,8 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEmbeddedPostgres } from '#event-log/index.js';
 import { silentLog } from '#runtime/index.js';
+import { asSuperuser } from '../support/database-scan.js';
+import { GivenPostgres } from '../support/given-postgres.js';
 import { freePort, type Running, run, startNode, temporaryFolder } from '../support/processes.js';
 import { Cli, removeServer, type Server, type ServerOptions, startServer } from '../support/server.js';
 
@@ -77,6 +79,25 @@ describe('settings of the start', () => {
     const second = await started({ data, env });
     expect(second.administrator).toBeUndefined();
     expect(await new Cli(second, path.join(folder, 'manager')).text('token', 'list')).toContain('kept');
+  });
+
+  it('take no Postgres that may lose what it has committed, and do not let its default decide', async () => {
+    const folder = folderOf('lossy');
+    const postgres = await GivenPostgres.start();
+    cleanUp.push(() => postgres.remove());
+    const env = { DATABASE_URL: postgres.url };
+    await started({ data: path.join(folder, 'data'), env });
+    const ask = (sql: string) =>
+      asSuperuser(postgres.data, async (client) => (await client.query(sql)).rows as object[]);
+    await ask('alter system set synchronous_commit = off');
+    await ask('alter system set fsync = off');
+    await ask('select pg_reload_conf()');
+    const roles = `select rolname, rolconfig from pg_roles where rolname like 'muster_%' and rolcanlogin`;
+    for (const role of await ask(roles))
+      expect(role).toMatchObject({ rolconfig: expect.arrayContaining(['synchronous_commit=on']) as unknown });
+    const second = await refused({ MUSTER_DATA: path.join(folder, 'second'), MUSTER_PORT: '0', ...env });
+    expect(second).toMatchObject({ code: 1 });
+    expect(second.output).toMatch(/fsync off: what is acknowledged would not survive/);
   });
 
   it('let one process have a data folder', async () => {

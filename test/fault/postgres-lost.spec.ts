@@ -124,9 +124,13 @@ describe('a Postgres that is lost', () => {
   });
 
   it('the control: with synchronous_commit off the same kill loses what was acknowledged', async () => {
-    await muster.sql(`alter system set synchronous_commit = off`);
+    const roles = await muster.sql<{ name: string }>(
+      `select rolname as name from pg_roles where rolname like 'muster_%'`,
+    );
+    for (const { name } of roles) await muster.sql(`alter role ${name} set synchronous_commit = off`); // Muster sets it on
     await muster.sql(`alter system set wal_writer_delay = '10s'`);
     await muster.sql(`select pg_reload_conf()`);
+    await muster.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename like 'muster_%'`);
     await wait(500);
     const writers = new Writers();
     for (let n = 0; n < 20; n += 1) await writers.draft(`off ${n}`);

@@ -106,6 +106,7 @@ export type EventLogErrorCode =
   | 'log.unreadable'
   | 'log.unavailable'
   | 'log.kept-on-kafka'
+  | 'log.not-durable'
   | 'position.malformed'
   | 'chain.malformed';
 /** A refused append or an unreadable position. Nothing was stored. */

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { EventLogError } from './event-log.js';
 
 /** Login roles, one per kind of actor; none may bypass row-level security (design §3). */
 export const LOGIN_ROLES = [
@@ -17,15 +18,18 @@ const GROUP_ROLES = ['muster_analytics', 'analyst_ro'];
 /**
  * Creates or updates the roles; repeating is harmless.
  * @param superuserUrl  a role that may create roles, on any database of the cluster
+ * @throws EventLogError `log.not-durable` when the server may lose what it has committed
  */
 export async function createRoles(superuserUrl: string, passwords: RolePasswords): Promise<void> {
   await connected(superuserUrl, async (db) => {
+    await requireDurable(db);
     await db.query(`select pg_advisory_lock(hashtext('muster.roles'))`);
     for (const role of GROUP_ROLES) await ensureRole(db, role, 'nologin');
     for (const role of LOGIN_ROLES) {
       await ensureRole(db, role, 'login');
       await db.query(`alter role ${role} password ${db.escapeLiteral(passwords[role])}`);
       await db.query(`alter role ${role} set lock_timeout = '10s'`);
+      await db.query(`alter role ${role} set synchronous_commit = 'on'`); // whatever the server's default is
       await db.query(`alter role ${role} set idle_in_transaction_session_timeout = '10min'`);
     }
     for (const role of ['muster_campaign', 'muster_insight'])
@@ -68,6 +72,20 @@ const SCHEMAS = `
   alter default privileges for role muster_owner in schema ops
     grant select, insert, update, delete on tables to muster_campaign;
   alter default privileges for role muster_owner in schema ops grant usage on sequences to muster_campaign;`;
+
+/** Settings without which a crash loses or tears committed pages; a session cannot set them (Postgres, "Asynchronous Commit" and "WAL settings"). */
+async function requireDurable(db: pg.Client): Promise<void> {
+  const { rows } = await db.query<{ name: string }>(
+    `select name from pg_settings where name in ('fsync', 'full_page_writes') and setting <> 'on' order by name`,
+  );
+  const settings = rows.map(({ name }) => name);
+  if (settings.length > 0)
+    throw new EventLogError(
+      'log.not-durable',
+      { settings: settings.join(', ') },
+      `this Postgres runs with ${settings.join(' and ')} off: what is acknowledged would not survive a crash`,
+    );
+}
 
 async function ensureRole(db: pg.Client, role: string, login: 'login' | 'nologin'): Promise<void> {
   const found = await db.query('select 1 from pg_roles where rolname = $1', [role]);

@@ -24,6 +24,7 @@ registerStatus({
   'log.unreadable': 500,
   'log.unknown-type': 500,
   'log.kept-on-kafka': 500,
+  'log.not-durable': 500,
   'keyring.kek-malformed': 500,
   'keyring.kek-readable-by-others': 500,
   'keyring.kek-wrong': 500,
