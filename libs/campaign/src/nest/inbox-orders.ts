@@ -61,7 +61,9 @@ export class InboxOrders {
       data: { contentId, campaignId, application, order, inboxId },
     };
     const context = { tenant: to.tenant, actor: 'system:follow-up', commandId: newId() };
-    await this.log.appendFactsIn(tx, 'muster.device', [{ subject: to.deviceId, context, event }]);
+    // Numbered by its item: where the fact is durable before the row (on Kafka), a repeat of this order is dropped by readers.
+    const sequence = { source: `order:${inboxId}`, epoch: 1, n: 1 };
+    await this.log.appendFactsIn(tx, 'muster.device', [{ subject: to.deviceId, context, event, sequence }]);
   }
 
   /** Everyone who holds a grant of a recalled campaign is told, and what was ordered for it is taken back. */
