@@ -56,12 +56,10 @@ export class ChannelKeys {
     return Object.fromEntries(roles) as unknown as RoleKeyring;
   }
 
-  /** @param made in this very transaction */
-  async onlineSigners(at: InChannel, made: Partial<OnlineSigners> = {}): Promise<OnlineSigners> {
+  async onlineSigners(at: InChannel): Promise<OnlineSigners> {
     const rows = await this.list(at);
     const signers: [OnlineRole, Signer][] = [];
-    for (const role of ONLINE_ROLES)
-      signers.push([role, made[role] ?? importSigner(await this.secretOf(at, role, rows))]);
+    for (const role of ONLINE_ROLES) signers.push([role, importSigner(await this.secretOf(at, role, rows))]);
     return Object.fromEntries(signers) as unknown as OnlineSigners;
   }
 
@@ -78,11 +76,10 @@ export class ChannelKeys {
   }
 
   /** Makes a key for an online role, beside those that are there. */
-  async makeOnline(at: InChannel, role: OnlineRole): Promise<Signer> {
+  async makeOnline(at: InChannel, role: OnlineRole): Promise<void> {
     const signer = generateSigner();
     await this.insert(at, { role, keyId: signer.keyId, publicKey: signer.public });
     await this.keyring.putSecret(at.tx, secretName(at, role, signer.keyId), exportSigner(signer));
-    return signer;
   }
 
   /** Makes the keys of an offline role, sealed under the passphrase; they never touch the keyring. */

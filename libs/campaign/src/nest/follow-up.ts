@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventRecord, follow, type Position, type PostgresLog } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
@@ -6,6 +6,7 @@ import type { DeviceFactByHandset } from '#handset/events.js';
 import type { Log } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import type { CampaignEvent } from '../events.js';
+import { BackgroundLoop } from './background-loop.js';
 import { Duties } from './duty.js';
 import { InboxOrders } from './inbox-orders.js';
 
@@ -17,28 +18,17 @@ const RETRY_MS = 1_000;
  * inbox items whose ids follow from their cause; so it may read a record twice, and several instances may run.
  */
 @Injectable()
-export class FollowUp implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly stop = new AbortController();
-  private running: Promise<void> = Promise.resolve();
-
+export class FollowUp extends BackgroundLoop {
   constructor(
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Duties) private readonly duties: Duties,
     @Inject(InboxOrders) private readonly orders: InboxOrders,
     @Inject(LOG) private readonly lines: Log,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.running = this.run();
+  ) {
+    super();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stop.abort();
-    await this.running;
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stop;
+  protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted)
       try {
         const from = await this.duties.position(DUTY);

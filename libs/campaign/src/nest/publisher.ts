@@ -3,19 +3,13 @@ import { type EventContext, PostgresLog } from '#event-log/index.js';
 import { failpoint, newId } from '#runtime/index.js';
 import { catalogueOf } from '../catalogue.js';
 import type { CatalogueEvent } from '../events.js';
-import { nextPublication, type OnlineSigners, type RoleFile } from '../repository.js';
+import { nextPublication, type RoleFile } from '../repository.js';
 import { catalogueStream } from '../vocabulary.js';
 import { ChannelKeys } from './channel-keys.js';
 import { ChannelTransactions, type InChannel } from './in-channel.js';
 import { LiveBoard } from './live-board.js';
 import { insertRoleFiles, insertTargets, standingFiles, sweepFiles } from './repository-rows.js';
 import { ServedFiles } from './served-files.js';
-
-/** Files and keys that a rotation makes in the transaction of the publication. */
-export interface Rotated {
-  files: readonly RoleFile[];
-  signers: Partial<OnlineSigners>;
-}
 
 /**
  * Signs what the log says. One transaction a publication: metadata, small targets and CataloguePublished become visible
@@ -31,11 +25,11 @@ export class Publisher {
     @Inject(ServedFiles) private readonly served: ServedFiles,
   ) {}
 
-  /** @returns whether anything had to be published. @param rotate makes the offline-signed files that go first */
+  /** @returns whether anything had to be published. @param rotate changes keys, and makes the offline-signed files that go first */
   async publish(
     tenant: string,
     channel: string,
-    rotate: (at: InChannel) => Promise<Rotated> = async () => ({ files: [], signers: {} }),
+    rotate: (at: InChannel) => Promise<readonly RoleFile[]> = async () => [],
   ): Promise<boolean> {
     const published = await this.transactions.change(tenant, channel, async (at) =>
       this.publishIn(at, await rotate(at)),
@@ -44,17 +38,17 @@ export class Publisher {
     return published;
   }
 
-  private async publishIn(at: InChannel, rotated: Rotated): Promise<boolean> {
+  private async publishIn(at: InChannel, rotated: readonly RoleFile[]): Promise<boolean> {
     // Read after the lock was taken: what another process published before is in the rows and in the log.
     const catalogue = catalogueOf(await this.board.tenant(at.tenant), at.channel, await this.keys.grantKeySet(at));
     const standing = new Map(await standingFiles(at));
-    for (const file of rotated.files) standing.set(file.role, file);
-    const signers = await this.keys.onlineSigners(at, rotated.signers);
-    const changed = rotated.files.length > 0;
+    for (const file of rotated) standing.set(file.role, file);
+    const signers = await this.keys.onlineSigners(at);
+    const changed = rotated.length > 0;
     const added = nextPublication(standing, catalogue, signers, { now: at.now, changed });
     if (added.length === 0) return false;
     await insertTargets(at, catalogue.policy);
-    await insertRoleFiles(at, [...rotated.files, ...added], catalogue.digest);
+    await insertRoleFiles(at, [...rotated, ...added], catalogue.digest);
     await sweepFiles(at, catalogue.policy);
     failpoint('publish.before-record');
     const snapshot = added.find(({ role }) => role === 'snapshot');

@@ -20,7 +20,7 @@ import { FIRST_RULES, rulesStream } from '../vocabulary.js';
 import { ChannelKeys, type KeyRole } from './channel-keys.js';
 import { Channels } from './channels.js';
 import { ChannelTransactions, type InChannel } from './in-channel.js';
-import { Publisher, type Rotated } from './publisher.js';
+import { Publisher } from './publisher.js';
 import { insertRoleFiles, standingFiles } from './repository-rows.js';
 import type { ChannelMade, KeyStatus } from './vocabulary-view.dto.js';
 
@@ -102,22 +102,26 @@ export class RepositoryKeeper {
   }
 
   /** The key before stays, so that grants given within the last ten minutes are good to their end. */
-  private async rotateGrant(at: InChannel): Promise<Rotated> {
+  private async rotateGrant(at: InChannel): Promise<readonly RoleFile[]> {
     await this.keys.retire(at, 'grant', 1);
     await this.keys.makeGrantKey(at);
-    return { files: [], signers: {} };
+    return [];
   }
 
-  private async rotateRole(at: InChannel, role: RepositoryRole, passphrase: string | undefined): Promise<Rotated> {
+  private async rotateRole(
+    at: InChannel,
+    role: RepositoryRole,
+    passphrase: string | undefined,
+  ): Promise<readonly RoleFile[]> {
     if (passphrase === undefined) throw refusal('keys.passphrase', '/passphrase', 'the offline keys must sign this');
     const standing = await standingFiles(at);
     if (role === 'root' || role === 'targets') return this.rotateOffline(at, standing, role, passphrase);
     const signers = await this.keys.offlineSigners(at, NAMED_IN[role], passphrase);
     await this.keys.retire(at, role, 0);
-    const made = await this.keys.makeOnline(at, role);
+    await this.keys.makeOnline(at, role);
     const publics = await this.keys.publicKeys(at);
     const next = NAMED_IN[role] === 'root' ? nextRoot : nextTargets;
-    return { files: [next(standing, publics, signers, at.now)], signers: { [role]: made } };
+    return [next(standing, publics, signers, at.now)];
   }
 
   /** New root keys are vouched for by the old ones; new targets keys by the root. */
@@ -126,7 +130,7 @@ export class RepositoryKeeper {
     standing: RoleFiles,
     role: OfflineRole,
     passphrase: string,
-  ): Promise<Rotated> {
+  ): Promise<readonly RoleFile[]> {
     const { threshold } = OFFLINE_KEYS;
     const oldRoot = await this.keys.offlineSigners(at, 'root', passphrase);
     await this.keys.retire(at, role, 0);
@@ -134,7 +138,7 @@ export class RepositoryKeeper {
     const publics = await this.keys.publicKeys(at);
     const files: RoleFile[] = [nextRoot(standing, publics, role === 'root' ? [...oldRoot, ...made] : oldRoot, at.now)];
     if (role === 'targets') files.push(nextTargets(standing, publics, made, at.now));
-    return { files, signers: {} };
+    return files;
   }
 
   /** @throws CampaignError `channel.unknown` */

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { PostgresLog } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import { Tenants } from '#identity/nest/identity.module.js';
 import type { Log } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
+import { BackgroundLoop } from './background-loop.js';
 import { CampaignClock } from './campaign-clock.js';
 import { Catalogues } from './catalogues.js';
 import { RoleExpiry } from './role-expiry.js';
@@ -40,28 +41,17 @@ export class PerTenant {
  * least once a second. Several instances may run: commands and publications that are done already change nothing.
  */
 @Injectable()
-export class Timer implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly stop = new AbortController();
-  private running: Promise<void> = Promise.resolve();
-
+export class Timer extends BackgroundLoop {
   constructor(
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Tenants) private readonly tenants: Tenants,
     @Inject(PerTenant) private readonly duties: PerTenant,
     @Inject(LOG) private readonly lines: Log,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.running = this.run();
+  ) {
+    super();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stop.abort();
-    await this.running;
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stop;
+  protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         for (const { id } of await this.tenants.list()) await this.duties.tick(id);
