@@ -49,6 +49,5 @@ describe.skipIf(!hasKafka())('producers whose clocks differ', () => {
     const { schema, drop } = await runner.buildAsOf('texts', '2026-11-24T12:00:25Z');
     expect(await database.query(`select text from ${schema}.p_texts_v1`)).toEqual([{ text: 'first' }]);
     await drop();
-    await database.end();
   });
 });
