@@ -6,6 +6,8 @@ import { privateKeyPem } from './certificates.js';
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
+export { handset, type HandsetCommand } from './handset.js';
+
 /** A key as a handset has it, with the CSR and the proofs that only its holder can make. */
 export interface TestKey {
   privateKeyPem: string;
