@@ -88,9 +88,12 @@ const brokerFolder = (data: string): string => path.join(path.dirname(data), 'br
 /** What `muster audit` reports of an installation, and its exit code. */
 export interface Audited {
   ok: boolean;
-  findings: { invariant: string; code: string; where: string; message: string }[];
+  findings: { invariant: string; code: string; where: string; message: string; kafkaOffset?: number }[];
   records: number;
+  sequences: { sources: number; duplicates: number; holes: number };
   projections: string[];
+  /** On Kafka alone. */
+  relay?: { published: number; duplicates: number; pending: number };
 }
 
 /** Which installation a command of the CLI works on, and as whom. */
@@ -119,16 +122,16 @@ export async function auditOf(server: OnFolder, ...args: string[]): Promise<Audi
 
 /** Fails when the log, and what follows from it, do not agree: what every suite ends with. */
 export async function audited(server: OnFolder): Promise<void> {
-  const { findings } = await auditOf(server);
+  const { findings, relay } = await auditOf(server);
   if (findings.length > 0) throw new Error(`the audit found ${JSON.stringify(findings, null, 2)}`);
+  if ((relay?.pending ?? 0) > 0) throw new Error(`the relay does not catch up: ${JSON.stringify(relay)}`);
 }
 
 /** Audits the server (unless a test has spoilt it, or it is one of several on a database), stops it, and removes what its first start made outside its data folder (as root, the database's place). */
 export async function removeServer(server: Server | undefined, { isSound = true } = {}): Promise<void> {
   if (server === undefined) return;
   try {
-    // The audit reads the log in Postgres; on Kafka the facts of devices are not there.
-    if (isSound && server.process.isRunning() && !onKafka()) await audited(server);
+    if (isSound && server.process.isRunning()) await audited(server);
   } finally {
     await server.process.stop();
     if (onKafka()) await stopKafka(brokerFolder(server.data));

@@ -6,6 +6,7 @@ import { Bootstrap } from '#identity/nest/identity.module.js';
 import { provisionAnalyst, publishViews } from '#insight/index.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
+import { keepBrokers } from './brokers-file.js';
 import { takeDataFolder } from './data-folder.js';
 import { administrators, FirstStart, type FirstLogin } from './first-start.js';
 import { type Addresses, listen } from './listen.js';
@@ -54,6 +55,7 @@ export async function startMuster(
     });
     const server = await createServer(module, { log, peopleTls: !isLoopback });
     undo.push(() => server.close());
+    keepBrokers(data, brokersOf(config));
     const login = await firstStart.settle(administrators(server.app.get(Bootstrap)));
     const analystUrl = await settleAnalysts(store, login?.tenant);
     const { addresses, stopRenewing } = await listen(server, config);

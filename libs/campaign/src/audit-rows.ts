@@ -18,18 +18,39 @@ interface FileRow {
 }
 type Published = Extract<CatalogueEvent, { type: 'CataloguePublished' }>['data'];
 
+interface Numbered {
+  epoch: number;
+  n: number;
+}
+/** Of one device: its furthest fact, and the furthest that it has surely been answered. */
+interface Sequences {
+  last: Numbered;
+  answered: Numbered;
+  /** Of the last. */
+  commandId: string;
+}
+const NONE: Numbered = { epoch: 0, n: 0 };
+const isBehind = (one: Numbered, other: Numbered): boolean =>
+  one.epoch < other.epoch || (one.epoch === other.epoch && one.n < other.n);
+
+/** A grant, and what a device cannot report without having one. */
+const GRANT_FACTS = new Set(['GrantIssued', 'TransferStarted', 'TransferResumed', 'TransferCompleted']);
+
 /** The rows and files that follow from the log: grants, inboxes, sequences, signed catalogues, bytes of contents. */
 export class CampaignRowsAuditor implements RoomAuditor {
   private readonly files = new Map<string, string>();
   private readonly granted = new Map<string, string>();
   private readonly ordered = new Map<string, string>();
-  private readonly sequences = new Map<string, { epoch: number; n: number }>();
+  private readonly issued = new Map<string, string>();
+  private readonly sequences = new Map<string, Sequences>();
   private readonly published = new Map<string, Published & { where: string }>();
 
   constructor(
     private readonly report: Report,
     /** Of the installation; contents lie below it. Undefined where they are kept elsewhere. */
     private readonly dataDir: string | undefined,
+    /** Facts are durable before the rows that go with them: what nobody was answered yet may be in the log alone. */
+    private readonly factsFirst = false,
   ) {}
 
   visit(record: EventRecord): void {
@@ -40,8 +61,7 @@ export class CampaignRowsAuditor implements RoomAuditor {
     if (event.type === 'ContentPublished') this.files.set(event.data.sha256, where);
     if (event.type === 'CataloguePublished')
       this.published.set(`${tenant}/${event.data.channel}`, { ...event.data, where });
-    if (event.type === 'GrantIssued')
-      this.granted.set([tenant, event.data.campaignId, subject, event.data.contentId].join('/'), where);
+    this.grant(record, where);
     if (event.type === 'ProcessingOrdered') this.ordered.set([tenant, subject, event.data.inboxId].join('/'), where);
   }
 
@@ -60,12 +80,23 @@ export class CampaignRowsAuditor implements RoomAuditor {
     await this.contents();
   }
 
-  private sequence({ topic, tenant, subject, sequence }: EventRecord): void {
+  /** With facts first only a grant that its device makes use of shows that it was given. */
+  private grant({ tenant, subject, type, data }: EventRecord, where: string): void {
+    if (!GRANT_FACTS.has(type)) return;
+    const { campaignId, contentId } = data as { campaignId: string; contentId: string };
+    const key = [tenant, campaignId, subject, contentId].join('/');
+    if (type === 'GrantIssued') this.issued.set(key, where);
+    const issued = this.issued.get(key);
+    if (issued !== undefined && (type !== 'GrantIssued' || !this.factsFirst)) this.granted.set(key, issued);
+  }
+
+  private sequence({ topic, tenant, subject, sequence, commandId }: EventRecord): void {
     if (topic !== 'muster.device' || sequence?.source !== `device:${subject}`) return;
-    const last = this.sequences.get(`${tenant}/${subject}`) ?? { epoch: 0, n: 0 };
-    const { epoch, n } = sequence;
-    if (epoch > last.epoch || (epoch === last.epoch && n > last.n))
-      this.sequences.set(`${tenant}/${subject}`, { epoch, n });
+    const known = this.sequences.get(`${tenant}/${subject}`) ?? { last: NONE, answered: NONE, commandId };
+    if (!isBehind(known.last, sequence)) return;
+    // A handset sends on only when it has an answer: what was before the last command was answered.
+    const answered = known.commandId === commandId ? known.answered : known.last;
+    this.sequences.set(`${tenant}/${subject}`, { last: sequence, answered, commandId });
   }
 
   /** @param of.isExact a row without an event is a breach too; a grant's row may come without one, when the event was cut off */
@@ -89,10 +120,10 @@ export class CampaignRowsAuditor implements RoomAuditor {
     );
     const left = new Map(this.sequences);
     for (const { tenant, device_id, epoch, n } of rows) {
-      const log = left.get(`${tenant}/${device_id}`) ?? { epoch: 0, n: 0 };
+      const log = this.expectedOf(left.get(`${tenant}/${device_id}`));
       left.delete(`${tenant}/${device_id}`);
       // It may be ahead: facts of what was never offered are acknowledged and not recorded. Behind, it takes facts twice.
-      if (epoch < log.epoch || (epoch === log.epoch && n < log.n))
+      if (isBehind({ epoch, n }, log))
         this.find(
           'I1',
           'row.behind',
@@ -100,8 +131,13 @@ export class CampaignRowsAuditor implements RoomAuditor {
           `(${epoch}, ${n}), the log ends at (${log.epoch}, ${log.n})`,
         );
     }
-    for (const key of left.keys())
-      this.find('I1', 'row.missing', `ops.device_sequence ${key}`, 'the log has facts of it');
+    for (const [key, sequences] of left)
+      if (this.expectedOf(sequences) !== NONE)
+        this.find('I1', 'row.missing', `ops.device_sequence ${key}`, 'the log has facts of it');
+  }
+
+  private expectedOf(sequences: Sequences | undefined): Numbered {
+    return (this.factsFirst ? sequences?.answered : sequences?.last) ?? NONE;
   }
 
   private async catalogues(tx: Tx): Promise<void> {

@@ -1,10 +1,12 @@
+import { type Audited, type AuditSource, type RawRecord, tableSource } from './audit-source.js';
 import type { EventCatalog } from './catalog.js';
 import type { Tx } from './database.js';
-import { STORED_COLUMNS, type StoredRecord, subjectOf } from './envelope.js';
+import { subjectOf } from './envelope.js';
 import { EventLogError, type EventRecord, PARTITIONS, type Topic, TOPICS } from './event-log.js';
 import { type Finding, type Invariant, type Report, type RoomAuditor } from './finding.js';
+import { STRAIGHT } from './kafka/kafka-topics.js';
 import { type Keyring, KeyringError } from './keyring.js';
-import { LogChain } from './log-chain.js';
+import type { LogChain } from './log-chain.js';
 import { partitionOf } from './murmur2.js';
 import { openRecord } from './opening.js';
 import { holdsPlainPersonal, holdsSealed, openSealed, unopened } from './seal.js';
@@ -14,7 +16,6 @@ export interface LogAudit {
   records: number;
   streams: number;
   sequences: SequenceCounts;
-  chain: LogChain;
 }
 
 interface AuditLogOptions {
@@ -24,44 +25,44 @@ interface AuditLogOptions {
   keyring: Keyring;
   rooms: readonly RoomAuditor[];
   report: Report;
+  /** Grows by four bytes a record, so it is there only when somebody keeps or compares a head. */
+  chain?: LogChain;
+  /** Where Kafka keeps the facts of devices. Its ends are from after the first look of `tx`: no row is ahead of them. */
+  facts?: () => Promise<AuditSource>;
 }
-
-type RawRecord = StoredRecord & { raw: string };
-const BATCH = 2_000;
 
 /** Reads the whole log once: what concerns every record is checked here, the rest by the rooms. */
 export async function auditLog(options: AuditLogOptions): Promise<LogAudit> {
-  const audit = new Walk(options);
-  for (const topic of TOPICS) await audit.topic(topic);
+  const tenants = await options.tx.query<{ tenant: string }>('select tenant from ops.tenant');
+  const audit = new Walk(options, new Set(tenants.map(({ tenant }) => tenant)));
+  const facts = await options.facts?.();
+  for (const topic of TOPICS) {
+    const table = await tableSource(options.tx, topic);
+    await audit.topic(topic, topic === STRAIGHT ? (facts ?? table) : table);
+  }
   await audit.wholes();
-  return { records: audit.records, streams: audit.streams, sequences: audit.sequences.counts, chain: audit.chain };
+  return { records: audit.records, streams: audit.streams, sequences: audit.sequences.counts };
 }
 
 class Walk {
   records = 0;
   streams = 0;
   readonly sequences: SequenceCounter;
-  readonly chain = new LogChain();
-  private tenants = new Set<string>();
   /** Subjects whose sealed fields did not open, by the first place. */
   private readonly keyless = new Map<string, string>();
 
-  constructor(private readonly options: AuditLogOptions) {
+  constructor(
+    private readonly options: AuditLogOptions,
+    private readonly tenants: ReadonlySet<string>,
+  ) {
     this.sequences = new SequenceCounter(options.report);
   }
 
-  async topic(topic: Topic): Promise<void> {
-    const { tx } = this.options;
-    const tenants = await tx.query<{ tenant: string }>('select tenant from ops.tenant');
-    this.tenants = new Set(tenants.map(({ tenant }) => tenant));
-    const heads = await tx.query<{ part: number; next_off: number; last_at: Date | number }>(
-      'select part, next_off, last_at from log.head where topic = $1',
-      [topic],
-    );
+  async topic(topic: Topic, source: AuditSource): Promise<void> {
     const versions = new Map<string, number>();
     for (let part = 0; part < PARTITIONS; part += 1) {
-      const next = await this.partition(topic, part, versions);
-      const head = heads.find((each) => each.part === part)?.next_off;
+      const next = await this.partition(topic, part, source, versions);
+      const head = source.end(part);
       if (head !== next)
         this.find('I1', 'log.head', `${topic}/${part}/${next}`, `the records end at ${next}, the counter at ${head}`);
     }
@@ -69,32 +70,36 @@ class Walk {
   }
 
   /** @returns the offset after the last record */
-  private async partition(topic: Topic, part: number, versions: Map<string, number>): Promise<number> {
+  private async partition(
+    topic: Topic,
+    part: number,
+    source: AuditSource,
+    versions: Map<string, number>,
+  ): Promise<number> {
     let next = 0;
     let lastAt = 0;
-    for (;;) {
-      const rows = await this.options.tx.query<RawRecord>(
-        `select ${STORED_COLUMNS}, data::text as raw from log.record
-         where topic = $1 and part = $2 and off >= $3 order by off limit ${BATCH}`,
-        [topic, part, next],
-      );
-      const keys = await this.keysOf(rows);
-      for (const row of rows) {
+    for await (const page of source.pages(part)) {
+      const keys = await this.keysOf(page.filter(isRecord));
+      for (const row of page) {
         const where = `${topic}/${part}/${row.off}`;
         if (row.off !== next)
           this.find('I1', 'log.hole', `${topic}/${part}/${next}`, `${row.off - next} records are missing`);
         next = row.off + 1;
-        if (row.received_at.getTime() < lastAt)
+        this.records += 1;
+        this.options.chain?.add(topic, part, row);
+        if (!isRecord(row)) {
+          this.find('I4', row.fault.code, where, row.fault.message);
+          continue;
+        }
+        if (source.hasOneClock && row.received_at.getTime() < lastAt)
           this.find('I2', 'log.time-back', where, 'received before its precursor');
         lastAt = row.received_at.getTime();
-        this.chain.add(topic, part, row);
         this.envelope(topic, row, where);
         this.version(topic, row, versions, where);
         this.content(topic, row, keys.get(row.stream), where);
-        this.records += 1;
       }
-      if (rows.length < BATCH) return next;
     }
+    return next;
   }
 
   /** Key, tenant, stream and partition say the same. */
@@ -215,4 +220,5 @@ class Walk {
   }
 }
 
+const isRecord = (row: Audited): row is RawRecord => !('fault' in row);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,8 +1,8 @@
 import type { Tx } from './database.js';
 import type { EventRecord } from './event-log.js';
 
-/** What must hold whatever happened: durable, no fork, fold, delivery, monotonic, tenant, audit. */
-export type Invariant = 'I1' | 'I2' | 'I4' | 'I5' | 'I6' | 'I7' | 'I11';
+/** What must hold whatever happened: durable, no fork, one log, fold, delivery, monotonic, tenant, audit. */
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I11';
 
 /** One breach. `where` is `topic/partition/offset` of a record, or `table key…` of a row, or a file. */
 export interface Finding {
@@ -11,6 +11,8 @@ export interface Finding {
   code: string;
   where: string;
   message: string;
+  /** Where in Kafka, when the breach is there. */
+  kafkaOffset?: number;
 }
 
 export type Report = (finding: Finding) => void;

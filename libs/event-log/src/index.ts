@@ -12,12 +12,15 @@ export {
   wireType,
 } from './catalog.js';
 export { auditLog, type LogAudit } from './audit-log.js';
+export { auditRelay, type RelayCounts } from './audit-relay.js';
+export { factSource } from './audit-source.js';
 export { Database, type Tx } from './database.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 export { type Finding, type Invariant, placeOf, type Report, type RoomAuditor } from './finding.js';
-export { type ChainHead, readChainHead } from './log-chain.js';
+export { type ChainHead, LogChain, readChainHead } from './log-chain.js';
 export { attachEmbeddedPostgres, type AttachedPostgres } from './attach-postgres.js';
 export { homeFolder } from './postgres-home.js';
+export { requireKeeper } from './keeper.js';
 export { Keyring, KeyringError, loadKek, PROBE, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
 export { follow, type FollowOptions } from './follow.js';

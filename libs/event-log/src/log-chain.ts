@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StoredRecord } from './envelope.js';
+import type { Audited } from './audit-source.js';
 import { EventLogError, type Topic } from './event-log.js';
 import type { Report } from './finding.js';
 import { partitionKey } from './position.js';
@@ -28,7 +28,9 @@ interface Growing {
   next: number;
   head: Buffer;
   links: string[];
+  /** Of whole ranges, one each, and of the range at hand. */
   marks: Buffer[];
+  open: Buffer[];
 }
 
 /**
@@ -39,21 +41,23 @@ export class LogChain {
   private readonly partitions = new Map<string, Growing>();
 
   /** Records of a partition in order; `raw` is the data's text, byte for byte. */
-  add(topic: Topic, part: number, row: StoredRecord & { raw: string }): void {
+  add(topic: Topic, part: number, row: Audited): void {
     const key = partitionKey(topic, part);
-    const chain = this.partitions.get(key) ?? { next: 0, head: Buffer.alloc(32), links: [], marks: [] };
+    const chain = this.partitions.get(key) ?? { next: 0, head: Buffer.alloc(32), links: [], marks: [], open: [] };
     this.partitions.set(key, chain);
     const digest = digestOf(topic, row);
     chain.head = createHash('sha256').update(chain.head).update(digest).digest();
-    chain.marks.push(digest.subarray(0, MARK_BYTES));
+    chain.open.push(digest.subarray(0, MARK_BYTES));
     chain.next += 1;
-    if (chain.next % RANGE === 0) chain.links.push(chain.head.toString('hex'));
+    if (chain.next % RANGE > 0) return;
+    chain.links.push(chain.head.toString('hex'));
+    chain.marks.push(Buffer.concat(chain.open.splice(0)));
   }
 
   head(): ChainHead {
-    const partitions = [...this.partitions].map(([key, { next, head, links, marks }]) => [
+    const partitions = [...this.partitions].map(([key, { next, head, links, marks, open }]) => [
       key,
-      { next, head: head.toString('hex'), links, marks: Buffer.concat(marks).toString('base64') },
+      { next, head: head.toString('hex'), links, marks: Buffer.concat([...marks, ...open]).toString('base64') },
     ]);
     return { format: 1, range: RANGE, partitions: Object.fromEntries(partitions) as ChainHead['partitions'] };
   }
@@ -119,8 +123,12 @@ function isPrefix(before: PartitionChain, after: PartitionChain): boolean {
   return before.links.every((link, i) => after.links[i] === link);
 }
 
-/** Every column, in a form that tells null from text and cannot be split otherwise. */
-function digestOf(topic: Topic, row: StoredRecord & { raw: string }): Buffer {
+/** Every column, in a form that tells null from text and cannot be split otherwise; of what cannot be read, its place. */
+function digestOf(topic: Topic, row: Audited): Buffer {
+  if ('fault' in row)
+    return createHash('sha256')
+      .update(JSON.stringify([topic, row.off, row.fault.code]))
+      .digest();
   const { part, off, tenant, stream, ver, type, event_id, occurred_at, received_at, actor, command_id } = row;
   const { correlation_id, causation_id, traceparent, seq_source, seq_epoch, seq_n, raw } = row;
   const times = [occurred_at.toISOString(), received_at.toISOString()];

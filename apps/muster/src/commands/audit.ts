@@ -23,8 +23,12 @@ const audit = command({
       const kept = head === undefined ? undefined : await readHead(head);
       const installation = await openInstallation(env, processLog('muster', env));
       try {
-        const { chain: newHead, ...report }: AuditReport = await run(installation, kept);
-        if (chain !== undefined) writeFileSync(chain, `${JSON.stringify(newHead)}\n`, { flush: true });
+        const write = (file: string) => (newHead: ChainHead) =>
+          writeFileSync(file, `${JSON.stringify(newHead)}\n`, { flush: true });
+        const report: AuditReport = await run(installation, {
+          kept,
+          keep: chain === undefined ? undefined : write(chain),
+        });
         show(report, out);
         if (!report.ok) throw new CliError(EXIT.failed, `${report.findings.length} breaches`);
       } finally {
@@ -42,8 +46,8 @@ async function readHead(file: string): Promise<ChainHead> {
   }
 }
 
-function show(report: Omit<AuditReport, 'chain'>, out: Context['out']): void {
-  const { findings, records, streams, sequences, projections } = report;
+function show(report: AuditReport, out: Context['out']): void {
+  const { findings, records, streams, sequences, projections, relay } = report;
   const columns = {
     invariant: ({ invariant }: (typeof findings)[number]) => invariant,
     code: ({ code }: (typeof findings)[number]) => code,
@@ -53,6 +57,10 @@ function show(report: Omit<AuditReport, 'chain'>, out: Context['out']): void {
   if (out.json || findings.length > 0) out.table(findings, columns, report);
   const { sources, duplicates, holes } = sequences;
   out.note(`${records} records in ${streams} streams; ${sources} sources, ${duplicates} duplicates, ${holes} holes`);
+  if (relay !== undefined)
+    out.note(
+      `${relay.published} of them published to Kafka, ${relay.duplicates} again; ${relay.pending} not published yet`,
+    );
   out.note(`${projections.join(', ')} compared with a rebuild: ${findings.length === 0 ? 'all agree' : 'see above'}`);
 }
 

@@ -2,14 +2,20 @@ import { CampaignRowsAuditor, CampaignAuditor } from '#campaign/index.js';
 import { campaignProjections } from '#campaign/nest/campaign.module.js';
 import {
   auditLog,
+  auditRelay,
   type ChainHead,
   Database,
+  type EventLog,
   EventLogError,
+  factSource,
   type Finding,
   Keyring,
   type LogAudit,
+  LogChain,
   PostgresLog,
   ProjectionRunner,
+  type ProjectionStatus,
+  type RelayCounts,
   type Report,
 } from '#event-log/index.js';
 import { ChangeAuditor, HandsetAuditor } from '#identity/index.js';
@@ -25,33 +31,48 @@ export interface AuditReport {
   streams: number;
   sequences: LogAudit['sequences'];
   projections: string[];
-  chain: ChainHead;
+  /** Where Kafka carries the log: how its topics compare with what is stored. */
+  relay?: RelayCounts;
 }
 
-/** Folds the whole log, compares everything that follows from it, and names every breach. @param kept an earlier chain's head */
-export async function audit(installation: Installation, kept?: ChainHead): Promise<AuditReport> {
+export interface AuditOptions {
+  /** An earlier head, to compare with. */
+  kept?: ChainHead | undefined;
+  /** Takes the head of now. */
+  keep?: ((head: ChainHead) => void) | undefined;
+}
+
+/** Folds the whole log, compares everything that follows from it, and names every breach. */
+export async function audit(installation: Installation, { kept, keep }: AuditOptions = {}): Promise<AuditReport> {
   requireCurrent(installation);
+  const { superuser, kek, kafka } = installation;
   const findings: Finding[] = [];
   const report: Report = (finding) => void findings.push(finding);
-  const keyring = await Keyring.open({ database: installation.superuser, kek: installation.kek });
-  const { records, streams, sequences, chain } = await auditRecords(installation, keyring, report);
-  if (kept !== undefined) chain.compare(kept, report);
+  const keyring = await Keyring.open({ database: superuser, kek });
+  const chain = kept === undefined && keep === undefined ? undefined : new LogChain();
+  const folded = await auditRecords(installation, { keyring, report, chain });
+  if (kept !== undefined) chain?.compare(kept, report);
+  if (chain !== undefined) keep?.(chain.head());
+  const relay = kafka && (await auditRelay({ database: superuser, client: kafka.client, report }));
   const projections = await auditProjections(installation, keyring, report);
-  const ok = findings.length === 0;
-  return { ok, findings, records, streams, sequences, projections, chain: chain.head() };
+  return { ok: findings.length === 0, findings, ...folded, projections, ...(relay && { relay }) };
 }
 
 /** Log and rows in one snapshot, so that a server may go on. */
-function auditRecords({ superuser, data }: Installation, keyring: Keyring, report: Report): Promise<LogAudit> {
+function auditRecords(
+  { superuser, data, kafka }: Installation,
+  { keyring, report, chain }: { keyring: Keyring; report: Report; chain: LogChain | undefined },
+): Promise<LogAudit> {
+  const facts = kafka && (() => factSource(kafka.client));
   return superuser.transaction(async (tx) => {
     await tx.query('set transaction isolation level repeatable read, read only');
     const rooms = [
       new HandsetAuditor(report),
       new ChangeAuditor(report),
       new CampaignAuditor(report),
-      new CampaignRowsAuditor(report, data),
+      new CampaignRowsAuditor(report, data, kafka !== undefined),
     ];
-    const audited = await auditLog({ tx, events: catalog, keyring, rooms, report });
+    const audited = await auditLog({ tx, events: catalog, keyring, rooms, report, chain, facts });
     for (const room of rooms) await room.finish(tx);
     return audited;
   });
@@ -59,18 +80,18 @@ function auditRecords({ superuser, data }: Installation, keyring: Keyring, repor
 
 /** What people read must be what a rebuild would make. @returns the names of what was compared */
 async function auditProjections(installation: Installation, keyring: Keyring, report: Report): Promise<string[]> {
+  const { kafka } = installation;
   const database = new Database(installation.url('muster_projector'), { max: 6, applicationName: 'muster audit' });
   const projections = [...campaignProjections, ...insightProjections];
-  const source = new PostgresLog({ database, events: catalog, keyring, clock: systemClock });
+  const options = { database, events: catalog, keyring, clock: systemClock };
+  const source = kafka === undefined ? new PostgresLog(options) : kafka.logOf(options);
   const runner = new ProjectionRunner({ database, source, projections });
-  const find = (code: string, where: string, message: string) => report({ invariant: 'I4', code, where, message });
+  const find: Find = (code, where, message) => report({ invariant: 'I4', code, where, message });
   try {
     await runner.prepare();
-    for (const { name, lag, parked } of await runner.list()) {
-      if (lag < 0) find('projection.ahead', `proj.checkpoint ${name}`, `${-lag} records beyond the end of the log`);
-      for (const { topic, partition, fromOffset, stream, error } of parked)
-        find('projection.parked', `${topic}/${partition}/${fromOffset}`, `${name} put ${stream} aside: ${error}`);
-      await compare(runner, name, find);
+    for (const status of await runner.list()) {
+      await place(status, source, find);
+      await compare(runner, status.name, find);
     }
     return projections.map(({ name }) => name);
   } finally {
@@ -78,12 +99,24 @@ async function auditProjections(installation: Installation, keyring: Keyring, re
   }
 }
 
-/** A rebuild needs a whole log: what is missing there stops it, and is named. */
-async function compare(
-  runner: ProjectionRunner,
-  name: string,
-  find: (code: string, where: string, message: string) => void,
+type Find = (code: string, where: string, message: string) => void;
+
+/** The log's end is asked for after the checkpoints: a server that goes on moves both. */
+async function place(
+  { name, topics, position, parked }: ProjectionStatus,
+  source: EventLog,
+  find: Find,
 ): Promise<void> {
+  const heads = await source.heads(topics);
+  for (const [key, next] of Object.entries(position))
+    if (next > (heads[key] ?? 0))
+      find('projection.ahead', `proj.checkpoint ${name} ${key}`, `at ${next}, but the log ends at ${heads[key] ?? 0}`);
+  for (const { topic, partition, fromOffset, stream, error } of parked)
+    find('projection.parked', `${topic}/${partition}/${fromOffset}`, `${name} put ${stream} aside: ${error}`);
+}
+
+/** A rebuild needs a whole log: what is missing there stops it, and is named. */
+async function compare(runner: ProjectionRunner, name: string, find: Find): Promise<void> {
   try {
     const verified = await runner.verify(name);
     if (verified.equal) return;

@@ -1,7 +1,16 @@
 import { existsSync } from 'node:fs';
-import { attachEmbeddedPostgres, Database, loadKek, type LoginRole } from '#event-log/index.js';
-import { DomainError, type Log } from '#runtime/index.js';
+import {
+  attachEmbeddedPostgres,
+  Database,
+  KafkajsClient,
+  KafkaSide,
+  loadKek,
+  type LoginRole,
+  requireKeeper,
+} from '#event-log/index.js';
+import { DomainError, type Log, systemClock } from '#runtime/index.js';
 import { loadConfig } from '#runtime/nest/runtime.module.js';
+import { brokersFor } from '../brokers-file.js';
 import { holderOf, takeDataFolder } from '../data-folder.js';
 import { derived, MusterConfig } from '../muster.config.js';
 import { DATABASE, given, openStore } from '../store.js';
@@ -20,12 +29,18 @@ export interface Installation {
   /** Under no row-level security: sees all tenants' rows at once. */
   superuser: Database;
   url(role: LoginRole): string;
+  /** Kafka, where it carries the log. */
+  kafka: KafkaSide | undefined;
   /** Names of the migrations that were done, in order. */
   migrated: readonly string[];
   close(): Promise<void>;
 }
 
-/** Postgres of `DATABASE_URL`, or the embedded one of `MUSTER_DATA`, started when no server of ours has it running. */
+/**
+ * Postgres of `DATABASE_URL`, or the embedded one of `MUSTER_DATA`, started when no server of ours has it running; and Kafka
+ * of `KAFKA_BROKERS` where `MUSTER_LOG` is `kafka`.
+ * @throws EventLogError `log.kept-on-kafka`, KafkaError `kafka.device-in-postgres`: half of a log is never taken for all of it
+ */
 export async function openInstallation(env: NodeJS.ProcessEnv, log: Log): Promise<Installation> {
   const config = loadConfig(MusterConfig, env);
   const { data, kekFile } = derived(config);
@@ -35,14 +50,20 @@ export async function openInstallation(env: NodeJS.ProcessEnv, log: Log): Promis
   const kek = loadKek(kekFile);
   const { superuserUrl, url, stop } = await reach(data, config.databaseUrl, kek, log);
   const superuser = new Database(superuserUrl, { max: 4, applicationName: 'muster offline', log });
+  let kafka: KafkaSide | undefined;
   const close = async () => {
+    await kafka?.close();
     await superuser.end();
     await stop();
   };
   try {
     await requireAllRows(superuser);
+    const brokers = brokersFor(config, env, data);
+    await requireKeeper(superuser, brokers === undefined ? 'postgres' : 'kafka');
+    if (brokers !== undefined)
+      kafka = await KafkaSide.attach(new KafkajsClient({ brokers, log }), { clock: systemClock, log });
     const done = await superuser.query<{ name: string }>('select name from ops.migration order by timestamp');
-    return { data, kek, kekFile, superuser, url, migrated: done.map(({ name }) => name), close };
+    return { data, kek, kekFile, superuser, url, kafka, migrated: done.map(({ name }) => name), close };
   } catch (error) {
     await close();
     throw error;

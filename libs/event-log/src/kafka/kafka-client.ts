@@ -4,6 +4,7 @@ export type KafkaErrorCode =
   | 'kafka.ahead'
   | 'kafka.diverged'
   | 'kafka.device-in-postgres'
+  | 'kafka.topic-missing'
   | 'kafka.partition-count'
   | 'kafka.cleanup-policy'
   | 'kafka.retention'

@@ -5,7 +5,7 @@ import type { PostgresLogOptions } from '../postgres-log.js';
 import { FactProducer } from './fact-producer.js';
 import type { KafkaClient } from './kafka-client.js';
 import { KafkaReader } from './kafka-reader.js';
-import { settleTopics } from './kafka-topics.js';
+import { requireTopics, settleTopics } from './kafka-topics.js';
 
 /** What the logs of a process share of Kafka: one client, one reader with its memory, one queue of facts. */
 export class KafkaSide {
@@ -25,9 +25,22 @@ export class KafkaSide {
    * Takes the client over, also when it fails.
    * @throws KafkaError when a topic is not fit for the log; EventLogError `log.unavailable`
    */
-  static async open(client: KafkaClient, { clock, log }: { clock: Clock; log: Log }): Promise<KafkaSide> {
+  static open(client: KafkaClient, options: { clock: Clock; log: Log }): Promise<KafkaSide> {
+    return KafkaSide.after(() => settleTopics(client, options.log), client, options);
+  }
+
+  /** As `open`, but makes no topic. */
+  static attach(client: KafkaClient, options: { clock: Clock; log: Log }): Promise<KafkaSide> {
+    return KafkaSide.after(() => requireTopics(client), client, options);
+  }
+
+  private static async after(
+    looking: () => Promise<void>,
+    client: KafkaClient,
+    { clock, log }: { clock: Clock; log: Log },
+  ): Promise<KafkaSide> {
     try {
-      await settleTopics(client, log);
+      await looking();
       return new KafkaSide(client, clock, log);
     } catch (error) {
       await client.close();

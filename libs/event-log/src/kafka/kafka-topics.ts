@@ -44,6 +44,15 @@ export async function settleTopics(client: KafkaClient, log: Log): Promise<void>
   if (brokers < COPIES) log.warn('kafka.few-brokers', { brokers, neededForDurability: COPIES });
 }
 
+/** For who must make nothing. @throws KafkaError `kafka.topic-missing`, or as `settleTopics` */
+export async function requireTopics(client: KafkaClient): Promise<void> {
+  const { brokers, topics } = await client.describe(TOPICS);
+  const topic = TOPICS.find((each) => !topics.has(each));
+  if (topic !== undefined)
+    throw new KafkaError('kafka.topic-missing', { topic }, `topic ${topic} is not there: is this the log's Kafka?`);
+  for (const [name, settings] of topics) checkTopic(name, settings, brokers);
+}
+
 /** A topic that was just made shows a moment later. */
 async function described(client: KafkaClient): ReturnType<KafkaClient['describe']> {
   for (const deadline = Date.now() + DEADLINE_MS; ; await sleep(50)) {

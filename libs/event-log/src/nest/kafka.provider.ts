@@ -1,9 +1,9 @@
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
 import { EventCatalog } from '../catalog.js';
-import { EventLogError } from '../event-log.js';
 import { KafkaSide } from '../kafka/kafka-side.js';
 import { KafkajsClient } from '../kafka/kafkajs-client.js';
+import { requireKeeper } from '../keeper.js';
 import { Keyring } from '../keyring.js';
 import type { PostgresLog } from '../postgres-log.js';
 import { Relay } from '../relay.js';
@@ -46,15 +46,10 @@ async function onKafka(
   }
 }
 
-/** Facts of devices would be missing: they are in Kafka alone. @throws EventLogError `log.kept-on-kafka` */
+/** @throws EventLogError `log.kept-on-kafka` */
 async function onPostgres({ tail }: Databases): Promise<KafkaPart> {
-  const [relayed] = await tail.query('select 1 from log.relay limit 1');
-  if (relayed === undefined) return new KafkaPart();
-  throw new EventLogError(
-    'log.kept-on-kafka',
-    {},
-    'this installation keeps its log on Kafka: start it with MUSTER_LOG=kafka',
-  );
+  await requireKeeper(tail, 'postgres');
+  return new KafkaPart();
 }
 
 /** The log under one role: of Postgres alone, or of Postgres and Kafka. */
