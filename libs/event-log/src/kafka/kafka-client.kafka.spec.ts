@@ -59,6 +59,37 @@ describe('settings of topics', () => {
     expect(refusal({ replicas: 1, config: { ...FIT, 'min.insync.replicas': '1' } }, 1)).toBeUndefined());
 });
 
+describe.skipIf(!hasKafka())('a closed client', () => {
+  const connections = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+
+  it('keeps no connection, not even for what was under way, and opens none again', async () => {
+    const before = connections();
+    const client = new KafkajsClient({ brokers: inject('kafka') });
+    await client.describe([]);
+    // Nobody has made the topic, so that all of them try again and again.
+    const record = { key: 'a/b', value: '{}', headers: {} };
+    const underWay = [
+      ...Array.from({ length: 3 }, () => client.ends(['nowhere'])),
+      client.send([{ topic: 'nowhere', partition: 0, records: [record] }]),
+    ].map((call) => call.catch((error: unknown) => error));
+    await sleep(200);
+    await client.close();
+    for (const error of await Promise.all(underWay)) expect(error).toMatchObject({ code: 'log.unavailable' });
+    await expect(client.ends(['nowhere'])).rejects.toMatchObject({ code: 'log.unavailable' });
+    await expect.poll(connections, { timeout: 20_000 }).toBe(before);
+  });
+
+  it('keeps none of first reads at once', async () => {
+    const prefix = `t${randomBytes(4).toString('hex')}.`;
+    const client = underPrefix(new KafkajsClient({ brokers: inject('kafka') }), prefix);
+    const before = connections();
+    await settleTopics(client, silentLog);
+    await Promise.all(Array.from({ length: 4 }, (_, partition) => client.fetch(TOPIC, partition, 0, 1_000)));
+    await client.close();
+    await expect.poll(connections, { timeout: 20_000 }).toBe(before);
+  });
+});
+
 describe('a broker that is none', () => {
   const clientOf = async (server: Server): Promise<KafkaClient> => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -3,7 +3,7 @@ import kafkajs, { type Producer } from 'kafkajs';
 import { type Log, silentLog } from '#runtime/index.js';
 import { withinDeadline } from './deadline.js';
 import type { Batch, Fetched, FetchedRecord, KafkaClient, Landed, TopicSettings } from './kafka-client.js';
-import { type Message, openCluster, READ_UNCOMMITTED, stopIdleTimer } from './kafkajs-internals.js';
+import { connectOnce, type Message, openCluster, READ_UNCOMMITTED, stopIdleTimer } from './kafkajs-internals.js';
 
 /** The package is CommonJS, whose names Node does not see one by one. */
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -21,9 +21,13 @@ export class KafkajsClient implements KafkaClient {
   private readonly kafka: InstanceType<typeof Kafka>;
   private readonly cluster: ReturnType<typeof openCluster>;
   private producer: Promise<Producer> | undefined;
+  /** With all their tries, also those whose caller has given up. */
+  private readonly underWay = new Set<Promise<unknown>>();
+  private isClosed = false;
 
   constructor(options: { brokers: readonly string[]; clientId?: string; log?: Log }) {
     stopIdleTimer();
+    connectOnce();
     const { brokers, clientId = 'muster', log = silentLog } = options;
     this.kafka = new Kafka({
       brokers: [...brokers],
@@ -77,7 +81,7 @@ export class KafkajsClient implements KafkaClient {
         .flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
     }));
     try {
-      return await withinDeadline('send', async () => {
+      return await this.within('send', async () => {
         this.producer ??= this.openProducer();
         const producer = await this.producer;
         const landed = await producer.sendBatch({ acks: ACKS_ALL, timeout: REQUEST_MS, topicMessages });
@@ -141,14 +145,16 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.dropProducer();
     await this.cluster.disconnect();
+    this.afterUnderWay(() => this.cluster.disconnect());
   }
 
   /** Stale metadata and lost connections are mended by asking again. */
   private call<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return withinDeadline(name, () =>
-      tried(async (attempt) => {
+    return this.within(name, () =>
+      this.tried(async (attempt) => {
         if (!this.cluster.isConnected()) await this.cluster.connect();
         if (attempt > 1) await this.cluster.refreshMetadata();
         return work();
@@ -156,17 +162,48 @@ export class KafkajsClient implements KafkaClient {
     );
   }
 
+  private within<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return withinDeadline(name, () => {
+      if (this.isClosed) throw new Error('the client is closed');
+      const going = work();
+      this.underWay.add(going);
+      const ended = () => void this.underWay.delete(going);
+      going.then(ended, ended);
+      return going;
+    });
+  }
+
+  /** What is under way connects again by itself, and an open connection keeps a process from ending. */
+  private afterUnderWay(disconnect: () => Promise<void>): void {
+    if (this.underWay.size === 0) return;
+    const ended = Promise.allSettled([...this.underWay]);
+    void ended.then(disconnect).catch(() => undefined); // a lost connection cannot be closed
+  }
+
+  /** Again after a failure, until the deadline of the caller. */
+  private async tried<T>(work: (attempt: number) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work(attempt);
+      } catch (error) {
+        if (attempt === TRIES || this.isClosed) throw error;
+        await sleep(attempt * BETWEEN_TRIES_MS);
+      }
+    }
+  }
+
   private async asAdmin<T>(name: string, work: (admin: ReturnType<typeof this.kafka.admin>) => Promise<T>): Promise<T> {
     const admin = this.kafka.admin();
     try {
-      return await withinDeadline(name, () =>
-        tried(async () => {
+      return await this.within(name, () =>
+        this.tried(async () => {
           await admin.connect();
           return work(admin);
         }),
       );
     } finally {
       await admin.disconnect().catch(() => undefined); // its answer is in hand, or its error is
+      this.afterUnderWay(() => admin.disconnect());
     }
   }
 
@@ -187,25 +224,16 @@ export class KafkajsClient implements KafkaClient {
   private async dropProducer(): Promise<void> {
     const { producer } = this;
     this.producer = undefined;
-    await producer?.then((open) => open.disconnect()).catch(() => undefined); // a lost connection cannot be closed
+    if (producer === undefined) return;
+    const disconnect = async () => (await producer).disconnect();
+    await disconnect().catch(() => undefined); // a lost connection cannot be closed
+    this.afterUnderWay(disconnect);
   }
 
   private partitionsOf(topic: string): { partition: number }[] {
     const known = Object.values(this.cluster.findLeaderForPartitions(topic, ALL)).flat();
     if (known.length === 0) throw new Error(`${topic} is not there`);
     return known.map((partition) => ({ partition }));
-  }
-}
-
-/** Again after a failure, until the deadline of the caller. */
-async function tried<T>(work: (attempt: number) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work(attempt);
-    } catch (error) {
-      if (attempt === TRIES) throw error;
-      await sleep(attempt * BETWEEN_TRIES_MS);
-    }
   }
 }
 

@@ -79,3 +79,23 @@ export function stopIdleTimer(): void {
 export function restoreIdleTimer(): void {
   queue.scheduleCheckPendingRequests = original;
 }
+
+interface Connection {
+  connect(): Promise<true>;
+}
+
+const connection = (require('kafkajs/src/network/connection') as { prototype: Connection }).prototype;
+const connectAgain = Object.getOwnPropertyDescriptor(connection, 'connect')?.value as Connection['connect'];
+const connecting = new WeakMap<Connection, Promise<true>>();
+
+/**
+ * In 2.2.4 two requests at once on a connection that is not up yet open a socket each (`network/connection.js`), and the
+ * first is forgotten: nothing ever closes it, and it keeps the process from ending. Here both wait for one.
+ */
+export function connectOnce(): void {
+  connection.connect = function (this: Connection): Promise<true> {
+    const begun = connecting.get(this) ?? connectAgain.call(this).finally(() => connecting.delete(this));
+    connecting.set(this, begun);
+    return begun;
+  };
+}
