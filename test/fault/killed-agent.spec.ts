@@ -80,14 +80,10 @@ interface Outcome {
 
 async function recover({ handset, deviceId }: { handset: Handset; deviceId: string }): Promise<Outcome> {
   const file = path.join(handset.folder, 'contents', contentId);
-  const reports = async () =>
-    (
-      await muster.sql<{ n: string }>(
-        `select data ->> 'outcome' as n from log.record where topic = 'muster.device'
-         and type like '%install-reported%' and stream = 'main/' || $1`,
-        [deviceId],
-      )
-    ).length;
+  const reports = async () => {
+    const at = `/v1/events?topic=muster.device&subject=${deviceId}&type=InstallReported`;
+    return (await muster.ok<{ items: unknown[] }>('GET', at)).items.length;
+  };
   for (let polls = 1; ; polls += 1) {
     await handset.run('poll', '--reserve', '1024');
     const held = existsSync(file) && createHash('sha256').update(readFileSync(file)).digest('hex') === sha256;
