@@ -157,7 +157,8 @@ const JAVA = ['-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultL
 JAVA.push('-Dorg.slf4j.simpleLogger.log.kafka.server=info', '-cp', path.join(jars, '*'));
 
 function format(clusterId, settings) {
-  const tool = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId, '-c', settings];
+  // With `=`: one id in 64 begins with a dash, and would be taken for an option.
+  const tool = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', `--cluster-id=${clusterId}`, '-c', settings];
   const { status, stderr } = spawnSync('java', [...JAVA, ...tool], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`the broker's folder cannot be formatted: ${stderr}`);
 }
