@@ -46,11 +46,19 @@ describe('event catalogue', () => {
   });
 
   it('passes a type of a newer program by under its wire name', () => {
-    expect(catalog.read('muster.campaign.campaign-noted.v4', { x: 1 })).toEqual({
-      type: 'muster.campaign.campaign-noted.v4',
+    expect(catalog.read('muster.campaign.campaign-sung.v4', { x: 1 })).toEqual({
+      type: 'muster.campaign.campaign-sung.v4',
       schemaVersion: 4,
       data: { x: 1 },
     });
+  });
+
+  it.each([0, 4, 9_999])('refuses version %i of a known type with log.unknown-version', (version) => {
+    const wire = `muster.campaign.campaign-noted.v${version}`;
+    const details = { type: wire, newest: 3 };
+    expect(() => catalog.read(wire, {})).toThrow(
+      expect.objectContaining({ code: 'log.unknown-version', details }) as Error,
+    );
   });
 
   it('refuses data against its schema with log.schema-violation and the pointer', () => {

@@ -50,6 +50,8 @@ interface Entry {
 export class EventCatalog {
   private readonly byType = new Map<string, Entry>();
   private readonly byWire = new Map<string, { entry: Entry; version: number }>();
+  /** Wire names without their version. */
+  private readonly names = new Map<string, Entry>();
   private readonly ajv = new Ajv({
     allErrors: true,
     strict: true,
@@ -83,11 +85,18 @@ export class EventCatalog {
     return { wire: entry.wire, schema, isPersonal: entry.isPersonal };
   }
 
-  /** The current version of stored data. A type of a newer program keeps its wire name: readers pass it by. */
+  /**
+   * The current version of stored data. A type of a newer program keeps its wire name: readers pass it by.
+   * @throws EventLogError `log.unknown-version` of a known type, whose meaning nobody here can tell
+   */
   read(wire: string, stored: object): { type: string; schemaVersion: number; data: object } {
     const known = this.byWire.get(wire);
-    if (known === undefined)
+    if (known === undefined) {
+      const entry = this.names.get(withoutVersion(wire));
+      if (entry !== undefined)
+        throw new EventLogError('log.unknown-version', { type: wire, newest: entry.definition.version });
       return { type: wire, schemaVersion: Number(/\.v(\d+)$/.exec(wire)?.[1] ?? 0), data: stored };
+    }
     const { type, definition } = known.entry;
     let data = stored as EventData;
     for (let v = known.version; v < definition.version; v += 1) data = definition.upcast?.[v]?.(data) ?? data;
@@ -101,6 +110,7 @@ export class EventCatalog {
     const wire = wireType(topic, type, definition.version);
     const entry = { topic, type, wire, definition, isPersonal: marksPersonal(definition.schema) };
     this.byType.set(key, entry);
+    this.names.set(withoutVersion(wire), entry);
     for (let v = 1; v <= definition.version; v += 1) this.byWire.set(wireType(topic, type, v), { entry, version: v });
   }
 }
@@ -109,6 +119,8 @@ export class EventCatalog {
 function unknownField({ additionalProperty: name }: Record<string, unknown>): string {
   return typeof name === 'string' ? `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
 }
+
+const withoutVersion = (wire: string): string => wire.replace(/\.v\d+$/, '');
 
 export const eventCatalog = (definitions: readonly EventDefinitions[]): EventCatalog => new EventCatalog(definitions);
 

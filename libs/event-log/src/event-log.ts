@@ -71,8 +71,11 @@ export interface EventRecord<E extends EventShape = EventShape> {
   sequence: Sequence | null;
 }
 
-/** A record as projections read it: where `data` cannot be read it is empty, and `fault` is the code of why. */
-export type MaybeFaulty = EventRecord & { readonly fault?: string };
+/**
+ * A record as projections and process managers read it: where `data` cannot be read it is empty, and `fault` is the code
+ * of why. Foreign is what lies at an offset of the log, but was put there by nobody who writes the log.
+ */
+export type MaybeFaulty = EventRecord & { readonly fault?: string; readonly isForeign?: boolean };
 
 /** Next offsets by `topic/partition`; what is absent is 0. */
 export type Position = Readonly<Record<string, number>>;
@@ -104,6 +107,7 @@ export type EventLogErrorCode =
   | 'log.event-too-large'
   | 'log.gap'
   | 'log.unreadable'
+  | 'log.unknown-version'
   | 'log.unavailable'
   | 'log.kept-on-kafka'
   | 'log.not-durable'
@@ -133,8 +137,14 @@ export interface EventLog {
   readStream<E extends EventShape>(topic: Topic, tenant: string, subject: string): Promise<EventRecord<E>[]>;
   /** Records of one partition from `fromOffset`, at most `limit`, gapless. All tenants, unless one is named. */
   read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string): Promise<EventRecord[]>;
-  /** As `read`, of all tenants; a record that cannot be opened or brought to its current version comes as a faulty one. */
-  readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number): Promise<MaybeFaulty[]>;
+  /** As `read`; a record that cannot be opened or brought to its current version comes as a faulty one. */
+  readTolerantly(
+    topic: Topic,
+    partition: number,
+    fromOffset: number,
+    limit: number,
+    tenant?: string,
+  ): Promise<MaybeFaulty[]>;
   /** Next offset of every partition of the topics named, or of all. */
   heads(topics?: readonly Topic[]): Promise<Position>;
   /** Resolves when something may have been appended, or after `timeoutMs`; never rejects. */

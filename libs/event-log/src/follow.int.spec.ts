@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { newId, systemClock } from '#runtime/index.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
 import { eventCatalog } from './catalog.js';
+import { Database } from './database.js';
 import type { EventRecord, Position } from './event-log.js';
-import { follow } from './follow.js';
+import { follow, type StandsAt } from './follow.js';
 import { Keyring } from './keyring.js';
 import { contractDefinitions } from './log-contract.js';
 import { eventLogMigrations } from './nest/event-log.module.js';
@@ -69,6 +70,50 @@ describe('follow', () => {
       throw new Error('not done');
     });
     await expect(failing).rejects.toThrow('not done');
+  });
+
+  it('stands still before a record that it cannot read, says where, and goes on by itself once it can', async () => {
+    const topics = ['muster.campaign'] as const;
+    const from = await tail.heads(topics);
+    const superuser = new Database(db.superuserUrl, { max: 1 });
+    const note = (subject: string, text: string) =>
+      log.append('muster.campaign', { subject }, [{ type: 'ThingNoted', data: { text } }], {
+        tenant: 'acme',
+        actor: 'system:test',
+        commandId: newId(),
+      });
+    await note('still', 'before');
+    const { partition, firstOffset: offset } = await note('still', 'newer');
+    await note('still', 'behind');
+    await note('two', 'beside');
+    const retype = (version: number) =>
+      superuser.query(`update log.record set type = $1 where topic = 'muster.campaign' and part = $2 and off = $3`, [
+        `muster.campaign.thing-noted.v${version}`,
+        partition,
+        offset,
+      ]);
+    await retype(9);
+    const abort = new AbortController();
+    const seen: string[] = [];
+    const said: (readonly StandsAt[])[] = [];
+    const onStanding = (places: readonly StandsAt[]) => void said.push(places);
+    const following = follow(
+      tail,
+      { topics, from, signal: abort.signal, onStanding, standMs: 20 },
+      async (batch) => void seen.push(...batch.map(({ data }) => (data as { text: string }).text)),
+    );
+    await vi.waitFor(() => expect(seen.toSorted()).toEqual(['before', 'beside']));
+    await vi.waitFor(() => expect(said).toHaveLength(1));
+    const place = { topic: 'muster.campaign', partition, offset, stream: 'acme/still' };
+    const what = { type: 'muster.campaign.thing-noted.v9', fault: 'log.unknown-version' };
+    expect(said).toEqual([[{ ...place, ...what }]]);
+
+    await retype(1);
+    await vi.waitFor(() => expect(seen.slice(2)).toEqual(['newer', 'behind']));
+    expect(said.at(-1)).toEqual([]);
+    abort.abort();
+    await following;
+    await superuser.end();
   });
 
   it('rejects with log.gap what it cannot see below the head, and passes nothing by', async () => {

@@ -23,7 +23,7 @@ export { homeFolder } from './postgres-home.js';
 export { requireKeeper } from './keeper.js';
 export { Keyring, KeyringError, loadKek, PROBE, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
-export { follow, type FollowOptions } from './follow.js';
+export { follow, type FollowOptions, type StandsAt } from './follow.js';
 export { type Batch, type KafkaClient, KafkaError, type KafkaRecord } from './kafka/kafka-client.js';
 export { KafkaSide } from './kafka/kafka-side.js';
 export { KafkajsClient } from './kafka/kafkajs-client.js';

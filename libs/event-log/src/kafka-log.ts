@@ -3,6 +3,7 @@ import { enterTenant, type Tx } from './database.js';
 import { streamOf } from './envelope.js';
 import {
   type EventContext,
+  EventLogError,
   type EventRecord,
   type EventShape,
   type Fact,
@@ -22,6 +23,14 @@ import { factRows, type FactRow } from './prepare.js';
 export interface KafkaLogOptions extends PostgresLogOptions {
   reader: KafkaReader;
   facts: FactProducer;
+}
+
+interface Wanted {
+  topic: Topic;
+  partition: number;
+  fromOffset: number;
+  limit: number;
+  tenant?: string;
 }
 
 /** Records looked at in one go when those of one tenant are wanted. */
@@ -67,17 +76,20 @@ export class KafkaLog extends PostgresLog {
     if (topic !== STRAIGHT) return super.readStream<E>(topic, tenant, subject);
     const stream = streamOf(tenant, subject);
     const partition = partitionOf(stream);
-    const records = await this.scan(topic, partition, 0, Number.MAX_SAFE_INTEGER, tenant);
+    const records = await this.read(topic, partition, 0, Number.MAX_SAFE_INTEGER, tenant);
     return records.filter((record) => record.stream === stream);
   }
 
   override async read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
-    if (tenant !== undefined) return this.scan(topic, partition, fromOffset, limit, tenant);
-    return this.opened(topic, await this.kafka.reader.read(topic, partition, fromOffset, limit), openRecords);
+    const read = await this.lookedUp({ topic, partition, fromOffset, limit, tenant });
+    const records = await this.opened(topic, read, openRecords);
+    const unfit = records.find(({ fault, isForeign = false }) => fault !== undefined && !isForeign);
+    if (unfit === undefined) return records;
+    throw new EventLogError('log.unreadable', { topic, partition, offset: unfit.offset, cause: unfit.fault });
   }
 
-  override async readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number) {
-    return this.opened(topic, await this.kafka.reader.read(topic, partition, fromOffset, limit), openTolerantly);
+  override async readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
+    return this.opened(topic, await this.lookedUp({ topic, partition, fromOffset, limit, tenant }), openTolerantly);
   }
 
   override heads(topics: readonly Topic[] = TOPICS): Promise<Position> {
@@ -88,16 +100,21 @@ export class KafkaLog extends PostgresLog {
     return appendOrTimeout(Math.min(timeoutMs, this.kafka.pollMs ?? 100), signal);
   }
 
-  private async scan(topic: Topic, partition: number, from: number, limit: number, tenant: string) {
+  private lookedUp({ topic, partition, fromOffset, limit, tenant }: Wanted): Promise<Read[]> {
+    if (tenant !== undefined) return this.scan(topic, partition, fromOffset, limit, tenant);
+    return this.kafka.reader.read(topic, partition, fromOffset, limit);
+  }
+
+  private async scan(topic: Topic, partition: number, from: number, limit: number, tenant: string): Promise<Read[]> {
     const found: Read[] = [];
     for (let at = from; found.length < limit; ) {
       const batch = await this.kafka.reader.read(topic, partition, at, SCAN);
-      const own = batch.filter((each) => 'stored' in each && each.stored.tenant === tenant);
+      const own = batch.filter((each) => isOwn(topic, tenant, each));
       found.push(...own.slice(0, limit - found.length));
       if (batch.length === 0) break;
       at += batch.length;
     }
-    return this.opened(topic, found, openRecords);
+    return found;
   }
 
   /** What cannot be read keeps its place, with a fault. */
@@ -135,12 +152,22 @@ const outgoingFact = (tenant: string, row: FactRow): OutgoingFact => ({
   json: text(row.json),
 });
 
-const NOBODY: Pick<EventContext, 'tenant' | 'actor' | 'commandId'> = { tenant: '', actor: '', commandId: '' };
+const NOBODY: Pick<EventContext, 'actor' | 'commandId'> = { actor: '', commandId: '' };
 const NEVER = new Date(0).toISOString();
 
-/** A record for a place where none can be read, so that offsets stay dense. What Kafka keeps for itself is passed by. */
+/** One that was damaged is its stream's, unless anyone may have written it. */
+const isOwn = (topic: Topic, tenant: string, read: Read): boolean =>
+  'stored' in read
+    ? read.stored.tenant === tenant
+    : topic !== STRAIGHT && read.stream?.startsWith(`${tenant}/`) === true;
+
+/**
+ * A record for a place where none can be read, so that offsets stay dense. On `muster.device`, whatever lies in Kafka has
+ * an offset of the log, but no producer of ours wrote what is here: foreign. Elsewhere only the relay gives such offsets.
+ */
 function unreadable(topic: Topic, { partition, offset, ...read }: Read): MaybeFaulty {
   const { fault, stream } = 'fault' in read ? read : { fault: undefined, stream: undefined };
+  const [tenant = '', ...subject] = stream?.split('/') ?? [];
   const isOfKafka = fault?.code === 'record.control' || fault?.code === 'record.absent';
   return {
     ...NOBODY,
@@ -153,13 +180,15 @@ function unreadable(topic: Topic, { partition, offset, ...read }: Read): MaybeFa
     type: 'unreadable',
     schemaVersion: 0,
     data: {},
-    subject: '',
+    tenant,
+    subject: subject.join('/'),
     correlationId: '',
     causationId: null,
     traceparent: null,
     occurredAt: NEVER,
     receivedAt: NEVER,
     sequence: null,
+    ...(topic === STRAIGHT ? { isForeign: true } : {}),
     ...(isOfKafka ? {} : { fault: fault?.code }),
   };
 }

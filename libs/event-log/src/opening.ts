@@ -10,7 +10,10 @@ export interface Opening {
   keyring: Keyring;
 }
 
-/** What readers get of stored records. @throws EventLogError `log.unreadable`, KeyringError `keyring.kek-wrong` */
+/**
+ * What readers get of stored records.
+ * @throws EventLogError `log.unreadable`, `log.unknown-version`; KeyringError `keyring.kek-wrong`
+ */
 export async function openRecords(
   topic: Topic,
   rows: readonly StoredRecord[],
@@ -39,10 +42,12 @@ export async function openTolerantly(
   return [...(await openTolerantly(topic, first, opening)), ...(await openTolerantly(topic, second, opening))];
 }
 
+const UNREADABLE: ReadonlySet<string> = new Set(['log.unreadable', 'log.unknown-version']);
+
 /** The code, when a record or its key is at fault; trouble on the way to them passes. */
 function faultIn(error: unknown): string | undefined {
-  const isFault = error instanceof KeyringError || (error instanceof EventLogError && error.code === 'log.unreadable');
-  return isFault ? error.code : undefined;
+  if (error instanceof KeyringError) return error.code;
+  return error instanceof EventLogError && UNREADABLE.has(error.code) ? error.code : undefined;
 }
 
 /** One record under its key; without it sealed fields are `null`. */
@@ -58,9 +63,12 @@ function readData(topic: Topic, row: StoredRecord, events: EventCatalog, key?: U
   try {
     read = events.read(type, openSealed(row.data, row.event_id, key));
   } catch (error) {
+    if (error instanceof EventLogError && error.code === 'log.unknown-version')
+      throw new EventLogError(error.code, { topic, partition, offset, ...error.details });
     throw unreadable(error instanceof Error ? error.name : 'unknown'); // a message may quote a value
   }
-  if (typeof read.data !== 'object' || (read.data as object | null) === null) throw unreadable('no object');
+  if (typeof read.data !== 'object' || (read.data as object | null) === null || Array.isArray(read.data))
+    throw unreadable('no object');
   return read;
 }
 

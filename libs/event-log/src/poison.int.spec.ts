@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { newId, systemClock } from '#runtime/index.js';
+import { type Log, newId, silentLog, systemClock } from '#runtime/index.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
 import { defineEvents, eventCatalog } from './catalog.js';
 import { Database } from './database.js';
@@ -50,7 +50,7 @@ const notes = projection('notes', 1, {
       const { text, secret = null } = data as { text?: string; secret?: string | null };
       if (type === 'SubjectForgotten')
         await tx.query('update p_notes_v1 set secret = null where stream = $1', [stream]);
-      else
+      else if (type === 'Noted')
         await tx.query(
           `insert into p_notes_v1 as p values ($1, $2, $3)
            on conflict (stream) do update set words = p.words || ' ' || excluded.words, secret = excluded.secret`,
@@ -67,6 +67,9 @@ describe('a poison event', () => {
   let keyring: Keyring;
   let writer: PostgresLog;
   let runner: ProjectionRunner;
+  const said: Record<string, unknown>[] = [];
+  const hear = (event: string, fields: object = {}) => void said.push({ event, ...fields });
+  const log: Log = { ...silentLog, warn: hear, error: hear };
 
   const append = (subject: string, text: string, secret?: string, type = 'Noted') =>
     writer.append(TOPIC, { subject }, [{ type, data: { text, secret } }], {
@@ -94,7 +97,7 @@ describe('a poison event', () => {
       clock: systemClock,
       events: eventCatalog([readBack]),
     });
-    runner = new ProjectionRunner({ database: projector, source, projections: [notes] });
+    runner = new ProjectionRunner({ database: projector, source, projections: [notes], log });
   });
   beforeEach(() => {
     isBroken = false;
@@ -125,6 +128,50 @@ describe('a poison event', () => {
     isBroken = false;
     await runner.unpark('notes', 'acme/old');
     expect(await noteOf('old')).toMatchObject({ words: 'a unforeseen b' });
+  });
+
+  it('of a version that is not known yet parks its stream with an alarm, and its replay after an upgrade ends as a rebuild', async () => {
+    await runner.stop();
+    await append('newer', 'a');
+    const { partition, firstOffset: offset } = await append('newer', 'b');
+    const retype = (version: number) =>
+      superuser.query('update log.record set type = $1 where topic = $2 and part = $3 and off = $4', [
+        `muster.handset.noted.v${version}`,
+        TOPIC,
+        partition,
+        offset,
+      ]);
+    await retype(3);
+    await append('newer', 'c');
+    await append('steady', 'a');
+    await runner.start();
+    await runner.whenCaughtUp();
+    expect(await noteOf('newer')).toMatchObject({ words: 'a' });
+    expect(await noteOf('steady')).toMatchObject({ words: 'a' });
+    expect(await parked()).toMatchObject([{ stream: 'acme/newer', fromOffset: offset, events: 2 }]);
+    const place = { projection: 'notes', topic: TOPIC, partition, offset, stream: 'acme/newer' };
+    const cause = { type: 'muster.handset.noted.v3', error: 'log.unknown-version' };
+    expect(said).toContainEqual({ event: 'projection.parked', ...place, ...cause });
+
+    await retype(2); // as if this program knew it now
+    expect(await runner.verify('notes')).toMatchObject({ equal: false });
+    await runner.unpark('notes', 'acme/newer');
+    expect(await noteOf('newer')).toMatchObject({ words: 'a b c' });
+    expect(await runner.verify('notes')).toEqual({ equal: true });
+  });
+
+  it('of an unknown type is none: it is passed by, and told with its place', async () => {
+    await runner.stop();
+    const { partition, firstOffset: offset } = await append('sung', 'a');
+    const type = 'muster.handset.sung.v1';
+    await superuser.query(`update log.record set type = $1 where stream = 'acme/sung'`, [type]);
+    await append('sung', 'b');
+    await runner.start();
+    await runner.whenCaughtUp();
+    expect(await noteOf('sung')).toMatchObject({ words: 'b' });
+    expect(await parked()).toEqual([]);
+    const place = { projection: 'notes', topic: TOPIC, partition, offset };
+    expect(said).toContainEqual({ event: 'projection.passed-by', ...place, type, count: 1 });
   });
 
   it('whose data is no object parks its stream', async () => {

@@ -134,9 +134,10 @@ export class PostgresLog implements EventLog {
     return records;
   }
 
-  async readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number) {
-    const records = await openTolerantly(topic, await this.part(topic, partition, fromOffset, limit), this.options);
-    requireDense(records, fromOffset);
+  async readTolerantly(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
+    const rows = await this.part(topic, partition, fromOffset, limit, tenant);
+    const records = await openTolerantly(topic, rows, this.options);
+    if (tenant === undefined) requireDense(records, fromOffset);
     return records;
   }
 

@@ -10,7 +10,7 @@ import {
   type Topic,
 } from './event-log.js';
 import { partitionsOf } from './follow.js';
-import { applyOrPark, park, parkedStreams } from './parked.js';
+import { applyOrPark, park, type Parked, parkedStreams } from './parked.js';
 import { nextOffset, partitionKey } from './position.js';
 import type { Projection } from './projection.js';
 import { dropDuplicates } from './seen-sequence.js';
@@ -33,6 +33,8 @@ export class ProjectionBuild {
     readonly projection: Projection,
     readonly schema: string,
     private readonly database: Database,
+    /** Records that could not be applied, once they are parked; not those that wait behind them. */
+    private readonly onParked: (poison: readonly Parked[]) => void = () => undefined,
   ) {}
 
   /** Makes schema, tables and checkpoint where they are missing. */
@@ -72,7 +74,14 @@ export class ProjectionBuild {
    * @returns the partition's next offset
    * @throws EventLogError `log.gap` when the first is beyond the checkpoint
    */
-  apply(records: readonly MaybeFaulty[]): Promise<number> {
+  async apply(records: readonly MaybeFaulty[]): Promise<number> {
+    const { next, parked } = await this.applied(records);
+    const poison = parked.filter(({ error }) => error !== null);
+    if (poison.length > 0) this.onParked(poison);
+    return next;
+  }
+
+  private applied(records: readonly MaybeFaulty[]): Promise<{ next: number; parked: readonly Parked[] }> {
     return this.database.transaction(async (tx) => {
       await this.enter(tx);
       const [first] = records;
@@ -86,9 +95,9 @@ export class ProjectionBuild {
       if (checkpoint === undefined) throw new Error(`${this.schema} has no checkpoint of ${this.projection.name}`);
       const next = checkpoint.next_off;
       const fresh = records.filter(({ offset }) => offset >= next);
-      if (fresh.length === 0) return next;
+      if (fresh.length === 0) return { next, parked: [] };
       requireNext(fresh, next);
-      await this.applyFresh(tx, place, fresh);
+      const parked = await this.applyFresh(tx, place, fresh);
       failpoint('projection.before-checkpoint');
       const after = next + fresh.length;
       await tx.query(
@@ -96,7 +105,7 @@ export class ProjectionBuild {
          where projection = $1 and version = $2 and topic = $3 and part = $4`,
         [...place, after],
       );
-      return after;
+      return { next: after, parked };
     });
   }
 
@@ -136,10 +145,16 @@ export class ProjectionBuild {
     return [this.projection.name, this.projection.version];
   }
 
-  private async applyFresh(tx: Tx, place: readonly unknown[], fresh: readonly MaybeFaulty[]): Promise<void> {
+  private async applyFresh(
+    tx: Tx,
+    place: readonly unknown[],
+    fresh: readonly MaybeFaulty[],
+  ): Promise<readonly Parked[]> {
     const once = await dropDuplicates(tx, place, fresh);
     const streams = await parkedStreams(tx, place);
-    await park(tx, place, await applyOrPark(this.projection, tx, once, streams));
+    const parked = await applyOrPark(this.projection, tx, once, streams);
+    await park(tx, place, parked);
+    return parked;
   }
 
   private async positionIn(tx: Tx): Promise<Position> {

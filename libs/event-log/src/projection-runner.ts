@@ -4,7 +4,7 @@ import { schemaBeside, sweepBuilds } from './build-lock.js';
 import type { Database } from './database.js';
 import { type EventLog, EventLogError, type EventRecord, type Position, type Topic } from './event-log.js';
 import { partitionsOf } from './follow.js';
-import { applyParked, listParked, type ParkedStream, ProjectionError } from './parked.js';
+import { applyParked, listParked, type Parked, type ParkedStream, ProjectionError } from './parked.js';
 import { nextOffset, partitionKey, reaches } from './position.js';
 import type { Projection } from './projection.js';
 import { LIVE, ProjectionBuild, type Until } from './projection-build.js';
@@ -56,7 +56,9 @@ export class ProjectionRunner {
 
   constructor(private readonly options: ProjectionRunnerOptions) {
     this.log = options.log ?? silentLog;
-    this.lives = options.projections.map((each) => new ProjectionBuild(each, LIVE, options.database));
+    this.lives = options.projections.map(
+      (each) => new ProjectionBuild(each, LIVE, options.database, (poison) => this.report(each, poison)),
+    );
   }
 
   /** Makes the live tables where they are missing. Views over them can be made after this. */
@@ -219,6 +221,7 @@ export class ProjectionRunner {
         const batch = await source.readTolerantly(topic, partition, next, batchSize);
         if (batch.length === 0) throw new EventLogError('log.gap', { topic, partition, missing: next });
         await live.apply(batch);
+        this.passBy(projection, batch);
         onBatch?.(projection, batch);
         hasMoved = true;
       } catch (error) {
@@ -229,10 +232,27 @@ export class ProjectionRunner {
     return hasMoved;
   }
 
+  /** A line a batch, whoever filled it: types of a newer program mean nothing to the projections of this one. */
+  private passBy({ name }: Projection, batch: readonly EventRecord[]): void {
+    const unknown = batch.filter(({ topic, type }) => type.startsWith(`${topic}.`));
+    const [first] = unknown;
+    if (first === undefined) return;
+    const { topic, partition, offset, type } = first;
+    this.log.warn('projection.passed-by', { projection: name, topic, partition, offset, type, count: unknown.length });
+  }
+
   /** A missing record never heals by itself; the other partitions go on. */
   private stopPartition(projection: string, partition: string, error: EventLogError): void {
     this.stopped.set(projection, (this.stopped.get(projection) ?? new Set()).add(partition));
     this.log.error('projection.gap', { projection, partition, ...error.details });
+  }
+
+  /** Its stream waits until a person has repaired the cause: an alarm each, with its place. */
+  private report({ name }: Projection, poison: readonly Parked[]): void {
+    for (const { record, error } of poison) {
+      const { topic, partition, offset, stream, type } = record;
+      this.log.error('projection.parked', { projection: name, topic, partition, offset, stream, type, error });
+    }
   }
 
   private live(name: string): ProjectionBuild {

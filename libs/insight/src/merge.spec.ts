@@ -15,7 +15,7 @@ const readerOf = (records: readonly EventRecord[]): EventLog => {
         if (topics.includes(topic)) heads[`${topic}/${partition}`] = offset + 1;
       return heads;
     },
-    read: async (topic: Topic, partition: number, from: number, limit: number, tenant?: string) =>
+    readTolerantly: async (topic: Topic, partition: number, from: number, limit: number, tenant?: string) =>
       of(topic, partition)
         .filter((record) => record.offset >= from && (tenant === undefined || record.tenant === tenant))
         .slice(0, limit),

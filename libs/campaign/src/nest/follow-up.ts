@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EventRecord, follow, type Position, type PostgresLog } from '#event-log/index.js';
+import { Gauge, register } from 'prom-client';
+import { type EventRecord, follow, type Position, type PostgresLog, type StandsAt } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
 import type { Log } from '#runtime/index.js';
@@ -12,6 +13,17 @@ import { InboxOrders } from './inbox-orders.js';
 
 const DUTY = 'campaign.follow-up';
 const RETRY_MS = 1_000;
+const STANDING = 'muster_follow_up_standing';
+
+/** A second application in a process takes it over. */
+function standingGauge(): Gauge<'topic' | 'partition' | 'fault'> {
+  register.removeSingleMetric(STANDING);
+  return new Gauge({
+    name: STANDING,
+    help: 'Partitions in which nothing follows from events any more, because one cannot be read.',
+    labelNames: ['topic', 'partition', 'fault'],
+  });
+}
 
 /**
  * Process manager: what must happen because something happened. Reads the log from its own position, and orders by
@@ -19,6 +31,8 @@ const RETRY_MS = 1_000;
  */
 @Injectable()
 export class FollowUp extends BackgroundLoop {
+  private readonly standing = standingGauge();
+
   constructor(
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Duties) private readonly duties: Duties,
@@ -31,13 +45,23 @@ export class FollowUp extends BackgroundLoop {
   protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted)
       try {
+        this.standing.reset();
         const from = await this.duties.position(DUTY);
         const topics = ['muster.device', 'muster.campaign'] as const;
-        await follow(this.log, { topics, from, signal }, (batch, after) => this.handle(batch, after));
+        const onStanding = (places: readonly StandsAt[]) => this.stands(places);
+        await follow(this.log, { topics, from, signal, onStanding }, (batch, after) => this.handle(batch, after));
       } catch (err) {
         this.lines.warn('follow-up.retry', { retryInMs: RETRY_MS, err });
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
       }
+  }
+
+  /** Until somebody has repaired what cannot be read, nothing follows from what happens in these partitions. */
+  private stands(places: readonly StandsAt[]): void {
+    this.standing.reset();
+    for (const { topic, partition, fault } of places) this.standing.set({ topic, partition, fault }, 1);
+    if (places.length === 0) this.lines.info('follow-up.goes-on');
+    for (const place of places) this.lines.error('follow-up.stands', { ...place });
   }
 
   private async handle(batch: readonly EventRecord[], after: Position): Promise<void> {

@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Log, newId, silentLog } from '#runtime/index.js';
 import { hasKafka, type KafkaInstallation, kafkaInstallation } from '../../../../test/support/kafka.js';
-import { eventCatalog } from '../catalog.js';
-import type { EventContext, Fact } from '../event-log.js';
-import { follow } from '../follow.js';
+import { eventCatalog, wireType } from '../catalog.js';
+import type { EventContext, Fact, Position, Topic } from '../event-log.js';
+import { follow, type StandsAt } from '../follow.js';
 import type { KafkaLog } from '../kafka-log.js';
 import { contractDefinitions } from '../log-contract.js';
 import { partitionOf } from '../murmur2.js';
 import { projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
 import type { KafkaRecord } from './kafka-client.js';
+import { encodeRecord } from './kafka-record.js';
 
 const DEVICE = 'muster.device';
 const CAMPAIGN = 'muster.campaign';
@@ -42,7 +43,8 @@ describe.skipIf(!hasKafka())('records that nobody should have written', () => {
   let source: KafkaLog;
   let runner: ProjectionRunner;
   const said: Record<string, unknown>[] = [];
-  const log: Log = { ...silentLog, error: (event, fields) => void said.push({ event, ...fields }) };
+  const hear: Log['error'] = (event, fields) => void said.push({ event, ...fields });
+  const log: Log = { ...silentLog, warn: hear, error: hear };
 
   /** One good fact, as it is in Kafka, to spoil. */
   const good = async (subject: string): Promise<KafkaRecord> => {
@@ -84,7 +86,8 @@ describe.skipIf(!hasKafka())('records that nobody should have written', () => {
     k = await kafkaInstallation(eventCatalog(contractDefinitions));
     k.relay().start();
     source = await k.freshReader(log);
-    runner = new ProjectionRunner({ database: k.db.database('muster_projector', 5), source, projections: [counted] });
+    const database = k.db.database('muster_projector', 5);
+    runner = new ProjectionRunner({ database, source, projections: [counted], log });
     await runner.start();
   });
   afterAll(async () => {
@@ -137,16 +140,34 @@ describe.skipIf(!hasKafka())('records that nobody should have written', () => {
     expect(name.length).toBeGreaterThan(0);
   });
 
-  it('a type of a newer program passes by', async () => {
+  it('a version of a newer program is parked, and told with its place', async () => {
     const subject = `device-${newId()}`;
     const record = await good(subject);
     const partition = partitionOf(`acme/${subject}`);
     const offset = await put(DEVICE, partition, {
       ...record,
-      headers: { ...record.headers, ce_type: `${DEVICE}.fact-sung.v1` },
+      headers: { ...record.headers, ce_type: `${DEVICE}.fact-noted.v9`, ce_sequence: '2' },
+    });
+    expect((await rows())[`acme/${subject}`]).toBe('model');
+    const cause = { stream: `acme/${subject}`, error: 'log.unknown-version' };
+    expect(await parkedAt(partition, offset)).toMatchObject(cause);
+    expect(said).toContainEqual(
+      expect.objectContaining({ event: 'projection.parked', topic: DEVICE, partition, offset, ...cause }),
+    );
+  });
+
+  it('a type of a newer program passes by, and is told with its place', async () => {
+    const subject = `device-${newId()}`;
+    const record = await good(subject);
+    const partition = partitionOf(`acme/${subject}`);
+    const offset = await put(DEVICE, partition, {
+      ...record,
+      headers: { ...record.headers, ce_type: `${DEVICE}.fact-sung.v1`, ce_sequence: '2' },
     });
     expect((await rows())[`acme/${subject}`]).toBe('model');
     expect(await parkedAt(partition, offset)).toBeUndefined();
+    const place = { topic: DEVICE, partition, offset, type: `${DEVICE}.fact-sung.v1` };
+    expect(said).toContainEqual(expect.objectContaining({ event: 'projection.passed-by', ...place }));
   });
 
   it('a fact that comes again with its number is applied once', async () => {
@@ -181,15 +202,28 @@ describe.skipIf(!hasKafka())('records that nobody should have written', () => {
     );
   });
 
-  it('process managers are handed what can be read alone', async () => {
-    const seen: string[] = [];
+  it('a process manager passes what nobody of ours wrote, and stands still before a version that it does not know', async () => {
+    const seen = new Set<string>();
+    const standing: StandsAt[] = [];
     const stop = new AbortController();
+    const options = { topics: [DEVICE] as const, from: {}, signal: stop.signal };
+    const onStanding = (places: readonly StandsAt[]) => void standing.splice(0, 1, ...places);
     const heads = await source.heads([DEVICE]);
-    await follow(source, { topics: [DEVICE], from: {}, signal: stop.signal }, async (batch, after) => {
-      seen.push(...batch.map(({ type }) => type));
-      if (Object.entries(heads).every(([place, next]) => (after[place] ?? 0) >= next)) stop.abort();
+    let position: Position = {};
+    const following = follow(source, { ...options, onStanding }, async (batch, after) => {
+      for (const { type } of batch) seen.add(type);
+      position = after;
     });
-    expect(new Set(seen)).toEqual(new Set(['FactNoted', `${DEVICE}.fact-sung.v1`]));
+    const behind = () => Object.entries(heads).filter(([place, next]) => (position[place] ?? 0) < next);
+    await vi.waitFor(() => expect(behind()).toHaveLength(1), 20_000);
+    stop.abort();
+    await following;
+    expect(seen).toEqual(new Set(['FactNoted', `${DEVICE}.fact-sung.v1`]));
+    const [{ partition, offset } = { partition: -1, offset: -1 }] = standing;
+    expect(position[`${DEVICE}/${partition}`]).toBe(offset);
+    expect(standing).toEqual([
+      expect.objectContaining({ type: `${DEVICE}.fact-noted.v9`, fault: 'log.unknown-version', topic: DEVICE }),
+    ]);
   });
 
   it('all tables dropped and rebuilt from Kafka alone equal the live ones', async () => {
@@ -209,6 +243,73 @@ describe.skipIf(!hasKafka())('records that nobody should have written', () => {
     await runner.start();
     expect(await rows()).toEqual(before);
     expect(await runner.verify('counted')).toEqual({ equal: true });
+  });
+});
+
+describe.skipIf(!hasKafka())('records of the log that were damaged on their way into Kafka', () => {
+  const topic: Topic = CAMPAIGN;
+  const partition = partitionOf('acme/one');
+  let k: KafkaInstallation;
+  let source: KafkaLog;
+
+  /** What the relay would send, with one record spoilt. */
+  const relayed = (logOffset: number, spoil: (record: KafkaRecord) => KafkaRecord = (record) => record) => {
+    const now = new Date();
+    const event = { type: wireType(topic, 'ThingNoted'), json: `{"text":"${logOffset}"}`, event_id: newId() };
+    const context = { tenant: 'acme', actor: 'system:test', command_id: newId(), correlation_id: newId() };
+    const none = { causation_id: null, traceparent: null, seq_source: null, seq_epoch: null, seq_n: null };
+    const at = { stream: 'acme/one', ver: logOffset + 1, occurred_at: now, received_at: now };
+    return spoil(encodeRecord(topic, { ...event, ...context, ...none, ...at }, logOffset));
+  };
+
+  beforeAll(async () => {
+    k = await kafkaInstallation(eventCatalog(contractDefinitions));
+    const records = [relayed(0), relayed(1, (record) => ({ ...record, value: '{"text":' })), relayed(2)];
+    await k.client.send([{ topic, partition, records }]);
+    source = await k.freshReader();
+  });
+  afterAll(() => k.close());
+
+  it('are refused to who must have them all, with topic, partition and offset', async () => {
+    const place = { topic, partition, offset: 1 };
+    const details = { ...place, cause: 'record.not-json' };
+    await expect(source.read(topic, partition, 0, 10)).rejects.toMatchObject({ code: 'log.unreadable', details });
+    expect(await source.readTolerantly(topic, partition, 0, 10)).toMatchObject([
+      { offset: 0, data: { text: '0' } },
+      { ...place, stream: 'acme/one', fault: 'record.not-json' },
+      { offset: 2, data: { text: '2' } },
+    ]);
+  });
+
+  it('make a process manager stand still: half of a stream is not acted on', async () => {
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const standing: StandsAt[] = [];
+    const onStanding = (places: readonly StandsAt[]) => {
+      standing.push(...places);
+      stop.abort();
+    };
+    await follow(
+      source,
+      { topics: [topic], from: {}, signal: stop.signal, onStanding },
+      async (batch) => void seen.push(...batch.map(({ offset }) => offset)),
+    );
+    expect(seen).toEqual([0]);
+    expect(standing).toMatchObject([{ topic, partition, offset: 1, stream: 'acme/one', fault: 'record.not-json' }]);
+  });
+
+  it('park their stream in projections, and hide nothing of others', async () => {
+    const database = k.db.database('muster_projector', 5);
+    const runner = new ProjectionRunner({ database, source, projections: [counted] });
+    await runner.start();
+    await runner.whenCaughtUp();
+    const [status] = await runner.list();
+    await runner.stop();
+    const stream = { topic, partition, stream: 'acme/one', fromOffset: 1, events: 2 };
+    expect(status?.parked).toEqual([{ ...stream, error: 'record.not-json' }]);
+    expect(await database.query('select stream, texts from proj.p_counted_v1')).toEqual([
+      { stream: 'acme/one', texts: '0' },
+    ]);
   });
 });
 

@@ -22,6 +22,7 @@ export { KafkaPart } from './kafka.provider.js';
 registerStatus({
   'log.gap': 500,
   'log.unreadable': 500,
+  'log.unknown-version': 500,
   'log.unknown-type': 500,
   'log.kept-on-kafka': 500,
   'log.not-durable': 500,

@@ -5,6 +5,7 @@ import './event-log.module.js';
 it.each([
   'log.gap',
   'log.unreadable',
+  'log.unknown-version',
   'log.unknown-type',
   'keyring.kek-wrong',
   'keyring.kek-malformed',

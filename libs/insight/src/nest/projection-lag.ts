@@ -90,7 +90,7 @@ export class ProjectionLag implements OnModuleInit {
   }
 
   private async age(topic: Topic, partition: number, offset: number): Promise<number> {
-    const [record] = await this.log.read(topic, partition, offset, 1);
+    const [record] = await this.log.readTolerantly(topic, partition, offset, 1);
     return record === undefined ? 0 : Math.max(0, (this.clock.now() - Date.parse(record.receivedAt)) / 1_000);
   }
 }
