@@ -65,7 +65,10 @@ export default defineConfig({
     projects: [
       suite('unit', ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/support/**/*.spec.ts'], 30),
       suite('integration', ['libs/**/*.int.spec.ts', 'apps/**/*.int.spec.ts'], 60, postgres),
-      suite('kafka', ['libs/**/*.kafka.spec.ts', 'apps/**/*.kafka.spec.ts'], 60, [...postgres, 'test/support/kafka.setup.ts']),
+      suite('kafka', ['libs/**/*.kafka.spec.ts', 'apps/**/*.kafka.spec.ts'], 60, [
+        ...postgres,
+        'test/support/kafka.setup.ts',
+      ]),
       suite('http', ['test/http/**/*.spec.ts'], 60, postgres),
       suite('acceptance', ['test/acceptance/**/*.spec.ts'], 600),
       suite('fault', ['test/fault/**/*.spec.ts'], 2_700, postgres),
