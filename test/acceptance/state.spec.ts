@@ -23,10 +23,10 @@ const described = (): string[] =>
   readFileSync('deploy/state.md', 'utf8')
     .split('\n')
     .map((line) => /^\|([^|]+)\|/.exec(line)?.[1] ?? '')
-    .flatMap((cell) => [...cell.matchAll(/`([a-z]+\.[a-z0-9_]+)`/g)].map(([, name]) => name!))
-    .filter((name) => /^(ops|log|proj|analytics)\./.test(name));
+    .flatMap((cell) => [...cell.matchAll(/`([a-z_]+\.[a-z0-9_]+)`/g)].map(([, name]) => name!))
+    .filter((name) => /^(ops|log|proj|proj_live|analytics)\./.test(name));
 
-/** Tables and views of the server; a partition is part of its table. */
+/** Tables and views of the server; a partition is part of its table, and the schemas of all read models are one. */
 const kept = (): Promise<string[]> =>
   asSuperuser(server.data, async (client) => {
     const { rows } = await client.query<{ name: string }>(
@@ -34,7 +34,7 @@ const kept = (): Promise<string[]> =>
        join pg_class c on c.oid = format('%I.%I', t.table_schema, t.table_name)::regclass
        where t.table_schema not in ('pg_catalog', 'information_schema') and not c.relispartition`,
     );
-    return rows.map(({ name }) => name);
+    return [...new Set(rows.map(({ name }) => name.replace(/^proj_live_[a-z0-9_]+\./, 'proj_live.')))];
   });
 
 describe('deploy/state.md', () => {
@@ -47,7 +47,7 @@ describe('deploy/state.md', () => {
       const { rows } = await client.query<{ name: string }>(
         `select c.oid::regclass::text as name from pg_class c
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped
-         where c.relkind in ('r', 'p') and c.relnamespace in ('ops'::regnamespace, 'log'::regnamespace, 'proj'::regnamespace)
+         where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text ~ '^(ops$|log$|proj)'
            and not (c.relrowsecurity and c.relforcerowsecurity)`,
       );
       return rows.map(({ name }) => name);

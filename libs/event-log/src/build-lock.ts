@@ -1,55 +1,97 @@
 import { randomBytes } from 'node:crypto';
-import type { Database, Tx } from './database.js';
+import type { Database, Session, Tx } from './database.js';
+import { EventLogError } from './event-log.js';
+import { ProjectionError } from './parked.js';
 import type { Projection } from './projection.js';
 
 /** Says that a copy's schema is in use. It goes with its session, so also when the process is killed. */
 export interface BuildLock {
-  release(): void;
+  release(): Promise<void>;
 }
 
-const BESIDE = /^proj_(shadow|asof)_[a-z0-9_]+$/;
+const BUILDS = /^proj_(live|shadow|asof)_[a-z0-9_]+$/;
 
-/** A new schema for a copy beside the live tables. */
-export const schemaBeside = (kind: 'shadow' | 'asof', { name }: Projection): string =>
+/** A new schema: for tables that are, or are to become, the live ones, or for a copy beside them. */
+export const newSchema = (kind: 'live' | 'shadow' | 'asof', { name }: Projection): string =>
   `proj_${kind}_${name}_${randomBytes(6).toString('hex')}`;
 
 /** Take it before the schema is made: one without a lock is swept. */
-export async function lockBuild(database: Database, schema: string): Promise<BuildLock> {
-  const session = await database.session();
-  try {
-    await session.query('select pg_advisory_lock($1)', [await keyOf(session, schema)]);
-  } catch (error) {
-    session.release();
-    throw error;
-  }
-  return session;
+export function lockBuild(database: Database, schema: string): Promise<BuildLock> {
+  return locked(database, async (session) => {
+    await session.query('select pg_advisory_lock($1)', [await keyOf(session, `build/${schema}`)]);
+  });
 }
 
-/** Drops the copies that no living session owns. */
+/** One rebuild of a projection at a time, in whatever process. @throws ProjectionError `projection.rebuilding` */
+export function lockRebuild(database: Database, { name }: Projection): Promise<BuildLock> {
+  return locked(database, async (session) => {
+    const key = await keyOf(session, `rebuild/${name}`);
+    const [lock] = await session.query<{ isFree: boolean }>('select pg_try_advisory_lock($1) as "isFree"', [key]);
+    if (lock?.isFree !== true) throw new ProjectionError('projection.rebuilding', { projection: name });
+  });
+}
+
+async function locked(database: Database, take: (session: Session) => Promise<void>): Promise<BuildLock> {
+  const session = await database.session();
+  const release = async () => {
+    // Told, not only hung up: who looks next finds it free.
+    await session.query('select pg_advisory_unlock_all()').catch(() => undefined);
+    session.release();
+  };
+  try {
+    await take(session);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { release };
+}
+
+export async function isRebuilding(tx: Tx, { name }: Projection): Promise<boolean> {
+  const held = await tx.query(
+    `select from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+       and database = (select oid from pg_database where datname = current_database())
+       and (classid::bigint << 32 | objid::bigint) = $1`,
+    [await keyOf(tx, `rebuild/${name}`)],
+  );
+  return held.length > 0;
+}
+
+/** Drops what no living session builds or reads and what is not live: copies, and tables that others have replaced. */
 export async function sweepBuilds(database: Database): Promise<readonly string[]> {
   const schemas = await database.query<{ name: string }>(
     'select nspname as name from pg_namespace where nspname ~ $1 and pg_has_role(nspowner, $2)',
-    [BESIDE.source, 'usage'],
+    [BUILDS.source, 'usage'],
   );
   const swept: string[] = [];
   for (const { name } of schemas) if (await dropIfFree(database, name)) swept.push(name);
   return swept;
 }
 
-function dropIfFree(database: Database, schema: string): Promise<boolean> {
-  return database.transaction(async (tx) => {
-    const key = await keyOf(tx, schema);
-    const [lock] = await tx.query<{ isFree: boolean }>('select pg_try_advisory_xact_lock($1) as "isFree"', [key]);
-    if (lock?.isFree !== true) return false;
-    await tx.query(`drop schema if exists ${schema} cascade`);
-    return true;
-  });
+/** Who reads old tables in a transaction that is still open keeps them a while longer; nobody waits behind the drop. */
+async function dropIfFree(database: Database, schema: string): Promise<boolean> {
+  try {
+    return await database.transaction(async (tx) => {
+      await tx.query(`set local lock_timeout = '200ms'`);
+      const key = await keyOf(tx, `build/${schema}`);
+      const [lock] = await tx.query<{ isFree: boolean }>('select pg_try_advisory_xact_lock($1) as "isFree"', [key]);
+      if (lock?.isFree !== true || (await isLive(tx, schema))) return false;
+      await tx.query(`drop schema if exists ${schema} cascade`);
+      return true;
+    });
+  } catch (error) {
+    if (error instanceof EventLogError && error.code === 'log.unavailable') return false; // in use, or away: next time
+    throw error;
+  }
+}
+
+async function isLive(tx: Tx, schema: string): Promise<boolean> {
+  const found = await tx.query('select from proj.generation where schema = $1', [schema]);
+  return found.length > 0;
 }
 
 /** As text: 64 bits do not fit into a number. */
-async function keyOf(tx: Tx, schema: string): Promise<string> {
-  const [row] = await tx.query<{ key: string }>('select hashtextextended($1, 0)::text as key', [
-    `muster.build/${schema}`,
-  ]);
+async function keyOf(tx: Tx, name: string): Promise<string> {
+  const [row] = await tx.query<{ key: string }>('select hashtextextended($1, 0)::text as key', [`muster.${name}`]);
   return row?.key ?? '';
 }

@@ -37,10 +37,11 @@ export {
   type PastCopy,
   ProjectionRunner,
   type ProjectionRunnerOptions,
-  type ProjectionStatus,
 } from './projection-runner.js';
+export type { ProjectionStatus } from './projection-status.js';
+export { liveSchema, prepareGeneration } from './generation.js';
 export { Relay, type RelayStep } from './relay.js';
 export type { Difference, Verified } from './verify.js';
-export { type Projection, projection, tenantPolicy } from './projection.js';
+export { type Projection, projection, type ProjectionView, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';
 export { beginLoad, dumpTable, loadRows, type TableShape, tablesIn, type TextRow } from './table-dump.js';

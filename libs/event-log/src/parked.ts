@@ -3,7 +3,12 @@ import type { Tx } from './database.js';
 import type { EventRecord, MaybeFaulty, Topic } from './event-log.js';
 import { ERASURE, type Projection } from './projection.js';
 
-export type ProjectionErrorCode = 'projection.unknown' | 'projection.not-parked' | 'projection.poison';
+export type ProjectionErrorCode =
+  | 'projection.unknown'
+  | 'projection.not-parked'
+  | 'projection.poison'
+  | 'projection.rebuilding'
+  | 'projection.swap-blocked';
 /** A refused operation on a projection. */
 export class ProjectionError extends DomainError<ProjectionErrorCode> {}
 

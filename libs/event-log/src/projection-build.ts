@@ -15,52 +15,60 @@ import { nextOffset, partitionKey } from './position.js';
 import type { Projection } from './projection.js';
 import { dropDuplicates } from './seen-sequence.js';
 
-/** The schema of the live tables; rebuilds and as-of copies have schemas of their own. */
-export const LIVE = 'proj';
-
 /** How far a build is to go: to a position, or over everything received up to an instant (RFC 3339). */
 export type Until = { position: Position } | { instant: string };
+
+/** The build was the live one and is no more: its checkpoint is gone, so nothing is applied to it. Callers look for the next. */
+export class Superseded extends Error {
+  constructor(schema: string) {
+    super(`${schema} has no checkpoint: another build has taken its place`);
+  }
+}
+
+/** Who hears of a batch once it is committed. */
+export interface BuildEars {
+  /** Records that could not be applied, once they are parked; not those that wait behind them. */
+  onParked?: (poison: readonly Parked[]) => void;
+  /** How many records were dropped because another runner had applied them. */
+  onRepeated?: (count: number) => void;
+}
+
+/**
+ * How long a transaction of ours may say nothing while it holds a checkpoint. A process that is stopped in the middle of
+ * a batch (SIGSTOP, a frozen machine) is cut off after it, so that another can go on.
+ */
+const SILENCE_MS = 5_000;
 
 /**
  * One set of a projection's tables in one schema, with its checkpoint. Rows and checkpoint change in one transaction
  * that holds the checkpoint's row, so that two runners, or a runner and a verification, cannot both apply a record.
  */
 export class ProjectionBuild {
-  /** Held from before the schema of a copy is there until after it is dropped. */
+  /** Held from before the schema is there until after it is dropped, or has become the live one. */
   private lock: BuildLock | undefined;
 
   constructor(
     readonly projection: Projection,
     readonly schema: string,
     private readonly database: Database,
-    /** Records that could not be applied, once they are parked; not those that wait behind them. */
-    private readonly onParked: (poison: readonly Parked[]) => void = () => undefined,
+    private readonly ears: BuildEars = {},
   ) {}
 
-  /** Makes schema, tables and checkpoint where they are missing. */
+  /** Makes the schema, with empty tables and a checkpoint at 0. */
   async create(): Promise<void> {
-    if (this.schema !== LIVE) this.lock = await lockBuild(this.database, this.schema);
-    const { name, version, topics, ddl } = this.projection;
+    this.lock = await lockBuild(this.database, this.schema);
     await this.database.transaction(async (tx) => {
-      await tx.query(`select pg_advisory_xact_lock(hashtext('muster.projections'))`);
-      if (this.schema !== LIVE) await tx.query(`create schema ${this.schema}`);
-      await this.enter(tx);
-      await tx.query(BOOKS);
-      const partitions = partitionsOf(topics);
-      const made = await tx.query(
-        `insert into checkpoint select $1, $2, topic, part, 0 from unnest($3::text[], $4::int[]) as p (topic, part)
-         on conflict do nothing returning topic, part`,
-        [name, version, partitions.map(({ topic }) => topic), partitions.map(({ partition }) => partition)],
-      );
-      if (made.length === partitions.length) for (const statement of ddl) await tx.query(statement);
+      await tx.query(`create schema ${this.schema}`);
+      await makeTables(tx, this.projection, this.schema);
     });
   }
 
+  /** @throws Superseded */
   async position(): Promise<Position> {
     return this.positionIn(this.database);
   }
 
-  /** Holds every checkpoint row until `tx` ends: meanwhile nobody applies anything to this build. */
+  /** Holds every checkpoint row until `tx` ends: meanwhile nobody applies anything to this build. @throws Superseded */
   async hold(tx: Tx): Promise<Position> {
     await tx.query(
       `select 1 from ${this.schema}.checkpoint where projection = $1 and version = $2 for update`,
@@ -73,17 +81,24 @@ export class ProjectionBuild {
    * Applies records of one partition that follow each other.
    * @returns the partition's next offset
    * @throws EventLogError `log.gap` when the first is beyond the checkpoint
+   * @throws Superseded
    */
   async apply(records: readonly MaybeFaulty[]): Promise<number> {
-    const { next, parked } = await this.applied(records);
+    const { next, parked, repeated } = await this.applied(records);
     const poison = parked.filter(({ error }) => error !== null);
-    if (poison.length > 0) this.onParked(poison);
+    if (poison.length > 0) this.ears.onParked?.(poison);
+    if (repeated > 0) this.ears.onRepeated?.(repeated);
     return next;
   }
 
-  private applied(records: readonly MaybeFaulty[]): Promise<{ next: number; parked: readonly Parked[] }> {
+  private applied(
+    records: readonly MaybeFaulty[],
+  ): Promise<{ next: number; parked: readonly Parked[]; repeated: number }> {
     return this.database.transaction(async (tx) => {
-      await this.enter(tx);
+      await tx.query(
+        `select set_config('search_path', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
+        [this.schema, String(SILENCE_MS)],
+      );
       const [first] = records;
       if (first === undefined) throw new Error('an empty batch');
       const place = [...this.key, first.topic, first.partition];
@@ -92,10 +107,11 @@ export class ProjectionBuild {
          where projection = $1 and version = $2 and topic = $3 and part = $4 ${guarded('checkpoint') ? 'for update' : ''}`,
         place,
       );
-      if (checkpoint === undefined) throw new Error(`${this.schema} has no checkpoint of ${this.projection.name}`);
+      if (checkpoint === undefined) throw new Superseded(this.schema);
       const next = checkpoint.next_off;
       const fresh = records.filter(({ offset }) => offset >= next);
-      if (fresh.length === 0) return { next, parked: [] };
+      const repeated = records.length - fresh.length;
+      if (fresh.length === 0) return { next, parked: [], repeated };
       requireNext(fresh, next);
       const parked = await this.applyFresh(tx, place, fresh);
       failpoint('projection.before-checkpoint');
@@ -105,7 +121,7 @@ export class ProjectionBuild {
          where projection = $1 and version = $2 and topic = $3 and part = $4`,
         [...place, after],
       );
-      return { next: after, parked };
+      return { next: after, parked, repeated };
     });
   }
 
@@ -133,12 +149,17 @@ export class ProjectionBuild {
   }
 
   async drop(): Promise<void> {
-    if (this.schema === LIVE) throw new Error('the live tables are not dropped');
     try {
       await this.database.query(`drop schema if exists ${this.schema} cascade`);
     } finally {
-      this.lock?.release(); // what could not be dropped is swept later
+      await this.release(); // what could not be dropped is swept later
     }
+  }
+
+  /** From now on it is kept by being the live one, or swept. */
+  async release(): Promise<void> {
+    await this.lock?.release();
+    this.lock = undefined;
   }
 
   private get key(): [string, number] {
@@ -159,10 +180,12 @@ export class ProjectionBuild {
 
   private async positionIn(tx: Tx): Promise<Position> {
     const rows = await tx.query<{ topic: Topic; part: number; next_off: number }>(
-      `select topic, part, next_off from ${this.schema}.checkpoint where projection = $1 and version = $2 and next_off > 0`,
+      `select topic, part, next_off from ${this.schema}.checkpoint where projection = $1 and version = $2`,
       this.key,
     );
-    return Object.fromEntries(rows.map(({ topic, part, next_off }) => [partitionKey(topic, part), next_off]));
+    if (rows.length === 0) throw new Superseded(this.schema);
+    const begun = rows.filter(({ next_off }) => next_off > 0);
+    return Object.fromEntries(begun.map(({ topic, part, next_off }) => [partitionKey(topic, part), next_off]));
   }
 }
 
@@ -180,18 +203,41 @@ function requireNext(records: readonly EventRecord[], next: number): void {
   });
 }
 
+/** Makes the tables of a projection in a schema that is there, empty, with its checkpoint at 0. */
+export async function makeTables(tx: Tx, projection: Projection, schema: string): Promise<void> {
+  await makeBooks(tx, schema);
+  for (const statement of projection.ddl) await tx.query(statement);
+  const partitions = partitionsOf(projection.topics);
+  await tx.query(
+    `insert into checkpoint select $1, $2, topic, part, 0 from unnest($3::text[], $4::int[]) as p (topic, part)`,
+    [
+      projection.name,
+      projection.version,
+      partitions.map(({ topic }) => topic),
+      partitions.map(({ partition }) => partition),
+    ],
+  );
+}
+
 /** What a build keeps beside its tables. Queries may read the checkpoint, to say how far their rows are. */
-const BOOKS = `
-  create table if not exists checkpoint (
+export const BOOKS = ['checkpoint', 'seen_sequence', 'parked'] as const;
+
+/** Makes the books in a schema, and leaves `tx` in it. */
+export async function makeBooks(tx: Tx, schema: string): Promise<void> {
+  await tx.query(`select set_config('search_path', $1, true)`, [schema]);
+  await tx.query(BOOKS_DDL);
+}
+
+const BOOKS_DDL = `
+  create table checkpoint (
     projection text, version int, topic text, part int, next_off bigint not null,
     primary key (projection, version, topic, part)) with (fillfactor = 50);
-  create table if not exists seen_sequence (
+  create table seen_sequence (
     projection text, version int, topic text, part int, source text, epoch bigint not null, n bigint not null,
     off bigint not null, received_at timestamptz not null, is_passing boolean not null,
     primary key (projection, version, topic, part, source));
-  create index if not exists seen_sequence_passing on seen_sequence (projection, version, topic, part, off)
-    where is_passing;
-  create table if not exists parked (
+  create index seen_sequence_passing on seen_sequence (projection, version, topic, part, off) where is_passing;
+  create table parked (
     projection text, version int, topic text, part int, off bigint, stream text not null,
     error text, -- null: waits behind the one that failed
     primary key (projection, version, topic, part, off));

@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Log, silentLog } from '#runtime/index.js';
-import { schemaBeside, sweepBuilds } from './build-lock.js';
+import { lockRebuild, newSchema, sweepBuilds } from './build-lock.js';
 import type { Database } from './database.js';
-import { type EventLog, EventLogError, type EventRecord, type Position, type Topic } from './event-log.js';
+import { type EventLog, EventLogError, type EventRecord, type Position } from './event-log.js';
 import { partitionsOf } from './follow.js';
-import { applyParked, listParked, type Parked, type ParkedStream, ProjectionError } from './parked.js';
+import { LiveProjection } from './live-projection.js';
+import { ProjectionError } from './parked.js';
 import { nextOffset, partitionKey, reaches } from './position.js';
 import type { Projection } from './projection.js';
-import { LIVE, ProjectionBuild, type Until } from './projection-build.js';
+import { ProjectionBuild, type Until } from './projection-build.js';
+import { reportParked, reportPassedBy } from './projection-reports.js';
+import { type ProjectionStatus, statusOf } from './projection-status.js';
 import { rebuild } from './rebuild.js';
+import { unpark } from './unpark.js';
 import { type Verified, verify } from './verify.js';
 
 export interface ProjectionRunnerOptions {
@@ -25,18 +29,6 @@ export interface ProjectionRunnerOptions {
   sweepMs?: number;
 }
 
-export interface ProjectionStatus {
-  name: string;
-  version: number;
-  topics: readonly Topic[];
-  position: Position;
-  /** Records of the log not yet looked at. */
-  lag: number;
-  parked: readonly ParkedStream[];
-  /** Partitions, as `topic/partition`, that stand still because a record is missing. */
-  stopped: readonly string[];
-}
-
 /** A copy of a projection as it was; its tables are in `schema` until it is dropped. */
 export interface PastCopy {
   schema: string;
@@ -48,7 +40,7 @@ const RETRY_MS = { first: 100, longest: 10_000 };
 
 /** Keeps projections up to date with the log, and rebuilds, verifies and copies them. Several may run: each batch is applied once. */
 export class ProjectionRunner {
-  private readonly lives: readonly ProjectionBuild[];
+  private readonly lives: readonly LiveProjection[];
   private readonly log: Log;
   private readonly stopped = new Map<string, Set<string>>();
   private running: { abort: AbortController; loops: Promise<void>[] } | undefined;
@@ -57,14 +49,15 @@ export class ProjectionRunner {
   constructor(private readonly options: ProjectionRunnerOptions) {
     this.log = options.log ?? silentLog;
     this.lives = options.projections.map(
-      (each) => new ProjectionBuild(each, LIVE, options.database, (poison) => this.report(each, poison)),
+      (each) =>
+        new LiveProjection(each, options.database, { onParked: (poison) => reportParked(this.log, each, poison) }),
     );
   }
 
   /** Makes the live tables where they are missing. Views over them can be made after this. */
   async prepare(): Promise<void> {
+    for (const live of this.lives) await live.prepare();
     await this.sweep();
-    for (const live of this.lives) await live.create();
   }
 
   async start(): Promise<void> {
@@ -93,7 +86,7 @@ export class ProjectionRunner {
       const own = Object.fromEntries(
         Object.entries(end).filter(([key]) => live.projection.topics.some((topic) => key.startsWith(`${topic}/`))),
       );
-      while (!reaches(await live.position(), own)) {
+      while (!reaches(await live.on((build) => build.position()), own)) {
         const [partition] = this.stopped.get(live.projection.name) ?? [];
         if (partition !== undefined)
           throw new EventLogError('log.gap', { projection: live.projection.name, partition });
@@ -104,37 +97,32 @@ export class ProjectionRunner {
 
   async list(): Promise<ProjectionStatus[]> {
     const heads = await this.options.source.heads();
+    const { database } = this.options;
     return Promise.all(
-      this.lives.map(async (live) => {
-        const { projection } = live;
-        const position = await live.position();
-        const lag = partitionsOf(projection.topics).reduce(
-          (sum, { topic, partition }) =>
-            sum + nextOffset(heads, topic, partition) - nextOffset(position, topic, partition),
-          0,
-        );
-        const parked = await this.options.database.transaction(async (tx) => {
-          await live.enter(tx);
-          return listParked(tx, projection);
-        });
-        const { name, version, topics } = projection;
-        return { name, version, topics, position, lag, parked, stopped: [...(this.stopped.get(name) ?? [])] };
-      }),
+      this.lives.map(async (live) => ({
+        ...(await statusOf(live, database, heads)),
+        stopped: [...(this.stopped.get(live.projection.name) ?? [])],
+      })),
     );
   }
 
-  /** Builds the tables anew from the log and swaps their rows. @throws ProjectionError `projection.unknown` */
+  /**
+   * Builds new tables from the log beside the live ones and puts them in their place.
+   * @throws ProjectionError `projection.unknown`; `projection.rebuilding` while another process does it;
+   *   `projection.swap-blocked` when somebody reads in a transaction that does not end
+   */
   async rebuild(name: string): Promise<void> {
     const live = this.live(name);
-    const { source, database } = this.options;
-    return this.oneAtATime(() => this.beside(live, (shadow) => rebuild(live, shadow, source, database)));
+    return this.oneAtATime(() => this.rebuildAlone(live));
   }
 
   /** Compares the live tables with what the log makes of them. @throws ProjectionError `projection.unknown` */
   async verify(name: string): Promise<Verified> {
     const live = this.live(name);
     const { source, database } = this.options;
-    return this.oneAtATime(() => this.beside(live, (shadow) => verify(live, shadow, source, database)));
+    return this.oneAtATime(() =>
+      live.on((build) => this.beside(live, (shadow) => verify(build, shadow, source, database))),
+    );
   }
 
   /**
@@ -161,22 +149,7 @@ export class ProjectionRunner {
    * @throws ProjectionError `projection.unknown`, `projection.not-parked`, `projection.poison`
    */
   async unpark(name: string, stream: string): Promise<void> {
-    const live = this.live(name);
-    const { projection } = live;
-    await this.options.database.transaction(async (tx) => {
-      await live.hold(tx);
-      await live.enter(tx);
-      const rows = await tx.query<{ topic: Topic; part: number; off: number }>(
-        `with gone as (
-           delete from parked where projection = $1 and version = $2 and stream = $3 returning topic, part, off)
-         select * from gone order by topic, off`,
-        [name, projection.version, stream],
-      );
-      if (rows.length === 0) throw new ProjectionError('projection.not-parked', { projection: name, stream });
-      for (const { topic, part, off } of rows)
-        for (const record of await this.options.source.readTolerantly(topic, part, off, 1))
-          await applyParked(projection, tx, record);
-    });
+    await this.live(name).on((build) => unpark(build, stream, this.options));
     this.log.info('projection.unparked', { projection: name, stream });
   }
 
@@ -184,15 +157,20 @@ export class ProjectionRunner {
   private async keepSwept(signal: AbortSignal): Promise<void> {
     const { sweepMs = SWEEP_MS } = this.options;
     const hasSlept = () => sleep(sweepMs, true, { signal, ref: false }).catch(() => false); // aborted
-    while (await hasSlept()) await this.sweep().catch((err: unknown) => this.log.warn('projection.unswept', { err }));
+    while (await hasSlept()) await this.trySweep();
+  }
+
+  private trySweep(): Promise<void> {
+    return this.sweep().catch((err: unknown) => this.log.warn('projection.unswept', { err }));
   }
 
   private async sweep(): Promise<void> {
+    if (this.lives.length === 0) return; // what is live is not known yet
     const schemas = await sweepBuilds(this.options.database);
     if (schemas.length > 0) this.log.info('projection.swept', { schemas });
   }
 
-  private async keepUp(live: ProjectionBuild, signal: AbortSignal): Promise<void> {
+  private async keepUp(live: LiveProjection, signal: AbortSignal): Promise<void> {
     const { name } = live.projection;
     for (let retryInMs = RETRY_MS.first; !signal.aborted; ) {
       try {
@@ -207,11 +185,11 @@ export class ProjectionRunner {
   }
 
   /** One batch of every partition that lags. @returns whether anything was applied */
-  private async round(live: ProjectionBuild, signal: AbortSignal): Promise<boolean> {
+  private async round(live: LiveProjection, signal: AbortSignal): Promise<boolean> {
     const { source, batchSize = 500, onBatch } = this.options;
     const { projection } = live;
     const stopped = this.stopped.get(projection.name);
-    const [heads, position] = [await source.heads(projection.topics), await live.position()];
+    const [heads, position] = [await source.heads(projection.topics), await live.on((build) => build.position())];
     let hasMoved = false;
     for (const { topic, partition } of partitionsOf(projection.topics)) {
       const next = nextOffset(position, topic, partition);
@@ -220,8 +198,8 @@ export class ProjectionRunner {
       try {
         const batch = await source.readTolerantly(topic, partition, next, batchSize);
         if (batch.length === 0) throw new EventLogError('log.gap', { topic, partition, missing: next });
-        await live.apply(batch);
-        this.passBy(projection, batch);
+        await live.on((build) => build.apply(batch));
+        reportPassedBy(this.log, projection, batch);
         onBatch?.(projection, batch);
         hasMoved = true;
       } catch (error) {
@@ -232,36 +210,33 @@ export class ProjectionRunner {
     return hasMoved;
   }
 
-  /** A line a batch, whoever filled it: types of a newer program mean nothing to the projections of this one. */
-  private passBy({ name }: Projection, batch: readonly EventRecord[]): void {
-    const unknown = batch.filter(({ topic, type }) => type.startsWith(`${topic}.`));
-    const [first] = unknown;
-    if (first === undefined) return;
-    const { topic, partition, offset, type } = first;
-    this.log.warn('projection.passed-by', { projection: name, topic, partition, offset, type, count: unknown.length });
-  }
-
   /** A missing record never heals by itself; the other partitions go on. */
   private stopPartition(projection: string, partition: string, error: EventLogError): void {
     this.stopped.set(projection, (this.stopped.get(projection) ?? new Set()).add(partition));
     this.log.error('projection.gap', { projection, partition, ...error.details });
   }
 
-  /** Its stream waits until a person has repaired the cause: an alarm each, with its place. */
-  private report({ name }: Projection, poison: readonly Parked[]): void {
-    for (const { record, error } of poison) {
-      const { topic, partition, offset, stream, type } = record;
-      this.log.error('projection.parked', { projection: name, topic, partition, offset, stream, type, error });
-    }
-  }
-
-  private live(name: string): ProjectionBuild {
+  private live(name: string): LiveProjection {
     const found = this.lives.find(({ projection }) => projection.name === name);
     if (found === undefined) throw new ProjectionError('projection.unknown', { projection: name });
     return found;
   }
 
-  private async beside<T>(live: ProjectionBuild, work: (shadow: ProjectionBuild) => Promise<T>): Promise<T> {
+  private async rebuildAlone(live: LiveProjection): Promise<void> {
+    const { source, database } = this.options;
+    const lock = await lockRebuild(database, live.projection);
+    const green = this.build(live, 'live');
+    try {
+      await green.create();
+      await rebuild(live, green, source, database);
+    } finally {
+      await green.release();
+      await lock.release();
+      await this.trySweep(); // the tables that were live, or the new ones when they did not come so far
+    }
+  }
+
+  private async beside<T>(live: LiveProjection, work: (shadow: ProjectionBuild) => Promise<T>): Promise<T> {
     const shadow = this.build(live, 'shadow');
     try {
       await shadow.create();
@@ -271,8 +246,8 @@ export class ProjectionRunner {
     }
   }
 
-  private build({ projection }: ProjectionBuild, kind: 'shadow' | 'asof'): ProjectionBuild {
-    return new ProjectionBuild(projection, schemaBeside(kind, projection), this.options.database);
+  private build({ projection }: LiveProjection, kind: 'live' | 'shadow' | 'asof'): ProjectionBuild {
+    return new ProjectionBuild(projection, newSchema(kind, projection), this.options.database);
   }
 
   /** A rebuild fills the machine by itself. */

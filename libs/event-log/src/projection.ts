@@ -14,8 +14,19 @@ export interface Projection {
   ddl: readonly string[];
   /** Every table of `ddl`, each with a primary key: what rebuild swaps and verify compares. */
   tables: readonly string[];
+  /** Views of others over the tables, which a rebuild points at the new tables in the same transaction. */
+  views?: readonly ProjectionView[];
   /** Applies records of one partition in order; runs in the transaction that moves the checkpoint. Throwing parks a stream. */
   apply(batch: readonly EventRecord[], tx: Tx): Promise<void>;
+}
+
+/** A view that does not run with its reader's rights, so it cannot stand on the views in `proj` but needs the tables themselves. */
+export interface ProjectionView {
+  /** With its schema. */
+  name: string;
+  /** A role that `muster_projector` may become, and that the tables are granted to. */
+  owner: string;
+  sql: (schema: string) => string;
 }
 
 /**

@@ -38,6 +38,8 @@ export async function createRoles(superuserUrl: string, passwords: RolePasswords
     await db.query('alter role muster_owner createrole');
     await db.query('grant analyst_ro to muster_owner with admin option, inherit false, set false');
     await db.query('grant muster_analytics to muster_owner with inherit false, set true');
+    // A rebuild points the analysts' views at the new tables.
+    await db.query('grant muster_analytics to muster_projector with inherit false, set true');
   });
 }
 

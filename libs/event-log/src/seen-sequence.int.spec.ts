@@ -38,19 +38,23 @@ const record = (offset: number, hours: number, source: string, n = 1): EventReco
 describe('what is remembered of sources', () => {
   let db: TestDatabase;
   let projector: Database;
+  let build: ProjectionBuild;
   let place: unknown[];
   let part = 0;
 
   beforeAll(async () => {
     db = await testDatabase(eventLogMigrations);
     projector = db.database('muster_projector');
-    await new ProjectionBuild(nothing, 'proj', projector).create();
+    await (build = new ProjectionBuild(nothing, 'proj_shadow_nothing', projector)).create();
   });
-  afterAll(() => db.drop());
+  afterAll(async () => {
+    await build.drop();
+    await db.drop();
+  });
 
-  const inProj = <T>(work: (tx: Tx) => Promise<T>) =>
+  const inBuild = <T>(work: (tx: Tx) => Promise<T>) =>
     projector.transaction(async (tx) => {
-      await tx.query(`set local search_path = proj`);
+      await build.enter(tx);
       return work(tx);
     });
   const begin = () => (place = ['nothing', 1, TOPIC, (part += 1)]);
@@ -58,11 +62,11 @@ describe('what is remembered of sources', () => {
   const passing = async (...batches: EventRecord[][]) => {
     const passed: number[] = [];
     for (const batch of batches)
-      passed.push(...(await inProj((tx) => dropDuplicates(tx, place, batch))).map(({ offset }) => offset));
+      passed.push(...(await inBuild((tx) => dropDuplicates(tx, place, batch))).map(({ offset }) => offset));
     return passed;
   };
   const remembered = async () =>
-    (await inProj((tx) => tx.query<{ source: string }>('select source from seen_sequence where part = $1', [part])))
+    (await inBuild((tx) => tx.query<{ source: string }>('select source from seen_sequence where part = $1', [part])))
       .map(({ source }) => source)
       .toSorted();
 

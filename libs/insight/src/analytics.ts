@@ -1,21 +1,19 @@
-import type { Database, Tx } from '#event-log/index.js';
-import { funnelSql } from './views/funnel.js';
-import { linesSql } from './views/lines.js';
+import { type Database, liveSchema, type Projection, type Tx } from '#event-log/index.js';
+import { campaignProgress } from './views/campaign-progress.js';
+import { deviceTimeline } from './views/device-timeline.js';
 
 /** A view for analysts. Its columns never change meaning; a new shape is a new name (`v2_…`). */
 interface AnalystView {
-  name: string;
+  projection: Projection;
   comment: string;
-  sql: string;
   /** Column and what it means, for people and BI tools. */
   columns: Readonly<Record<string, string>>;
 }
 
 const VIEWS: readonly AnalystView[] = [
   {
-    name: 'v1_campaign_progress',
+    projection: campaignProgress,
     comment: 'The funnel of each campaign: distinct devices that came to each step. One row a campaign.',
-    sql: funnelSql('proj'),
     columns: {
       tenant: 'Tenant; always the one of the login role.',
       campaign_id: 'Campaign.',
@@ -34,10 +32,8 @@ const VIEWS: readonly AnalystView[] = [
     },
   },
   {
-    name: 'v1_device_timeline',
+    projection: deviceTimeline,
     comment: 'What happened to each device, polls included. One row a thing; order by event_at, seq, item.',
-    sql: `select tenant, device_id, event_at, received_at, topic || '/' || part || '/' || off as seq, item,
-      event, text, campaign_id, content_id, code from (${linesSql('proj')}) line`,
     columns: {
       tenant: 'Tenant; always the one of the login role.',
       device_id: 'Device.',
@@ -55,24 +51,30 @@ const VIEWS: readonly AnalystView[] = [
 ];
 
 /**
- * Creates the views over the live read models, or brings their text up to date; repeating is harmless. The read models'
- * tables must be there. The views belong to `muster_analytics` and are not invoker views: analysts have no grant below them.
+ * Brings the text of the views over the live read models up to date, and says what is in them; repeating is harmless. The
+ * read models' tables must be there. The views belong to `muster_analytics` and are not invoker views: analysts have no
+ * grant below them.
  * @param owner  role `muster_owner`, which may become `muster_analytics`
  */
 export async function publishViews(owner: Database): Promise<void> {
   await owner.transaction(async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(hashtext('muster.analytics'))`);
     await tx.query('set local role muster_analytics');
+    await tx.query('lock table proj.generation in access share mode'); // no rebuild swaps meanwhile
     for (const view of VIEWS) await publish(tx, view);
   });
 }
 
-async function publish(tx: Tx, { name, comment, sql, columns }: AnalystView): Promise<void> {
-  await tx.query(`create or replace view analytics.${name} as ${sql}`);
-  await tx.query(`comment on view analytics.${name} is ${literal(comment)}`);
-  for (const [column, meaning] of Object.entries(columns))
-    await tx.query(`comment on column analytics.${name}.${column} is ${literal(meaning)}`);
-  await tx.query(`grant select on analytics.${name} to analyst_ro`);
+async function publish(tx: Tx, { projection, comment, columns }: AnalystView): Promise<void> {
+  const schema = await liveSchema(tx, projection);
+  if (schema === undefined) throw new Error(`${projection.name} has no tables yet`);
+  for (const { name, sql } of projection.views ?? []) {
+    await tx.query(`create or replace view ${name} as ${sql(schema)}`);
+    await tx.query(`comment on view ${name} is ${literal(comment)}`);
+    for (const [column, meaning] of Object.entries(columns))
+      await tx.query(`comment on column ${name}.${column} is ${literal(meaning)}`);
+    await tx.query(`grant select on ${name} to analyst_ro`);
+  }
 }
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;

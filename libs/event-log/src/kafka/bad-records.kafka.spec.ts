@@ -4,6 +4,7 @@ import { hasKafka, type KafkaInstallation, kafkaInstallation } from '../../../..
 import { eventCatalog, wireType } from '../catalog.js';
 import type { EventContext, Fact, Position, Topic } from '../event-log.js';
 import { follow, type StandsAt } from '../follow.js';
+import { liveSchema } from '../generation.js';
 import type { KafkaLog } from '../kafka-log.js';
 import { contractDefinitions } from '../log-contract.js';
 import { partitionOf } from '../murmur2.js';
@@ -231,9 +232,8 @@ describe.skipIf(!hasKafka())('records that nobody should have written', () => {
     expect(await runner.verify('counted')).toEqual({ equal: true });
     const before = await rows();
     await runner.stop();
-    await k.db
-      .database('muster_projector')
-      .query('drop table proj.p_counted_v1, proj.checkpoint, proj.seen_sequence, proj.parked');
+    const projector = k.db.database('muster_projector');
+    await projector.query(`drop schema ${await liveSchema(projector, counted)} cascade`);
     const fresh = await k.freshReader();
     runner = new ProjectionRunner({
       database: k.db.database('muster_projector', 5),

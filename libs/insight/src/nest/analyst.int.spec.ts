@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Database } from '#event-log/index.js';
+import { Database, liveSchema, prepareGeneration } from '#event-log/index.js';
 import { type TestDatabase, testDatabase } from '../../../../test/support/database.js';
 import { provisionAnalyst } from '../analyst.js';
 import { publishViews } from '../analytics.js';
+import { deviceTimeline } from '../views/device-timeline.js';
 import { insightProjections } from '../views/projections.js';
 import { CreateInsight1767300000000 } from './migrations/create-insight.js';
-import { build, drafted, enrolled, pollsRecorded, TestLog } from '../testing.js';
+import { drafted, enrolled, pollsRecorded, TestLog } from '../testing.js';
 
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
 if (!hasPsql && process.env.MUSTER_TEST_ALL === '1')
@@ -46,8 +47,14 @@ describe('an analyst', () => {
   beforeAll(async () => {
     database = await testDatabase([CreateInsight1767300000000]);
     const records = [...life(OWN, 'own').records, ...life(CANARY, CANARY).records];
-    for (const projection of insightProjections)
-      await build(database.database('muster_projector'), 'proj', projection, [records]);
+    const projector = database.database('muster_projector');
+    for (const projection of insightProjections) {
+      const schema = await prepareGeneration(projector, projection);
+      await projector.transaction(async (tx) => {
+        await tx.query(`set local search_path = ${schema}`);
+        await projection.apply(records, tx);
+      });
+    }
     await publishViews(database.owner);
     url = await provisionAnalyst(database.owner, OWN, database.url('muster_owner'));
     foreignLogin = new URL(await provisionAnalyst(database.owner, CANARY, url)).username;
@@ -199,8 +206,9 @@ describe('an analyst', () => {
 
   it('would see foreign rows if the policy were not there (the test can fail)', async () => {
     const projector = database.database('muster_projector');
+    const schema = await liveSchema(projector, deviceTimeline);
     await projector.query(
-      'create policy leak on proj.p_device_timeline_line_v1 for select to muster_analytics using (true)',
+      `create policy leak on ${schema}.p_device_timeline_line_v1 for select to muster_analytics using (true)`,
     );
     const analyst = new Database(url, { max: 1 });
     const rows = await analyst.query<{ tenant: string }>(`select tenant from ${VIEW} where tenant <> '${OWN}'`);

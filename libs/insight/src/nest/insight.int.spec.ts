@@ -195,7 +195,7 @@ describe('progress and timeline', () => {
   });
 
   it('leave no copy of the past behind', async () => {
-    const found = await database.owner.query(`select nspname from pg_namespace where nspname like 'proj\\_%'`);
+    const found = await database.owner.query(`select nspname from pg_namespace where nspname ~ '^proj_(asof|shadow)_'`);
     expect(found).toEqual([]);
   });
 

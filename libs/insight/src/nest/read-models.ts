@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { encodePosition, ProjectionRunner, reaches } from '#event-log/index.js';
+import { encodePosition, liveSchema, ProjectionRunner, reaches, type Tx } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import { type Moment, notYet, parseAsOf } from '../as-of.js';
 import { Turns } from '../turns.js';
+import { insightProjections } from '../views/projections.js';
 
 /** Name of the data source with role `muster_insight`. */
 export const INSIGHT = 'insight';
-const LIVE = 'proj';
 
 export interface ReadOptions {
   tenant: string;
@@ -35,7 +35,7 @@ export class ReadModels {
 
   /** @throws InsightError `as-of.malformed`, `as-of.future`, `as-of.busy` */
   async read<T>(model: string, { tenant, asOf, ended }: ReadOptions, work: Read<T>): Promise<T> {
-    if (asOf === undefined) return this.readIn(LIVE, model, tenant, work);
+    if (asOf === undefined) return this.readIn(undefined, model, tenant, work);
     const moment = await this.momentOf(asOf);
     return this.copies.take(async () => {
       const copy = await this.runner.buildAsOf(model, 'instant' in moment ? moment.instant : moment.position);
@@ -50,15 +50,18 @@ export class ReadModels {
   /** A read-only transaction over one snapshot of the database that sees one tenant's rows. */
   inTenant<T>(tenant: string, work: (db: EntityManager) => Promise<T>): Promise<T> {
     return this.source.transaction('REPEATABLE READ', async (db) => {
-      await db.query(`select set_config('transaction_read_only', 'on', true), set_config('muster.tenant', $1, true)`, [
-        tenant,
-      ]);
+      await enter(db, tenant);
       return work(db);
     });
   }
 
-  private readIn<T>(schema: string, model: string, tenant: string, work: Read<T>): Promise<T> {
-    return this.inTenant(tenant, async (db) => {
+  /** @param past  schema of a copy; undefined: the live tables */
+  private readIn<T>(past: string | undefined, model: string, tenant: string, work: Read<T>): Promise<T> {
+    return this.source.transaction('REPEATABLE READ', async (db) => {
+      // Before the snapshot is taken, so that a rebuild has either swapped before it or waits until this is read.
+      if (past === undefined) await db.query('lock table proj.generation in access share mode');
+      await enter(db, tenant);
+      const schema = past ?? (await schemaOf(db, model));
       await db.query(`select set_config('search_path', $1, true)`, [schema]);
       const rows = await db.query<{ key: string; next: string }[]>(
         `select topic || '/' || part as key, next_off as next from checkpoint where projection = $1 and next_off > 0`,
@@ -73,4 +76,18 @@ export class ReadModels {
     if ('position' in moment && !reaches(await this.log.heads(), moment.position)) throw notYet();
     return moment;
   }
+}
+
+async function enter(db: EntityManager, tenant: string): Promise<void> {
+  await db.query(`select set_config('transaction_read_only', 'on', true), set_config('muster.tenant', $1, true)`, [
+    tenant,
+  ]);
+}
+
+async function schemaOf(db: EntityManager, model: string): Promise<string> {
+  const projection = insightProjections.find(({ name }) => name === model);
+  const tx: Tx = { query: (sql, params = []) => db.query(sql, [...params]) };
+  const schema = projection === undefined ? undefined : await liveSchema(tx, projection);
+  if (schema === undefined) throw new Error(`${model} has no tables yet`);
+  return schema;
 }

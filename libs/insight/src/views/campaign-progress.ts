@@ -1,5 +1,6 @@
 import { projection, tenantPolicy } from '#event-log/index.js';
-import { analystPolicy } from './analyst-policy.js';
+import { analystPolicy, analystView } from './analyst-policy.js';
+import { funnelSql } from './funnel.js';
 import {
   type AvailabilityRow,
   type CampaignRow,
@@ -129,6 +130,7 @@ export const campaignProgress = projection('campaign_progress', 1, {
   topics: ['muster.campaign', 'muster.handset', 'muster.device'],
   ddl,
   tables,
+  views: [analystView('v1_campaign_progress', funnelSql)],
   apply: async (batch, tx) => {
     const fold = ProgressFold.of(batch);
     await upsert(tx, CAMPAIGN, fold.campaigns);

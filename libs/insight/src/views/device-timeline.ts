@@ -1,5 +1,6 @@
 import { projection, tenantPolicy, type Tx } from '#event-log/index.js';
-import { analystPolicy } from './analyst-policy.js';
+import { analystPolicy, analystView } from './analyst-policy.js';
+import { linesSql } from './lines.js';
 import { type Fold, type Target, upsert } from './rows.js';
 import { type LineRow, type NumberRow, type PolledRow, TimelineFold } from './timeline-fold.js';
 
@@ -89,6 +90,13 @@ export const deviceTimeline = projection('device_timeline', 1, {
   topics: ['muster.handset', 'muster.device'],
   ddl,
   tables,
+  views: [
+    analystView(
+      'v1_device_timeline',
+      (schema) => `select tenant, device_id, event_at, received_at, topic || '/' || part || '/' || off as seq, item,
+        event, text, campaign_id, content_id, code from (${linesSql(schema)}) line`,
+    ),
+  ],
   apply: async (batch, tx) => {
     const fold = TimelineFold.of(batch);
     await upsert(tx, NUMBER, fold.numbers);

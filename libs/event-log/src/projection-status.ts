@@ -1,0 +1,45 @@
+import { isRebuilding } from './build-lock.js';
+import type { Database } from './database.js';
+import type { Position, Topic } from './event-log.js';
+import { partitionsOf } from './follow.js';
+import type { LiveProjection } from './live-projection.js';
+import { listParked, type ParkedStream } from './parked.js';
+import { nextOffset } from './position.js';
+
+export interface ProjectionStatus {
+  name: string;
+  version: number;
+  topics: readonly Topic[];
+  position: Position;
+  /** Records of the log not yet looked at. */
+  lag: number;
+  parked: readonly ParkedStream[];
+  /** Partitions, as `topic/partition`, that stand still because a record is missing. */
+  stopped: readonly string[];
+  /** New tables are being built, by whatever process. */
+  isRebuilding: boolean;
+}
+
+/** How far a projection is, and what it could not apply. */
+export async function statusOf(
+  live: LiveProjection,
+  database: Database,
+  heads: Position,
+): Promise<Omit<ProjectionStatus, 'stopped'>> {
+  const { name, version, topics } = live.projection;
+  const [position, parked] = await live.on(
+    async (build) =>
+      [
+        await build.position(),
+        await database.transaction(async (tx) => {
+          await build.enter(tx);
+          return listParked(tx, live.projection);
+        }),
+      ] as const,
+  );
+  const lag = partitionsOf(topics).reduce(
+    (sum, { topic, partition }) => sum + nextOffset(heads, topic, partition) - nextOffset(position, topic, partition),
+    0,
+  );
+  return { name, version, topics, position, lag, parked, isRebuilding: await isRebuilding(database, live.projection) };
+}
