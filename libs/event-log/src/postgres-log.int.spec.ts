@@ -7,6 +7,7 @@ import { Database } from './database.js';
 import type { EventContext } from './event-log.js';
 import { Keyring } from './keyring.js';
 import { contractDefinitions, logContract } from './log-contract.js';
+import { logModel } from './log-model.js';
 import { eventLogMigrations } from './nest/event-log.module.js';
 import { PostgresLog } from './postgres-log.js';
 
@@ -27,6 +28,16 @@ logContract('the Postgres log', async () => {
   const db = await testDatabase(eventLogMigrations);
   const { writer, reader } = await logsOf(db);
   return { writer, reader, close: () => db.drop() };
+});
+
+logModel('the Postgres log', async () => {
+  const db = await testDatabase(eventLogMigrations);
+  const { actor, writer, reader } = await logsOf(db);
+  const reopen = async () => {
+    const keyring = await Keyring.open({ database: actor, kek });
+    return { writer: new PostgresLog({ database: actor, events, keyring, clock: systemClock }), reader };
+  };
+  return { writer, reader, reopen, close: () => db.drop() };
 });
 
 describe('the Postgres log', () => {

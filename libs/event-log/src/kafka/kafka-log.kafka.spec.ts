@@ -4,6 +4,7 @@ import { platformaticClient } from '../../../../test/support/platformatic-client
 import { eventCatalog } from '../catalog.js';
 import type { EventLog } from '../event-log.js';
 import { contractDefinitions, logContract } from '../log-contract.js';
+import { logModel } from '../log-model.js';
 import { KafkajsClient } from './kafkajs-client.js';
 
 const libraries = {
@@ -31,4 +32,17 @@ describe.skipIf(!hasKafka())('on a broker,', () => {
       relay().start();
       return { writer, reader: asOfNow(reader, relayed), close };
     });
+
+  logModel(
+    'the Kafka log',
+    async () => {
+      const { writer, reader, relay, relayed, freshReader, close } = await kafkaInstallation(
+        eventCatalog(contractDefinitions),
+      );
+      relay().start();
+      const reopen = async () => ({ writer, reader: asOfNow(await freshReader(), relayed) });
+      return { writer, reader: asOfNow(reader, relayed), reopen, close };
+    },
+    5,
+  );
 });
