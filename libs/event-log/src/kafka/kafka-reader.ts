@@ -1,4 +1,4 @@
-import type { Log } from '#runtime/index.js';
+import { guarded, type Log } from '#runtime/index.js';
 import type { StoredRecord } from '../envelope.js';
 import { EventLogError, PARTITIONS, type Position, type Topic } from '../event-log.js';
 import { partitionKey } from '../position.js';
@@ -120,8 +120,8 @@ export class KafkaReader {
         const next = from + found.length;
         const logOffset = record.isControl ? -1 : logOffsetOf(record);
         if (logOffset === undefined) this.report(place, record.offset, NOT_OF_THE_LOG);
-        else if (logOffset > next) beyond ??= record;
-        else if (logOffset === next) found.push(this.decoded(place, next, record));
+        else if (logOffset > next && guarded('gap')) beyond ??= record;
+        else if (logOffset >= next || !guarded('dedupe')) found.push(this.decoded(place, next, record));
         if (found.length === limit) break;
       }
       if (found.length < limit) at = chunk.next;
