@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#event-log/index.js';
+import { type EmbeddedPostgres, homeFolder, startEmbeddedPostgres } from '#event-log/index.js';
 import { silentLog } from '#runtime/index.js';
+import { endWithUs, removeWithUs } from './left-behind.js';
 import { freePort, temporaryFolder } from './processes.js';
 
 /** A Postgres that is nobody's child but the test's, for servers that get it by `DATABASE_URL`: killed and started at will. */
@@ -37,12 +38,17 @@ export class GivenPostgres {
     };
     const port = async () => this.port;
     this.server = await startEmbeddedPostgres({ dataDir: this.data, port, log: { ...silentLog, info } });
+    removeWithUs(homeFolder(this.data));
+    void this.server.died.then(endWithUs(this.postmaster()));
+  }
+
+  private postmaster(): number {
+    return Number(readFileSync(path.join(this.cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
   }
 
   /** SIGKILL to the postmaster and everything it has started: nothing is flushed, nobody is told. */
   async kill(): Promise<void> {
-    const postmaster = Number(readFileSync(path.join(this.cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    process.kill(-postmaster, 'SIGKILL'); // it leads a group of its own
+    process.kill(-this.postmaster(), 'SIGKILL'); // it leads a group of its own
     await this.server!.died;
   }
 

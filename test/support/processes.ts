@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { endWithUs, removeWithUs } from './left-behind.js';
 
 /** A port that was free a moment ago. */
 export const freePort = (): Promise<number> =>
@@ -39,6 +40,7 @@ export function start(command: string, args: readonly string[], options: SpawnOp
   let text = '';
   let out = '';
   let ended = false;
+  if (child.pid !== undefined) child.once('exit', endWithUs(child.pid));
   const listeners = new Set<() => void>();
   const hear = (chunk: Buffer) => {
     text += chunk.toString('utf8');
@@ -106,6 +108,7 @@ export async function run(command: string, args: readonly string[], options: Spa
 /** A temporary folder that `remove` deletes with all in it. */
 export function temporaryFolder(name: string): { path: string; remove(): void } {
   const folder = mkdtempSync(path.join(tmpdir(), `muster-${name}-`));
+  removeWithUs(folder);
   return { path: folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
+import { homeFolder } from '#event-log/index.js';
+import { endWithUs, removeWithUs } from './left-behind.js';
 import { type Ended, run, type Running, startNode } from './processes.js';
 
 const MUSTER = path.resolve('dist/apps/muster/src/main.js');
@@ -42,6 +44,7 @@ const environment = (extra: Record<string, string>): NodeJS.ProcessEnv => ({
 export async function startServer({ data, env = {}, uid }: ServerOptions): Promise<Server> {
   mkdirSync(data, { recursive: true });
   if (uid !== undefined) chownSync(data, uid, uid);
+  else if (env.DATABASE_URL === undefined) removeWithUs(homeFolder(data));
   const clockFile = path.join(path.dirname(data), 'clock');
   const settings = {
     MUSTER_DATA: data,
@@ -79,7 +82,8 @@ const onKafka = (): boolean => process.env.MUSTER_TEST_LOG === 'kafka';
 /** With `MUSTER_TEST_LOG=kafka` every installation gets a broker of its own, which outlives its restarts. */
 async function logSettings(data: string): Promise<Record<string, string>> {
   if (!onKafka()) return {};
-  const { brokers } = await startKafka({ folder: brokerFolder(data), freePorts: true });
+  const { brokers, pids } = await startKafka({ folder: brokerFolder(data), freePorts: true });
+  for (const pid of pids) endWithUs(pid);
   return { MUSTER_LOG: 'kafka', KAFKA_BROKERS: brokers.join(',') };
 }
 
