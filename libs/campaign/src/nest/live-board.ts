@@ -1,11 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { nextOffset, PARTITIONS, type Position, type PostgresLog } from '#event-log/index.js';
-import { TailLog } from '#event-log/nest/event-log.module.js';
+import { nextOffset, PARTITIONS, type Position } from '#event-log/index.js';
+import { CommittedLog } from '#event-log/nest/event-log.module.js';
 import { Board, BOARD_TOPICS, type TenantBoard } from '../board.js';
 
 const PAGE = 1_000;
 
-/** The board, caught up with the log before every answer: who was told that a campaign is paused finds it paused. */
+/**
+ * The board, caught up with what is committed before every answer: who was told that a campaign is paused finds it paused,
+ * and commands go on while Kafka is away.
+ */
 @Injectable()
 export class LiveBoard {
   private readonly board = new Board();
@@ -13,7 +16,7 @@ export class LiveBoard {
   private running: Promise<void> = Promise.resolve();
   private waiting: Promise<void> | undefined;
 
-  constructor(@Inject(TailLog) private readonly log: PostgresLog) {}
+  constructor(@Inject(CommittedLog) private readonly log: CommittedLog) {}
 
   async tenant(tenant: string): Promise<TenantBoard> {
     // One catch-up serves all who ask before it begins; one that has begun may have missed what the asker knows.

@@ -33,3 +33,9 @@ export class Databases {
 
 /** The log for readers across tenants: process managers, live streams. It cannot append. */
 export class TailLog extends PostgresLog {}
+
+/**
+ * What is committed, across tenants, whether or not Kafka has it yet: for those who decide, and must neither wait for a
+ * broker nor forget what they have just answered. Facts of devices are not in it where there is Kafka.
+ */
+export class CommittedLog extends PostgresLog {}

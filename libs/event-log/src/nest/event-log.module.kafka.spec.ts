@@ -14,7 +14,7 @@ import { contractDefinitions } from '../log-contract.js';
 import { PostgresLog } from '../postgres-log.js';
 import { projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
-import { Databases, EventLogModule, eventLogMigrations, TailLog } from './event-log.module.js';
+import { CommittedLog, Databases, EventLogModule, eventLogMigrations, TailLog } from './event-log.module.js';
 
 const TOPIC = 'muster.campaign';
 const by = (): EventContext => ({ tenant: 'acme', actor: 'system:test', commandId: newId() });
@@ -102,6 +102,8 @@ describe.skipIf(!hasKafka())('event log module on Kafka', () => {
 
     await killBroker(folder, 1);
     for (const text of ['2', '3', '4']) await log.append(TOPIC, { subject: 'one' }, [note(text)], by());
+    const { partition } = (await log.readStream(TOPIC, 'acme', 'one'))[0]!;
+    expect(await module.get(CommittedLog).read(TOPIC, partition, 0, 10)).toHaveLength(4);
     const began = performance.now();
     await expect(log.appendFacts('muster.device', [fact(2)])).rejects.toMatchObject({ code: 'log.unavailable' });
     expect(performance.now() - began).toBeLessThan(15_000);

@@ -6,16 +6,16 @@ import { Keyring, loadKek } from '../keyring.js';
 import { PostgresLog } from '../postgres-log.js';
 import type { Projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
-import { Databases, type DatabaseUrls, TailLog } from './databases.js';
+import { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
-import { kafkaPart, KafkaPart, logOf } from './kafka.provider.js';
+import { committedLog, kafkaPart, KafkaPart, logOf } from './kafka.provider.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 import { CreateRelay1767000000002 } from './migrations/create-relay.js';
 
 export { EventCatalog } from '../catalog.js';
 export { ProjectionRunner } from '../projection-runner.js';
-export { Databases, type DatabaseUrls, TailLog } from './databases.js';
+export { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
 export { KafkaPart } from './kafka.provider.js';
 
 /** What no caller can mend: their form alone would say 422. */
@@ -46,8 +46,8 @@ export interface EventLogModuleOptions {
 }
 
 /**
- * Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants)
- * and `ProjectionRunner`. Needs RuntimeModule.
+ * Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants),
+ * `CommittedLog` (the same without Kafka) and `ProjectionRunner`. Needs RuntimeModule.
  */
 @Module({})
 export class EventLogModule {
@@ -66,6 +66,7 @@ export class EventLogModule {
         kafkaPart(brokers, urls.tail),
         logOf('actor', PostgresLog),
         logOf('tail', TailLog),
+        committedLog,
         {
           provide: ProjectionRunner,
           inject: [Databases, TailLog, LOG],
@@ -74,7 +75,7 @@ export class EventLogModule {
         },
         EventLogLifecycle,
       ],
-      exports: [Databases, EventCatalog, KafkaPart, Keyring, PostgresLog, TailLog, ProjectionRunner],
+      exports: [CommittedLog, Databases, EventCatalog, KafkaPart, Keyring, PostgresLog, TailLog, ProjectionRunner],
     };
   }
 }

@@ -7,7 +7,7 @@ import { requireKeeper } from '../keeper.js';
 import { Keyring } from '../keyring.js';
 import type { PostgresLog } from '../postgres-log.js';
 import { Relay } from '../relay.js';
-import { Databases } from './databases.js';
+import { CommittedLog, Databases } from './databases.js';
 
 /** This process's part in Kafka; both are absent where the log is Postgres alone. */
 export class KafkaPart {
@@ -61,3 +61,10 @@ export const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
     return side === undefined ? new Kind(options) : side.logOf(options);
   },
 });
+
+export const committedLog = {
+  provide: CommittedLog,
+  inject: [Databases, EventCatalog, Keyring, CLOCK],
+  useFactory: ({ tail: database }: Databases, events: EventCatalog, keyring: Keyring, clock: Clock) =>
+    new CommittedLog({ database, events, keyring, clock }),
+};
