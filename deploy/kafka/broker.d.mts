@@ -2,6 +2,8 @@
 export interface LocalKafka {
   /** `host:port` of every broker. */
   brokers: string[];
+  /** With `advertised`: where each broker listens for what comes through its proxy. */
+  clientPorts: number[];
   pids: number[];
 }
 
@@ -14,6 +16,8 @@ export interface StartOptions {
   freePorts?: boolean;
   /** More lines of `server.properties`, e.g. for refusals of the boot check. */
   properties?: Readonly<Record<string, string>>;
+  /** Ports that each broker tells clients to come to, if a proxy stands before it. */
+  advertised?: readonly number[];
 }
 
 /** Folder of the jars: `MUSTER_KAFKA_HOME`, or `.muster/kafka` of the checkout. */

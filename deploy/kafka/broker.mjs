@@ -39,7 +39,8 @@ export function fetchJars() {
   renameSync(beside, jars);
 }
 
-export async function startKafka({ folder = home, brokers = 1, freePorts = false, properties = {} } = {}) {
+export async function startKafka(options = {}) {
+  const { folder = home, brokers = 1, freePorts = false, properties = {}, advertised } = options;
   const problem = missing();
   if (problem !== undefined) throw new Error(problem);
   if (brokers !== 1 && brokers !== 3) throw new Error(`one broker or three, not ${brokers}`);
@@ -50,6 +51,10 @@ export async function startKafka({ folder = home, brokers = 1, freePorts = false
   if (cluster.nodes.length === 0 || cluster.nodes.some((node) => pidOf(folder, node.id) === undefined))
     cluster.nodes = await placed(folder, cluster.nodes, { brokers, freePorts });
   cluster.properties = properties;
+  for (const [index, port] of (advertised ?? []).entries()) {
+    const node = cluster.nodes[index];
+    Object.assign(node, { advertised: port, clientPort: node.clientPort ?? (await freePort(0)) });
+  }
   writeFileSync(path.join(folder, 'cluster.json'), JSON.stringify(cluster));
   await Promise.all(cluster.nodes.map(({ id }) => startBroker(folder, id)));
   return runningKafka(folder);
@@ -86,7 +91,8 @@ export function runningKafka(folder = home) {
   const nodes = readCluster(folder)?.nodes ?? [];
   const pids = nodes.map(({ id }) => pidOf(folder, id)).filter((pid) => pid !== undefined);
   if (pids.length === 0) return undefined;
-  return { brokers: nodes.map(({ port }) => `127.0.0.1:${port}`), pids };
+  const clientPorts = nodes.flatMap(({ clientPort }) => (clientPort === undefined ? [] : [clientPort]));
+  return { brokers: nodes.map(({ port }) => `127.0.0.1:${port}`), clientPorts, pids };
 }
 
 /** Asks, waits, and kills what does not go; only processes that show this folder's settings in their command line. */
@@ -164,18 +170,21 @@ function format(clusterId, settings) {
 }
 
 function propertiesOf({ nodes, properties }, node, at) {
-  const { port, controllerPort } = nodes.find(({ id }) => id === node);
+  const { port, controllerPort, clientPort, advertised } = nodes.find(({ id }) => id === node);
+  // Clients behind a proxy: a door of their own, so that the brokers still reach each other when it is shut.
+  const [inside, outside] =
+    clientPort === undefined ? ['', ''] : [`,CLIENT://127.0.0.1:${clientPort}`, `,CLIENT://127.0.0.1:${advertised}`];
   const copies = Math.min(3, nodes.length);
   const insync = copies === 3 ? 2 : 1;
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': node,
     'controller.quorum.voters': nodes.map((each) => `${each.id}@127.0.0.1:${each.controllerPort}`).join(','),
-    listeners: `BROKER://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `BROKER://127.0.0.1:${port}`,
+    listeners: `BROKER://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${inside}`,
+    'advertised.listeners': `BROKER://127.0.0.1:${port}${outside}`,
     'inter.broker.listener.name': 'BROKER',
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'BROKER:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': path.join(at, 'data'),
     'auto.create.topics.enable': false,
     'default.replication.factor': copies,
