@@ -1,0 +1,76 @@
+/**
+ * Many handsets in one process, each an agent of the SDK on a folder of its own: `node fleet-process.mjs <folder>`, where
+ * fleet.json says which. JavaScript, because Node runs it on the product's own build. What it prints is JSON lines; all
+ * that the test asks of it lies in the folders, so that it may be killed at any moment and started again.
+ */
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createAgent, enrolHandset, fileStore, readIdentity } from '#handset/index.js';
+
+const folder = process.argv[2] ?? '';
+const { server, caFingerprint, handsets } = JSON.parse(readFileSync(path.join(folder, 'fleet.json'), 'utf8'));
+const ENROL_AT_ONCE = 4;
+const RETRY_MS = 1_000;
+const stopped = new AbortController();
+process.once('SIGTERM', () => stopped.abort());
+
+const say = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+
+/** Only what would be a mistake of the agent's is told: that polls fail is what the test is about. */
+const log = (name) => ({
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (event, fields) => say(event, { name, ...fields }),
+});
+
+async function enrolled(store, { name, code }) {
+  while (readIdentity(store) === undefined && !stopped.signal.aborted)
+    try {
+      await enrolHandset(store, { server, caFingerprint, code });
+    } catch (error) {
+      if (error.code === undefined) throw error;
+      say('enrol.retry', { name, code: error.code, details: error.details });
+      await sleep(RETRY_MS);
+    }
+}
+
+function agentOf(store, at, { name, attributes }) {
+  // One line a run of the hook: a content that is installed twice has two.
+  const install = async (_file, { name: content }) => appendFileSync(path.join(at, 'installed'), `${content}\n`);
+  const hooks = { collect: async () => attributes, install };
+  return createAgent({ store, hooks, log: log(name), gates: { reserveBytes: 0 } });
+}
+
+async function live(handset) {
+  const at = path.join(folder, handset.name);
+  mkdirSync(at, { recursive: true });
+  const store = fileStore(path.join(at, 'store'));
+  if (readIdentity(store) === undefined) await inTurn(() => enrolled(store, handset));
+  if (stopped.signal.aborted) return;
+  const agent = agentOf(store, at, handset);
+  await agent.run({ signal: stopped.signal });
+  await agent.close();
+}
+
+const waiting = [];
+let enrolling = 0;
+async function inTurn(work) {
+  if (enrolling >= ENROL_AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
+  enrolling += 1;
+  await work().finally(() => {
+    enrolling -= 1;
+    waiting.shift()?.();
+  });
+}
+
+say('fleet.started', { handsets: handsets.length });
+await Promise.all(
+  handsets.map((handset) =>
+    live(handset).catch((error) => {
+      say('agent.failed', { name: handset.name, error: String(error?.stack ?? error) });
+      process.exitCode = 1;
+    }),
+  ),
+);
