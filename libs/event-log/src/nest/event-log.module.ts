@@ -8,7 +8,7 @@ import type { Projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
 import { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
-import { committedLog, kafkaPart, KafkaPart, logOf } from './kafka.provider.js';
+import { kafkaPart, KafkaPart, logs } from './kafka.provider.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 import { CreateRelay1767000000002 } from './migrations/create-relay.js';
@@ -46,8 +46,8 @@ export interface EventLogModuleOptions {
 }
 
 /**
- * Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `PostgresLog` (the actor's), `TailLog` (across tenants),
- * `CommittedLog` (the same without Kafka) and `ProjectionRunner`. Needs RuntimeModule.
+ * Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `ProjectionRunner`, and the log as `PostgresLog` (the
+ * actor's), `TailLog` (across tenants) and `CommittedLog` (the same without Kafka). Needs RuntimeModule.
  */
 @Module({})
 export class EventLogModule {
@@ -64,9 +64,7 @@ export class EventLogModule {
           useFactory: ({ actor }: Databases) => Keyring.open({ database: actor, kek: loadKek(kekFile) }),
         },
         kafkaPart(brokers, urls.tail),
-        logOf('actor', PostgresLog),
-        logOf('tail', TailLog),
-        committedLog,
+        ...logs,
         {
           provide: ProjectionRunner,
           inject: [Databases, TailLog, LOG],

@@ -5,9 +5,9 @@ import { KafkaSide } from '../kafka/kafka-side.js';
 import { KafkajsClient } from '../kafka/kafkajs-client.js';
 import { requireKeeper } from '../keeper.js';
 import { Keyring } from '../keyring.js';
-import type { PostgresLog } from '../postgres-log.js';
+import { PostgresLog } from '../postgres-log.js';
 import { Relay } from '../relay.js';
-import { CommittedLog, Databases } from './databases.js';
+import { CommittedLog, Databases, TailLog } from './databases.js';
 
 /** This process's part in Kafka; both are absent where the log is Postgres alone. */
 export class KafkaPart {
@@ -53,7 +53,7 @@ async function onPostgres({ tail }: Databases): Promise<KafkaPart> {
 }
 
 /** The log under one role: of Postgres alone, or of Postgres and Kafka. */
-export const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
+const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
   provide: Kind,
   inject: [Databases, EventCatalog, Keyring, CLOCK, KafkaPart],
   useFactory: (databases: Databases, events: EventCatalog, keyring: Keyring, clock: Clock, { side }: KafkaPart) => {
@@ -62,9 +62,12 @@ export const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
   },
 });
 
-export const committedLog = {
+const committedLog = {
   provide: CommittedLog,
   inject: [Databases, EventCatalog, Keyring, CLOCK],
   useFactory: ({ tail: database }: Databases, events: EventCatalog, keyring: Keyring, clock: Clock) =>
     new CommittedLog({ database, events, keyring, clock }),
 };
+
+/** The actor's, that across tenants, and the same of Postgres alone. */
+export const logs = [logOf('actor', PostgresLog), logOf('tail', TailLog), committedLog];
