@@ -120,8 +120,8 @@ export class KafkaReader {
         const next = from + found.length;
         const logOffset = record.isControl ? -1 : logOffsetOf(record);
         if (logOffset === undefined) this.report(place, record.offset, NOT_OF_THE_LOG);
-        else if (logOffset > next && guarded('gap')) beyond ??= record;
-        else if (logOffset >= next || !guarded('dedupe')) found.push(this.decoded(place, next, record));
+        else if (isBeyond(logOffset, next)) beyond ??= record;
+        else if (!isRepeat(logOffset, next)) found.push(this.decoded(place, next, record));
         if (found.length === limit) break;
       }
       if (found.length < limit) at = chunk.next;
@@ -208,6 +208,9 @@ export class KafkaReader {
     if (places.size > PLACES && oldest !== undefined) places.delete(oldest);
   }
 }
+
+const isBeyond = (logOffset: number, next: number): boolean => logOffset > next && guarded('gap');
+const isRepeat = (logOffset: number, next: number): boolean => logOffset < next && guarded('dedupe');
 
 const ABSENT: RecordFault = { code: 'record.absent', message: 'Kafka keeps no record at this offset' };
 
