@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '#runtime/index.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
 import { eventCatalog } from './catalog.js';
-import type { Database } from './database.js';
-import type { EventLog, Topic } from './event-log.js';
+import type { Database, Tx } from './database.js';
+import { type EventLog, EventLogError, type Topic } from './event-log.js';
 import { liveSchema } from './generation.js';
 import { Keyring } from './keyring.js';
 import { contractDefinitions } from './log-contract.js';
@@ -201,6 +201,18 @@ describe('a rebuild beside live traffic', () => {
     expect(await noted()).toBe(await appended());
   });
 
+  it('whose swap is committed, but not heard of, is done', async () => {
+    const runner = new ProjectionRunner({ database: deafOnce(projector), source, projections: [notes] });
+    runners.push(runner);
+    await runner.start();
+    await append(2);
+    await runner.rebuild('notes');
+    await append(2);
+    await runner.whenCaughtUp();
+    expect(await noted()).toBe(await appended());
+    expect(await generations()).toEqual([await liveSchema(projector, notes)]);
+  });
+
   it('is not needed to make tables anew that somebody has dropped', async () => {
     await projector.query(`drop schema ${await liveSchema(projector, notes)} cascade`);
     const runner = runnerOn();
@@ -209,3 +221,23 @@ describe('a rebuild beside live traffic', () => {
     expect(await noted()).toBe(await appended());
   });
 });
+
+/** Loses its connection once, when the answer to the commit of a swap is on its way. */
+function deafOnce(database: Database): Database {
+  let isDeaf = true;
+  const transaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    let isSwap = false;
+    const result = await database.transaction((tx) =>
+      work({
+        query: (sql, params) => {
+          isSwap ||= /^delete from \S+\.checkpoint/.test(sql);
+          return tx.query(sql, params);
+        },
+      }),
+    );
+    if (!isSwap || !isDeaf) return result;
+    isDeaf = false;
+    throw new EventLogError('log.unavailable');
+  };
+  return Object.assign(Object.create(database) as Database, { transaction });
+}

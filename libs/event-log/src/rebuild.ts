@@ -62,9 +62,15 @@ async function follow(green: ProjectionBuild, source: EventLog): Promise<void> {
  * Holds every checkpoint of the live build, brings the new one at least as far, and points views and readers to it. The
  * old checkpoint goes with it: who waits for it, to apply to the old tables, finds none and looks for the new.
  */
-function swap(blue: ProjectionBuild, green: ProjectionBuild, source: EventLog, database: Database): Promise<void> {
+async function swap(
+  blue: ProjectionBuild,
+  green: ProjectionBuild,
+  source: EventLog,
+  database: Database,
+): Promise<void> {
+  if (blue.schema === green.schema) return; // committed before, though the answer was lost
   const { projection } = green;
-  return database.transaction(async (tx) => {
+  await database.transaction(async (tx) => {
     await tx.query(`set local lock_timeout = ${LOCK_MS}`);
     await tx.query(`set local idle_in_transaction_session_timeout = '30s'`); // a stopped process must not hold the others
     const applied = await blue.hold(tx);
