@@ -91,6 +91,8 @@ export class ProjectionLag implements OnModuleInit {
 
   private async age(topic: Topic, partition: number, offset: number): Promise<number> {
     const [record] = await this.log.readTolerantly(topic, partition, offset, 1);
-    return record === undefined ? 0 : Math.max(0, (this.clock.now() - Date.parse(record.receivedAt)) / 1_000);
+    const receivedAt = Date.parse(record?.receivedAt ?? '');
+    // One that cannot be read on Kafka does not say when it came: 1970.
+    return receivedAt > 0 ? Math.max(0, (this.clock.now() - receivedAt) / 1_000) : 0;
   }
 }
