@@ -10,7 +10,7 @@ type FetchedRecord = Awaited<ReturnType<KafkajsClient['fetch']>>['records'][numb
 export async function unsettled(muster: NemesisInstallation, managers: Managers): Promise<string[]> {
   const reasons = await Promise.all([
     copiesDown(muster),
-    muster.sql<{ line: string }>(BEHIND).then((rows) => rows.map(({ line }) => line)),
+    behind(muster),
     ...muster.insights.map((_, copy) => projectionsBehind(muster, copy)),
     Promise.resolve(unfinished(readFleet(muster.fleetFolder), managers)),
   ]).catch((error: unknown) => [[`no answer: ${String(error)}`]]);
@@ -24,16 +24,23 @@ async function copiesDown(muster: NemesisInstallation): Promise<string[]> {
 }
 
 /** Records that Kafka does not have, and, of the relayed topics, that a read model has not applied; streams put aside. */
-const BEHIND = `
+async function behind(muster: NemesisInstallation): Promise<string[]> {
+  const live = await muster.sql<{ schema: string }>('select schema from proj.generation');
+  const parts = [UNRELAYED, ...live.map(({ schema }) => unapplied(schema))];
+  return (await muster.sql<{ line: string }>(parts.join(' union all '))).map(({ line }) => line);
+}
+
+const UNRELAYED = `
   select 'relay: ' || h.topic || '/' || h.part as line
     from log.head h left join log.relay r on r.topic = h.topic and r.part = h.part
-    where h.topic <> 'muster.device' and coalesce(r.next_off, 0) < h.next_off
-  union all
+    where h.topic <> 'muster.device' and coalesce(r.next_off, 0) < h.next_off`;
+
+const unapplied = (schema: string): string => `
   select 'projection: ' || c.projection || ' ' || c.topic || '/' || c.part
-    from proj.checkpoint c join log.head h on h.topic = c.topic and h.part = c.part
+    from ${schema}.checkpoint c join log.head h on h.topic = c.topic and h.part = c.part
     where c.topic <> 'muster.device' and c.next_off < h.next_off
   union all
-  select 'parked: ' || projection || ' ' || stream from proj.parked`;
+  select 'parked: ' || projection || ' ' || stream from ${schema}.parked`;
 
 interface ProjectionLine {
   name: string;
