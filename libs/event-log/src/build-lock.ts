@@ -75,7 +75,9 @@ async function dropIfFree(database: Database, schema: string): Promise<boolean> 
       await tx.query(`set local lock_timeout = '200ms'`);
       const key = await keyOf(tx, `build/${schema}`);
       const [lock] = await tx.query<{ isFree: boolean }>('select pg_try_advisory_xact_lock($1) as "isFree"', [key]);
-      if (lock?.isFree !== true || (await isLive(tx, schema))) return false;
+      if (lock?.isFree !== true) return false;
+      await tx.query('lock table proj.generation in access share mode'); // no swap between the look and the drop
+      if (await isLive(tx, schema)) return false;
       await tx.query(`drop schema if exists ${schema} cascade`);
       return true;
     });
