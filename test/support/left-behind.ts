@@ -1,25 +1,30 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /**
  * Processes and folders of this test process, kept in a file for one that outlives it: a run that fails in its set-up, is
- * interrupted or killed runs no clean-up of its own.
+ * interrupted or killed runs no clean-up of its own. A process is known by its number and its start, as numbers come again.
  */
-const processes = new Set<number>();
+const processes = new Map<number, string>();
 const folders = new Set<string>();
 let file: string | undefined;
 
-/** Ends the process, by this number, once the test's own has ended. @returns forgets it: it has ended by itself */
+/** Ends the process once the test's own has ended. @returns forgets it: it has ended by itself */
 export function endWithUs(pid: number): () => void {
-  processes.add(pid);
+  processes.set(pid, startOf(pid));
   note();
   return () => {
     processes.delete(pid);
     note();
   };
 }
+
+const startOf = (pid: number): string =>
+  spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
+    .stdout.trim()
+    .replace(/\s+/g, ' ');
 
 /** Removes the folder once the test's own process has ended, after all that may work in it. */
 export function removeWithUs(folder: string): void {
@@ -29,27 +34,34 @@ export function removeWithUs(folder: string): void {
 
 function note(): void {
   file ??= watched();
-  writeFileSync(path.join(file, 'processes'), [...processes, ''].join('\n'));
+  writeFileSync(path.join(file, 'processes'), [...processes].map(([pid, since]) => `${pid} ${since}\n`).join(''));
   writeFileSync(path.join(file, 'folders'), [...folders, ''].join('\n'));
 }
 
 /** Servers are asked first, so that they stop the Postgres that they started; what has not gone after 20 s is killed. */
 const WATCH = `
-while kill -0 "$1" 2>/dev/null; do sleep 1; done
-left=$(cat "$2/processes")
-for pid in $left; do kill -TERM "$pid" 2>/dev/null; done
+is() { [ "$(echo $(ps -o lstart= -p "$1" 2>/dev/null))" = "$2" ]; }
+tell() { while read -r pid since; do is "$pid" "$since" && kill "$1" "$pid" 2>/dev/null; done < "$folder/processes"; }
+folder=$2
+while is "$1" "$3"; do sleep 1; done
+tell -TERM
 for second in $(seq 20); do
-  for pid in $left; do kill -0 "$pid" 2>/dev/null && sleep 1 && continue 2; done
-  break
+  left=
+  while read -r pid since; do is "$pid" "$since" && left=1; done < "$folder/processes"
+  [ -z "$left" ] && break
+  sleep 1
 done
-for pid in $left; do kill -KILL "$pid" 2>/dev/null; done
-while IFS= read -r folder; do rm -rf -- "$folder"; done < "$2/folders"
-rm -rf -- "$2"`;
+tell -KILL
+while IFS= read -r each; do rm -rf -- "$each"; done < "$folder/folders"
+rm -rf -- "$folder"`;
 
 /** A session of its own: a Ctrl-C in the terminal, which ends us, passes it by. */
 function watched(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'muster-left-behind-'));
-  const watcher = spawn('sh', ['-c', WATCH, 'sh', String(process.pid), folder], { detached: true, stdio: 'ignore' });
+  const watcher = spawn('sh', ['-c', WATCH, 'sh', String(process.pid), folder, startOf(process.pid)], {
+    detached: true,
+    stdio: 'ignore',
+  });
   watcher.unref();
   return folder;
 }
