@@ -48,14 +48,15 @@ async function locked(database: Database, take: (session: Session) => Promise<vo
 }
 
 export async function isRebuilding(tx: Tx, { name }: Projection): Promise<boolean> {
-  const held = await tx.query(
-    `select from pg_locks where locktype = 'advisory' and granted and objsubid = 1
-       and database = (select oid from pg_database where datname = current_database())
-       and (classid::bigint << 32 | objid::bigint) = $1`,
-    [await keyOf(tx, `rebuild/${name}`)],
-  );
-  return held.length > 0;
+  const [row] = await tx.query<{ isHeld: boolean }>(`select ${isHeldSql('$1')} as "isHeld"`, [`rebuild/${name}`]);
+  return row?.isHeld === true;
 }
+
+/** Whether a session holds the lock of a name. @param name  SQL of a text */
+export const isHeldSql = (name: string): string => `exists (
+  select from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+    and database = (select oid from pg_database where datname = current_database())
+    and (classid::bigint << 32 | objid::bigint) = hashtextextended('muster.' || ${name}, 0))`;
 
 /** Drops what no living session builds or reads and what is not live: copies, and tables that others have replaced. */
 export async function sweepBuilds(database: Database): Promise<readonly string[]> {
@@ -93,7 +94,7 @@ async function isLive(tx: Tx, schema: string): Promise<boolean> {
 }
 
 /** As text: 64 bits do not fit into a number. */
-async function keyOf(tx: Tx, name: string): Promise<string> {
+export async function keyOf(tx: Tx, name: string): Promise<string> {
   const [row] = await tx.query<{ key: string }>('select hashtextextended($1, 0)::text as key', [`muster.${name}`]);
   return row?.key ?? '';
 }

@@ -9,10 +9,13 @@ import { BOOKS, makeBooks, makeTables } from './projection-build.js';
  */
 export const LIVE = 'proj';
 
-const GENERATIONS = `
+/** What all processes that keep projections have in common. */
+const SHARED = `
   create table if not exists proj.generation (
     projection text, version int, schema text not null unique,
     primary key (projection, version));
+  create table if not exists proj.worker (
+    id text primary key, projections text[] not null, stopped text[] not null, seen_at timestamptz not null);
   grant select on proj.generation to muster_insight, muster_analytics`;
 
 /**
@@ -22,7 +25,7 @@ const GENERATIONS = `
 export function prepareGeneration(database: Database, projection: Projection): Promise<string> {
   return database.transaction(async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(hashtext('muster.projections'))`);
-    await tx.query(GENERATIONS);
+    await tx.query(SHARED);
     const known = await liveSchema(tx, projection);
     if (known !== undefined) return known;
     const schema = newSchema('live', projection);

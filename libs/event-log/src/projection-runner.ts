@@ -8,12 +8,13 @@ import { LiveProjection } from './live-projection.js';
 import { ProjectionError } from './parked.js';
 import { nextOffset, partitionKey, reaches } from './position.js';
 import type { Projection } from './projection.js';
-import { ProjectionBuild, type Until } from './projection-build.js';
+import { type BuildEars, ProjectionBuild, type Until } from './projection-build.js';
 import { reportParked, reportPassedBy } from './projection-reports.js';
 import { type ProjectionStatus, statusOf } from './projection-status.js';
 import { rebuild } from './rebuild.js';
 import { unpark } from './unpark.js';
 import { type Verified, verify } from './verify.js';
+import { stoppedPartitions, Workers } from './workers.js';
 
 export interface ProjectionRunnerOptions {
   /** Role `muster_projector`; a connection a projection, three more for a rebuild or verification, two for each copy of the past. */
@@ -38,20 +39,20 @@ export interface PastCopy {
 const SWEEP_MS = 60_000;
 const RETRY_MS = { first: 100, longest: 10_000 };
 
-/** Keeps projections up to date with the log, and rebuilds, verifies and copies them. Several may run: each batch is applied once. */
+/** Keeps projections up to date with the log, and rebuilds, verifies and copies them. Several may run and share the partitions: each batch is applied once. */
 export class ProjectionRunner {
   private readonly lives: readonly LiveProjection[];
   private readonly log: Log;
-  private readonly stopped = new Map<string, Set<string>>();
+  private readonly workers: Workers;
+  private readonly repeated = new Map<string, number>();
   private running: { abort: AbortController; loops: Promise<void>[] } | undefined;
   private maintenance: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: ProjectionRunnerOptions) {
     this.log = options.log ?? silentLog;
-    this.lives = options.projections.map(
-      (each) =>
-        new LiveProjection(each, options.database, { onParked: (poison) => reportParked(this.log, each, poison) }),
-    );
+    for (const { name } of options.projections) this.repeated.set(name, 0);
+    this.lives = options.projections.map((each) => new LiveProjection(each, options.database, this.earsOf(each)));
+    this.workers = new Workers(options.database, options.projections, this.log);
   }
 
   /** Makes the live tables where they are missing. Views over them can be made after this. */
@@ -64,10 +65,15 @@ export class ProjectionRunner {
     if (this.running !== undefined) return;
     await this.prepare();
     const abort = new AbortController();
-    this.stopped.clear();
+    this.workers.stopped.clear();
+    await this.workers.beat();
     this.running = {
       abort,
-      loops: [...this.lives.map((live) => this.keepUp(live, abort.signal)), this.keepSwept(abort.signal)],
+      loops: [
+        ...this.lives.map((live) => this.keepUp(live, abort.signal)),
+        this.keepSwept(abort.signal),
+        this.workers.keepBeating(abort.signal),
+      ],
     };
   }
 
@@ -77,6 +83,7 @@ export class ProjectionRunner {
     this.running = undefined;
     running?.abort.abort();
     await Promise.all([...(running?.loops ?? []), this.maintenance]);
+    await this.workers.leave();
   }
 
   /** Waits until every projection has applied the log up to `goal`, or up to its heads of now. @throws EventLogError `log.gap` */
@@ -87,12 +94,17 @@ export class ProjectionRunner {
         Object.entries(end).filter(([key]) => live.projection.topics.some((topic) => key.startsWith(`${topic}/`))),
       );
       while (!reaches(await live.on((build) => build.position()), own)) {
-        const [partition] = this.stopped.get(live.projection.name) ?? [];
+        const [partition] = await this.stoppedOf(live.projection);
         if (partition !== undefined)
           throw new EventLogError('log.gap', { projection: live.projection.name, partition });
-        await sleep(10);
+        await sleep(20);
       }
     }
+  }
+
+  /** How many records this process read and dropped, by projection, because another worker had applied them. */
+  repetitions(): ReadonlyMap<string, number> {
+    return this.repeated;
   }
 
   async list(): Promise<ProjectionStatus[]> {
@@ -101,7 +113,7 @@ export class ProjectionRunner {
     return Promise.all(
       this.lives.map(async (live) => ({
         ...(await statusOf(live, database, heads)),
-        stopped: [...(this.stopped.get(live.projection.name) ?? [])],
+        stopped: await this.stoppedOf(live.projection),
       })),
     );
   }
@@ -188,13 +200,13 @@ export class ProjectionRunner {
   private async round(live: LiveProjection, signal: AbortSignal): Promise<boolean> {
     const { source, batchSize = 500, onBatch } = this.options;
     const { projection } = live;
-    const stopped = this.stopped.get(projection.name);
     const [heads, position] = [await source.heads(projection.topics), await live.on((build) => build.position())];
     let hasMoved = false;
     for (const { topic, partition } of partitionsOf(projection.topics)) {
       const next = nextOffset(position, topic, partition);
       if (signal.aborted) return hasMoved;
-      if (nextOffset(heads, topic, partition) <= next || stopped?.has(partitionKey(topic, partition))) continue;
+      if (nextOffset(heads, topic, partition) <= next || !this.takes(projection, partitionKey(topic, partition)))
+        continue;
       try {
         const batch = await source.readTolerantly(topic, partition, next, batchSize);
         if (batch.length === 0) throw new EventLogError('log.gap', { topic, partition, missing: next });
@@ -210,10 +222,31 @@ export class ProjectionRunner {
     return hasMoved;
   }
 
+  private takes(projection: Projection, partition: string): boolean {
+    return this.workers.owns(projection, partition) && !this.workers.stopped.has(`${projection.name} ${partition}`);
+  }
+
   /** A missing record never heals by itself; the other partitions go on. */
   private stopPartition(projection: string, partition: string, error: EventLogError): void {
-    this.stopped.set(projection, (this.stopped.get(projection) ?? new Set()).add(partition));
+    this.workers.stopped.add(`${projection} ${partition}`);
     this.log.error('projection.gap', { projection, partition, ...error.details });
+  }
+
+  /** By this worker, which may have had no time to say so, or by another. */
+  private async stoppedOf(projection: Projection): Promise<readonly string[]> {
+    const prefix = `${projection.name} `;
+    const own = [...this.workers.stopped].flatMap((place) =>
+      place.startsWith(prefix) ? [place.slice(prefix.length)] : [],
+    );
+    return [...new Set([...own, ...(await stoppedPartitions(this.options.database, projection))])];
+  }
+
+  private earsOf(projection: Projection): BuildEars {
+    const { name } = projection;
+    return {
+      onParked: (poison) => reportParked(this.log, projection, poison),
+      onRepeated: (count) => this.repeated.set(name, (this.repeated.get(name) ?? 0) + count),
+    };
   }
 
   private live(name: string): LiveProjection {

@@ -5,9 +5,12 @@ import { CliError, EXIT } from '../cli/exit-codes.js';
 interface Projection {
   name: string;
   version: number;
+  state: string;
   lagEvents: number;
   lagSeconds: number;
   parked: number;
+  /** Those that lag. */
+  partitions: { topic: string; partition: number; events: number; seconds: number }[];
 }
 
 interface Operation {
@@ -34,6 +37,13 @@ async function operation({ api, signal }: Context, path: string): Promise<Operat
 
 const pathOf = (name: string, verb: string): string => `/v1/projections/${encodeURIComponent(name)}/${verb}`;
 
+/** The partition that has waited longest. */
+function worstOf(partitions: Projection['partitions']): string {
+  const [worst] = partitions.toSorted((a, b) => b.seconds - a.seconds || b.events - a.events);
+  if (worst === undefined) return '';
+  return `${worst.topic}/${worst.partition}: ${worst.events} events, ${worst.seconds} s`;
+}
+
 const list = command({
   name: 'projection list',
   summary: 'List the read models and how far they are behind the log',
@@ -43,8 +53,10 @@ const list = command({
     out.table(items, {
       name: ({ name }) => name,
       version: ({ version }) => version,
+      state: ({ state }) => state,
       behind: ({ lagEvents }) => `${lagEvents} events`,
       age: ({ lagSeconds }) => `${lagSeconds} s`,
+      worst: ({ partitions }) => worstOf(partitions),
       parked: ({ parked }) => parked,
     });
   },

@@ -453,6 +453,7 @@ describe('projections', () => {
     expect(text).toContain(
       'muster_projection_lag_seconds{projection="device_timeline",topic="muster.handset",partition="11"} 0',
     );
+    expect(text).toContain('muster_projection_duplicates_total{projection="campaign_progress"} 0');
   });
 });
 

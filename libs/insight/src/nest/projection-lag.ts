@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { Gauge, register } from 'prom-client';
+import { Counter, Gauge, register } from 'prom-client';
 import { PARTITIONS, ProjectionRunner, type ProjectionStatus, type Topic } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import type { Clock } from '#runtime/index.js';
@@ -19,6 +19,7 @@ export type LaggingProjection = ProjectionStatus & { partitions: PartitionLag[] 
 const EVENTS = 'muster_projection_lag_events';
 const SECONDS = 'muster_projection_lag_seconds';
 const PARKED = 'muster_projection_parked_streams';
+const DUPLICATES = 'muster_projection_duplicates_total';
 
 type Count = (labels: Record<string, string | number>, value: number) => void;
 
@@ -75,6 +76,22 @@ export class ProjectionLag implements OnModuleInit {
     );
     gauge(PARKED, 'Streams put aside after a failure.', ['projection'], async (set) => {
       for (const { name, parked } of await this.counted()) set({ projection: name }, parked.length);
+    });
+    this.countDuplicates();
+  }
+
+  /** Of this process: another worker had been faster, as when partitions change hands. */
+  private countDuplicates(): void {
+    const { runner } = this;
+    register.removeSingleMetric(DUPLICATES);
+    new Counter({
+      name: DUPLICATES,
+      help: 'Records read and dropped, because another worker had applied them.',
+      labelNames: ['projection'],
+      collect() {
+        this.reset();
+        for (const [projection, count] of runner.repetitions()) this.inc({ projection }, count);
+      },
     });
   }
 

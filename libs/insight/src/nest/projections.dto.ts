@@ -24,8 +24,8 @@ export class PartitionLagDto {
 export class ProjectionDto {
   name!: string;
   version!: number;
-  /** `stopped`: a partition misses a record and waits for it; `behind`: it catches up. */
-  state!: 'live' | 'behind' | 'stopped';
+  /** `stopped`: a partition misses a record and waits for it; `rebuilding`: new tables are made beside the live ones; `behind`: it catches up. */
+  state!: 'live' | 'behind' | 'rebuilding' | 'stopped';
   /** Events that it has yet to apply. */
   lagEvents!: number;
   /** Age of the oldest of them, seconds. */

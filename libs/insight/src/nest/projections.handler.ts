@@ -18,8 +18,15 @@ export class ListProjectionsHandler implements IQueryHandler<ListProjections> {
   }
 }
 
-function viewOf({ name, version, lag: lagEvents, parked, stopped, partitions }: LaggingProjection): ProjectionDto {
-  const state = stopped.length > 0 ? 'stopped' : lagEvents > 0 ? 'behind' : 'live';
+function stateOf({ stopped, isRebuilding, lag }: LaggingProjection): ProjectionDto['state'] {
+  if (stopped.length > 0) return 'stopped';
+  if (isRebuilding) return 'rebuilding';
+  return lag > 0 ? 'behind' : 'live';
+}
+
+function viewOf(projection: LaggingProjection): ProjectionDto {
+  const { name, version, lag: lagEvents, parked, partitions } = projection;
+  const state = stateOf(projection);
   const lagging = partitions.filter(({ events }) => events > 0);
   const lagSeconds = Math.max(0, ...lagging.map(({ seconds }) => seconds));
   return { name, version, state, lagEvents, lagSeconds, parked: parked.length, partitions: lagging };
