@@ -6,7 +6,11 @@ import { DEADLINE_MS } from './kafka-client.js';
  * may never settle.
  * @throws EventLogError `log.unavailable` in place of whatever the library said
  */
-export async function withinDeadline<T>(call: string, work: () => Promise<T>, deadlineMs = DEADLINE_MS): Promise<T> {
+export async function withinDeadline<T>(
+  call: string,
+  work: () => Promise<T>,
+  { deadlineMs = DEADLINE_MS, details = {} }: { deadlineMs?: number; details?: Record<string, unknown> } = {},
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer after ${deadlineMs} ms`)), deadlineMs);
@@ -16,7 +20,7 @@ export async function withinDeadline<T>(call: string, work: () => Promise<T>, de
   } catch (error) {
     if (error instanceof EventLogError) throw error;
     const cause = error instanceof Error ? error.message : String(error);
-    throw new EventLogError('log.unavailable', { call, cause }, `Kafka: ${cause}`);
+    throw new EventLogError('log.unavailable', { call, cause, ...details }, `Kafka: ${cause}`);
   } finally {
     clearTimeout(timer);
   }

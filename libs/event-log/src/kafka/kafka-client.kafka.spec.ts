@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, inject, it } from 'vitest';
@@ -91,36 +90,6 @@ describe.skipIf(!hasKafka())('a closed client', () => {
 });
 
 describe('a broker that is none', () => {
-  const clientOf = async (server: Server): Promise<KafkaClient> => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    const client = new KafkajsClient({ brokers: [`127.0.0.1:${address.port}`] });
-    closing.push(
-      () => new Promise((resolve) => server.close(resolve)),
-      () => client.close(),
-    );
-    return client;
-  };
-
-  it.each<[string, (bytes: Buffer) => Buffer | undefined]>([
-    ['nothing', () => undefined],
-    ['nonsense', () => Buffer.concat([Buffer.from([0, 0, 0, 60]), randomBytes(60)])],
-    ['a length without end', () => Buffer.from([0x7f, 0xff, 0xff, 0xff, 1, 2, 3])],
-  ])('answers %s: the start is refused with log.unavailable, within the deadline', async (_, answer) => {
-    const server = createServer((socket) => {
-      closing.push(async () => socket.destroy());
-      socket.on('error', () => undefined); // the client gives up
-      socket.on('data', (bytes) => {
-        const said = answer(bytes);
-        if (said !== undefined) socket.write(said);
-      });
-    });
-    const started = performance.now();
-    await expect(settleTopics(await clientOf(server), silentLog)).rejects.toMatchObject({ code: 'log.unavailable' });
-    expect(performance.now() - started).toBeLessThan(15_000);
-  });
-
   it('is away: a send and a read are refused with log.unavailable', async () => {
     const client = new KafkajsClient({ brokers: ['127.0.0.1:9'] });
     closing.push(() => client.close());

@@ -3,7 +3,14 @@ import kafkajs, { type Producer } from 'kafkajs';
 import { type Log, silentLog } from '#runtime/index.js';
 import { withinDeadline } from './deadline.js';
 import type { Batch, Fetched, FetchedRecord, KafkaClient, Landed, TopicSettings } from './kafka-client.js';
-import { connectOnce, type Message, openCluster, READ_UNCOMMITTED, stopIdleTimer } from './kafkajs-internals.js';
+import {
+  connectOnce,
+  type Message,
+  openCluster,
+  READ_UNCOMMITTED,
+  refuseBrokenFrames,
+  stopIdleTimer,
+} from './kafkajs-internals.js';
 
 /** The package is CommonJS, whose names Node does not see one by one. */
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -25,9 +32,10 @@ export class KafkajsClient implements KafkaClient {
   private readonly underWay = new Set<Promise<unknown>>();
   private isClosed = false;
 
-  constructor(options: { brokers: readonly string[]; clientId?: string; log?: Log }) {
+  constructor(private readonly options: { brokers: readonly string[]; clientId?: string; log?: Log }) {
     stopIdleTimer();
     connectOnce();
+    refuseBrokenFrames();
     const { brokers, clientId = 'muster', log = silentLog } = options;
     this.kafka = new Kafka({
       brokers: [...brokers],
@@ -163,14 +171,15 @@ export class KafkajsClient implements KafkaClient {
   }
 
   private within<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return withinDeadline(name, () => {
+    const begin = () => {
       if (this.isClosed) throw new Error('the client is closed');
       const going = work();
       this.underWay.add(going);
       const ended = () => void this.underWay.delete(going);
       going.then(ended, ended);
       return going;
-    });
+    };
+    return withinDeadline(name, begin, { details: { brokers: this.options.brokers.join(',') } });
   }
 
   /** What is under way connects again by itself, and an open connection keeps a process from ending. */

@@ -81,7 +81,10 @@ export function restoreIdleTimer(): void {
 }
 
 interface Connection {
+  socket: { destroy(error: unknown): void };
+  bytesNeeded: number;
   connect(): Promise<true>;
+  processData(data: Buffer): void;
 }
 
 const connection = (require('kafkajs/src/network/connection') as { prototype: Connection }).prototype;
@@ -97,5 +100,24 @@ export function connectOnce(): void {
     const begun = connecting.get(this) ?? connectAgain.call(this).finally(() => connecting.delete(this));
     connecting.set(this, begun);
     return begun;
+  };
+}
+
+const processData = Object.getOwnPropertyDescriptor(connection, 'processData')?.value as Connection['processData'];
+/** Answers hold a MiB of records at most, or the metadata of some hundred partitions. */
+const LONGEST_ANSWER_BYTES = 67_108_864;
+
+/**
+ * 2.2.4 decodes the frame of an answer within the socket's event: what is no frame throws there, and that ends the
+ * process; and one that promises two gigabytes is waited for. Here it costs that connection alone.
+ */
+export function refuseBrokenFrames(): void {
+  connection.processData = function (this: Connection, data: Buffer): void {
+    try {
+      processData.call(this, data);
+      if (this.bytesNeeded > LONGEST_ANSWER_BYTES) throw new RangeError(`an answer of ${this.bytesNeeded} bytes`);
+    } catch (error) {
+      this.socket.destroy(error);
+    }
   };
 }
