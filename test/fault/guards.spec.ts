@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Guard } from '#runtime/index.js';
+import { missing } from '../../deploy/kafka/broker.mjs';
 import { run } from '../support/processes.js';
 
 /*
@@ -44,6 +45,11 @@ const ON_POSTGRES: Record<Guard, Watched> = {
     project: 'integration',
     file: 'libs/campaign/src/nest/publisher.int.spec.ts',
     test: 'publishing at once leave no gap and no version twice, and one event a snapshot',
+  },
+  tail: {
+    project: 'kafka',
+    file: 'libs/event-log/src/kafka/relay.kafka.spec.ts',
+    test: 'refuses with kafka.ahead when Postgres was restored from before, naming topic, partition and offsets',
   },
 };
 
@@ -95,7 +101,11 @@ const statusOf = (stdout: string, { test }: Watched) =>
     .flatMap(({ assertionResults }) => assertionResults)
     .find(({ title }) => title === test)?.status;
 
-describe.each(Object.entries(WATCHED))('the guard %s', (guard, watched) => {
+const lacking = missing();
+if (lacking !== undefined) console.log(`${lacking}: guards on Kafka are skipped`);
+const watchable = Object.entries(WATCHED).filter(([, { project }]) => project !== 'kafka' || lacking === undefined);
+
+describe.each(watchable)('the guard %s', (guard, watched) => {
   it('is missed by the suite when it is gone', async () => {
     const { code, stdout } = await suite(watched, { MUSTER_UNGUARD: guard });
     expect({ failed: code !== 0, status: statusOf(stdout, watched) }, stdout).toEqual({

@@ -10,7 +10,6 @@ import {
   PostgresLog,
   type Position,
   Relay,
-  type RelayStep,
 } from '#event-log/index.js';
 import { eventLogMigrations } from '#event-log/nest/event-log.module.js';
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
@@ -50,7 +49,7 @@ export interface KafkaInstallation {
   writer: KafkaLog;
   reader: KafkaLog;
   postgres: PostgresLog;
-  relay(options?: { probe?: (step: RelayStep) => Promise<void> | void; log?: Log }): Relay;
+  relay(options?: { log?: Log }): Relay;
   /** A further process that reads, with nothing remembered. */
   freshReader(log?: Log): Promise<KafkaLog>;
   /** Waits until Kafka holds what Postgres holds now. */

@@ -51,7 +51,7 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
     MUSTER_PORT: '0',
     MUSTER_HANDSET_PORT: '0',
     MUSTER_TEST_CLOCK: clockFile,
-    ...(await logSettings(data)),
+    ...(env.KAFKA_BROKERS === undefined ? await logSettings(data) : {}),
     ...env,
   };
   const child = startNode(MUSTER, [], { env: environment(settings), ...(uid === undefined ? {} : { uid, gid: uid }) });

@@ -24,7 +24,13 @@ export { requireKeeper } from './keeper.js';
 export { Keyring, KeyringError, loadKek, PROBE, type SecretName } from './keyring.js';
 export { type Aggregate, execute, type Executed } from './execute.js';
 export { follow, type FollowOptions, type StandsAt } from './follow.js';
-export { type Batch, type KafkaClient, KafkaError, type KafkaRecord } from './kafka/kafka-client.js';
+export {
+  type Batch,
+  type FetchedRecord,
+  type KafkaClient,
+  KafkaError,
+  type KafkaRecord,
+} from './kafka/kafka-client.js';
 export { KafkaSide } from './kafka/kafka-side.js';
 export { KafkajsClient } from './kafka/kafkajs-client.js';
 export { KafkaLog } from './kafka-log.js';
@@ -40,7 +46,7 @@ export {
 } from './projection-runner.js';
 export type { ProjectionStatus } from './projection-status.js';
 export { liveSchema, prepareGeneration } from './generation.js';
-export { Relay, type RelayStep } from './relay.js';
+export { Relay } from './relay.js';
 export type { Difference, Verified } from './verify.js';
 export { type Projection, projection, type ProjectionView, tenantPolicy } from './projection.js';
 export { bootstrapDatabase, createRoles, LOGIN_ROLES, type LoginRole, type RolePasswords } from './roles.js';

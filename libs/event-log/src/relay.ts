@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Log, silentLog } from '#runtime/index.js';
+import { failpoint, type Log, silentLog } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
 import type { Database } from './database.js';
 import { EventLogError, type Topic } from './event-log.js';
 import { partitionsOf } from './follow.js';
 import { type Batch, type KafkaClient, KafkaError, type Landed } from './kafka/kafka-client.js';
-import { KafkaReader, type Tail } from './kafka/kafka-reader.js';
+import { KafkaReader } from './kafka/kafka-reader.js';
 import { encodeRecord, type StoredText } from './kafka/kafka-record.js';
-import { RELAYED, STRAIGHT } from './kafka/kafka-topics.js';
+import { RELAYED } from './kafka/kafka-topics.js';
 import { takeLock } from './kafka/relay-lock.js';
+import { headsOf, type Places, placesIn } from './kafka/relay-place.js';
 import { nextOffset, partitionKey } from './position.js';
 
 export interface RelayOptions {
@@ -18,12 +19,7 @@ export interface RelayOptions {
   database: Database;
   client: KafkaClient;
   log?: Log;
-  /** For tests of what a kill leaves behind: called at each step of a round, and may throw. */
-  probe?: (step: RelayStep) => Promise<void> | void;
 }
-
-/** Read from Postgres; acknowledged by Kafka; noted as relayed. */
-export type RelayStep = 'read' | 'acknowledged' | 'stored';
 
 /** At most so much of a partition goes in one batch; the next follows its acknowledgement. */
 const BATCH_RECORDS = 500;
@@ -36,8 +32,6 @@ const POLL_MS = 50;
 const RETRY_MS = { first: 200, longest: 10_000 };
 const LOCK = 'muster.relay';
 
-/** By `topic/partition`: next log offset to relay, and where in Kafka it will lie at the least. */
-type Progress = Map<string, { next: number; kafkaOffset: number }>;
 type NextBatch = Batch & { next: number };
 
 /**
@@ -89,10 +83,11 @@ export class Relay {
         const lock = await takeLock(this.options.url, LOCK, signal);
         if (lock === undefined) return;
         try {
-          const progress = await this.resume();
+          const places = await this.resume();
+          await this.note([...places.values()]); // what was acknowledged just before a kill has no note yet
           this.refusedBy = undefined;
           this.log.info('relay.started');
-          await this.keepUp(progress, AbortSignal.any([signal, lock.lost]), () => (retryInMs = RETRY_MS.first));
+          await this.keepUp(places, AbortSignal.any([signal, lock.lost]), () => (retryInMs = RETRY_MS.first));
         } finally {
           await lock.release();
         }
@@ -108,33 +103,33 @@ export class Relay {
     }
   }
 
-  private async keepUp(progress: Progress, signal: AbortSignal, isWell: () => void): Promise<void> {
+  private async keepUp(places: Places, signal: AbortSignal, isWell: () => void): Promise<void> {
     while (!signal.aborted) {
-      const moved = await this.round(progress, signal);
+      const moved = await this.round(places, signal);
       isWell();
       if (!moved) await appendOrTimeout(POLL_MS, signal);
     }
   }
 
   /** One batch of every partition that lags. @returns whether there was any */
-  private async round(progress: Progress, signal: AbortSignal): Promise<boolean> {
+  private async round(places: Places, signal: AbortSignal): Promise<boolean> {
     const heads = await headsOf(this.options.database, RELAYED);
     const lagging = partitionsOf(RELAYED).filter(
       ({ topic, partition }) =>
-        nextOffset(heads, topic, partition) > (progress.get(partitionKey(topic, partition))?.next ?? 0),
+        nextOffset(heads, topic, partition) > (places.get(partitionKey(topic, partition))?.next ?? 0),
     );
     for (let i = 0; i < lagging.length && !signal.aborted; i += PARTITIONS_AT_ONCE) {
       const batches: NextBatch[] = [];
       for (const { topic, partition } of lagging.slice(i, i + PARTITIONS_AT_ONCE))
-        batches.push(await this.batchOf(topic, partition, progress.get(partitionKey(topic, partition))?.next ?? 0));
-      await this.options.probe?.('read');
+        batches.push(await this.batchOf(topic, partition, places.get(partitionKey(topic, partition))?.next ?? 0));
       if (signal.aborted) break;
+      failpoint('relay.before-produce');
       const landed = await this.options.client.send(batches);
-      await this.options.probe?.('acknowledged');
-      for (const batch of batches) requireInPlace(batch, landed, progress);
+      failpoint('relay.after-produce');
+      const isAlone = batches.map((batch) => isInPlace(batch, landed, places)).every(Boolean);
       announceAppend();
-      await this.store(batches);
-      await this.options.probe?.('stored');
+      if (!isAlone) for (const [key, place] of await this.resume()) places.set(key, place);
+      await this.note(batches);
     }
     return lagging.length > 0;
   }
@@ -157,83 +152,33 @@ export class Relay {
   }
 
   /** For lag and for finding that Kafka has lost its end; where to go on is read from Kafka. */
-  private async store(batches: readonly NextBatch[]): Promise<void> {
+  private async note(places: readonly { topic: string; partition: number; next: number }[]): Promise<void> {
     await this.options.database.query(
       `insert into log.relay select * from unnest($1::text[], $2::int[], $3::bigint[])
        on conflict (topic, part) do update set next_off = excluded.next_off`,
-      [batches.map(({ topic }) => topic), batches.map(({ partition }) => partition), batches.map(({ next }) => next)],
+      [places.map(({ topic }) => topic), places.map(({ partition }) => partition), places.map(({ next }) => next)],
     );
   }
 
-  private async resume(): Promise<Progress> {
-    const { database } = this.options;
-    this.reader.forget();
-    const tails = new Map<string, Tail | undefined>(); // before the heads, which another relay may pass meanwhile
-    for (const topic of RELAYED)
-      for (const [partition, tail] of (await this.reader.tailsOf(topic)).entries())
-        tails.set(partitionKey(topic, partition), tail);
-    const heads = await headsOf(database, [...RELAYED, STRAIGHT]);
-    const straight = partitionsOf([STRAIGHT]).find(({ partition }) => nextOffset(heads, STRAIGHT, partition) > 0);
-    if (straight !== undefined)
-      throw new KafkaError(
-        'kafka.device-in-postgres',
-        straight,
-        'this installation keeps facts of devices in Postgres',
-      );
-    const stored = await database.query<{ topic: Topic; part: number; next_off: number }>('select * from log.relay');
-    for (const { topic, part, next_off } of stored) {
-      const kafka = tails.get(partitionKey(topic, part))?.next ?? 0;
-      if (kafka < next_off)
-        this.log.warn('relay.kafka-behind', { topic, partition: part, kafka, acknowledged: next_off });
-    }
-    const progress: Progress = new Map();
-    for (const { topic, partition } of partitionsOf(RELAYED)) {
-      const tail = tails.get(partitionKey(topic, partition));
-      if (tail === undefined) continue;
-      await this.compare(topic, partition, tail, nextOffset(heads, topic, partition));
-      progress.set(partitionKey(topic, partition), { next: tail.next, kafkaOffset: tail.next });
-    }
-    return progress;
-  }
-
-  private async compare(topic: Topic, partition: number, tail: Tail, postgres: number): Promise<void> {
-    const at = { topic, partition, kafka: tail.next, postgres };
-    if (tail.next > postgres)
-      throw new KafkaError(
-        'kafka.ahead',
-        at,
-        `${topic}/${partition}: Kafka holds the log up to ${tail.next}, Postgres up to ${postgres}: was it restored?`,
-      );
-    const offset = tail.next - 1;
-    const [row] = await this.options.database.query<{ event_id: string }>(
-      'select event_id from log.record where topic = $1 and part = $2 and off = $3',
-      [topic, partition, offset],
-    );
-    if (row?.event_id === tail.eventId) return;
-    const details = { topic, partition, offset, kafka: tail.eventId, postgres: row?.event_id };
-    throw new KafkaError('kafka.diverged', details, `${topic}/${partition}: another event at log offset ${offset}`);
+  private resume(): Promise<Places> {
+    return placesIn({ database: this.options.database, reader: this.reader, log: this.log });
   }
 }
 
 /**
  * Each batch lies behind the one before it, or Kafka has lost its end in between (an unclean election, a disk) and holds
- * a gap now. @throws EventLogError `log.gap`: what is missing is sent again
+ * a gap now.
+ * @returns false when somebody else has written there meanwhile
+ * @throws EventLogError `log.gap`: what is missing is sent again
  */
-function requireInPlace({ topic, partition, records, next }: NextBatch, landed: readonly Landed[], progress: Progress) {
+function isInPlace({ topic, partition, records, next }: NextBatch, landed: readonly Landed[], places: Places) {
   const key = `${topic}/${partition}`;
   const found = landed.find((each) => each.topic === topic && each.partition === partition)?.kafkaOffset ?? -1;
-  const least = progress.get(key)?.kafkaOffset ?? 0;
-  if (found < least)
-    throw new EventLogError('log.gap', { topic, partition, kafkaOffset: found, least }, 'Kafka has lost its end');
-  progress.set(key, { next, kafkaOffset: found + records.length });
-}
-
-async function headsOf(database: Database, topics: readonly Topic[]): Promise<Record<string, number>> {
-  const rows = await database.query<{ topic: Topic; part: number; next_off: number }>(
-    'select topic, part, next_off from log.head where topic = any($1)',
-    [topics],
-  );
-  return Object.fromEntries(rows.map(({ topic, part, next_off }) => [partitionKey(topic, part), next_off]));
+  const expected = places.get(key)?.kafkaOffset ?? 0;
+  if (found < expected)
+    throw new EventLogError('log.gap', { topic, partition, kafkaOffset: found, expected }, 'Kafka has lost its end');
+  places.set(key, { topic, partition, next, kafkaOffset: found + records.length });
+  return found === expected;
 }
 
 /**

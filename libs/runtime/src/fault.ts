@@ -1,5 +1,5 @@
 /** What a test may take away, to show that the suite is red without it (design §8). */
-export type Guard = 'gap' | 'version' | 'checkpoint' | 'dedupe' | 'signature' | 'lease';
+export type Guard = 'gap' | 'version' | 'checkpoint' | 'dedupe' | 'signature' | 'lease' | 'tail';
 
 /**
  * A place where a fault test may kill, fail or hold up the process. In the product it is this empty function: only

@@ -67,12 +67,15 @@ export class KafkaReader {
     return Object.fromEntries(heads.flat());
   }
 
-  /** The furthest record of the log in each partition of a relayed topic; undefined where there is none. */
-  async tailsOf(topic: Topic): Promise<(Tail | undefined)[]> {
+  /** Kafka's end of each partition of a relayed topic, and the furthest record of the log before it, if there is any. */
+  async tailsOf(topic: Topic): Promise<{ end: number; tail?: Tail }[]> {
     const ends = await this.ends();
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
     return Promise.all(
-      partitions.map((partition) => this.tailOf({ topic, partition, end: endOf(ends, topic, partition) })),
+      Array.from({ length: PARTITIONS }, async (_, partition) => {
+        const end = endOf(ends, topic, partition);
+        const tail = await this.tailOf({ topic, partition, end });
+        return tail === undefined ? { end } : { end, tail };
+      }),
     );
   }
 

@@ -6,15 +6,11 @@ import { Database } from '../database.js';
 import { type EventContext, PARTITIONS } from '../event-log.js';
 import { contractDefinitions } from '../log-contract.js';
 import { PostgresLog } from '../postgres-log.js';
-import type { Relay, RelayStep } from '../relay.js';
 
 const TOPIC = 'muster.campaign';
 const catalog = eventCatalog(contractDefinitions);
 const by = (tenant = 'acme'): EventContext => ({ tenant, actor: 'system:test', commandId: newId() });
 const note = (text: string) => ({ type: 'ThingNoted', data: { text, secret: `of ${text}` } });
-
-/** Stands for a kill: nothing of the relay runs after it, and what it did stays done. */
-class Killed extends Error {}
 
 describe.skipIf(!hasKafka())('relay', () => {
   let k: KafkaInstallation;
@@ -42,30 +38,6 @@ describe.skipIf(!hasKafka())('relay', () => {
     const log: Log = { ...silentLog, warn: note, error: note };
     return { log, lines };
   };
-
-  it.each<RelayStep>(['read', 'acknowledged', 'stored'])(
-    'killed after "%s" loses nothing and reorders nothing',
-    async (step) => {
-      k = await kafkaInstallation(catalog);
-      await append(30);
-      const died = new Promise<Relay>((resolve) => {
-        const dying: Relay = k.relay({
-          probe: async (at) => {
-            if (at !== step) return;
-            void dying.stop();
-            resolve(dying);
-            throw new Killed(step);
-          },
-        });
-        dying.start();
-      });
-      await (await died).stop();
-      await append(30, 30);
-      k.relay().start();
-      await bothLogs();
-      expect(await recordsInKafka()).toBe(60); // it resumes from Kafka's own end: not even a duplicate
-    },
-  );
 
   it('two at once make duplicates that no reader sees', async () => {
     k = await kafkaInstallation(catalog);

@@ -1,0 +1,115 @@
+import { killBroker, missing, startBroker, startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
+import { type FetchedRecord, KafkajsClient } from '#event-log/index.js';
+import { expect } from 'vitest';
+import type { FaultyInstallation } from './faulty.js';
+import { faultyLink, type FaultyLink } from './proxies.js';
+import { eventually, temporaryFolder } from './processes.js';
+
+/** False where the log is Postgres alone, which has no broker that could fail; says what is skipped. */
+export function isOnKafka(what: string): boolean {
+  if (process.env.MUSTER_TEST_LOG === 'kafka' && missing() === undefined) return true;
+  console.log(`${what}: skipped, for there is no broker in this project`);
+  return false;
+}
+
+/** A Kafka that is nobody's child but the test's, for servers that get it by `KAFKA_BROKERS`: its brokers are killed and started at will. */
+export class GivenKafka {
+  private own: KafkajsClient | undefined;
+
+  private constructor(
+    private readonly folder: ReturnType<typeof temporaryFolder>,
+    /** `host:port` for clients: of the link, when there is one. */
+    readonly brokers: readonly string[],
+    /** Between all clients and the one broker. */
+    readonly link: FaultyLink | undefined,
+  ) {}
+
+  static async start(brokers: 1 | 3 = 1): Promise<GivenKafka> {
+    const folder = temporaryFolder('given-kafka');
+    const made = await startKafka({ folder: folder.path, brokers, freePorts: true });
+    return new GivenKafka(folder, made.brokers, undefined);
+  }
+
+  /** One broker that tells its clients the address of a link, which the test can break. */
+  static async behindLink(): Promise<GivenKafka> {
+    const folder = temporaryFolder('given-kafka');
+    const link = await faultyLink();
+    const address = `127.0.0.1:${link.port}`;
+    const properties = { 'advertised.listeners': `BROKER://${address}` };
+    const { brokers } = await startKafka({ folder: folder.path, freePorts: true, properties });
+    link.target = Number(brokers[0]?.split(':')[1]);
+    return new GivenKafka(folder, [address], link);
+  }
+
+  /** What a server needs to be on it. */
+  get settings(): Record<string, string> {
+    return { MUSTER_LOG: 'kafka', KAFKA_BROKERS: this.brokers.join(',') };
+  }
+
+  /** The test's own connection, for reading and for records that nobody should write. */
+  get client(): KafkajsClient {
+    this.own ??= new KafkajsClient({ brokers: this.brokers });
+    return this.own;
+  }
+
+  /** SIGKILL; nothing is flushed, nobody is told. */
+  kill(node = 1): Promise<void> {
+    return killBroker(this.folder.path, node);
+  }
+
+  async start(node = 1): Promise<void> {
+    await startBroker(this.folder.path, node);
+  }
+
+  /** Everything that a topic holds, duplicates and all, by partition. */
+  async recordsOf(topic: string): Promise<FetchedRecord[][]> {
+    const { client } = this;
+    const ends = (await client.ends([topic])).get(topic) ?? [];
+    return Promise.all(
+      ends.map(async (end, partition) => {
+        const found: FetchedRecord[] = [];
+        for (let at = 0; at < end; ) {
+          const { records, next } = await client.fetch(topic, partition, at, 1_000_000);
+          found.push(...records);
+          at = next;
+        }
+        return found;
+      }),
+    );
+  }
+
+  /** Waits until every topic, without its repeats, is the log in Postgres. @returns how many repeats there are */
+  async relayed(muster: FaultyInstallation): Promise<number> {
+    await eventually('the relay has caught up', async () => {
+      const [row] = await muster.sql<{ lag: number }>(RELAY_LAG);
+      return row?.lag === 0 || undefined;
+    });
+    const stored = await muster.sql<{ topic: string; offs: number[] }>(
+      `select topic, array_agg(part * 1000000 + off::int order by part, off) as offs from log.record group by topic`,
+    );
+    let repeats = 0;
+    for (const { topic, offs } of stored) {
+      const partitions = await this.recordsOf(topic);
+      const once = partitions.flatMap((records, part) => [
+        ...new Set(records.map((each) => part * 1_000_000 + logOffsetOf(each))),
+      ]);
+      expect(once, topic).toEqual(offs); // in this order
+      repeats += partitions.flat().length - once.length;
+    }
+    return repeats;
+  }
+
+  async remove(): Promise<void> {
+    await this.own?.close();
+    await stopKafka(this.folder.path);
+    await this.link?.close();
+    this.folder.remove();
+  }
+}
+
+const logOffsetOf = ({ headers }: FetchedRecord): number => Number(String(headers['log-offset']));
+
+/** Events that Postgres has and Kafka has not acknowledged. */
+export const RELAY_LAG = `
+  select coalesce(sum(h.next_off - coalesce(r.next_off, 0)), 0)::int as lag
+  from log.head h left join log.relay r using (topic, part) where h.topic <> 'muster.device'`;
