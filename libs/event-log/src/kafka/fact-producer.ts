@@ -1,5 +1,6 @@
 import type { Clock } from '#runtime/index.js';
 import { announceAppend } from '../append-signal.js';
+import { EventLogError } from '../event-log.js';
 import type { Batch, KafkaClient, KafkaRecord } from './kafka-client.js';
 import { encodeRecord, type StoredText } from './kafka-record.js';
 import { STRAIGHT } from './kafka-topics.js';
@@ -18,6 +19,11 @@ const SEND_RECORDS = 5_000;
 /** Of one partition's batch; Kafka takes a MiB, headers included. */
 const BATCH_BYTES = 524_288;
 const HEADERS_BYTES = 1_024;
+/**
+ * A send that has been under way for so long waits for a broker that is away. Who stands behind it, or comes then, is told
+ * at once: callers hold a connection of Postgres meanwhile, and all of them together would leave none for commands.
+ */
+const PATIENCE_MS = 2_000;
 
 /**
  * Produces facts of `muster.device` straight to Kafka. One send is under way at a time, so that a partition's facts keep
@@ -26,6 +32,7 @@ const HEADERS_BYTES = 1_024;
 export class FactProducer {
   private queue: Waiting[] = [];
   private sending: Promise<void> | undefined;
+  private isStuck = false;
   private readonly lastReceived = new Map<number, number>();
 
   constructor(
@@ -39,6 +46,7 @@ export class FactProducer {
    */
   async send(facts: readonly OutgoingFact[]): Promise<void> {
     if (facts.length === 0) return;
+    if (this.isStuck) throw away();
     const sent = new Promise<void>((done, failed) => this.queue.push({ facts, done, failed }));
     this.sending ??= this.sendAll();
     await sent;
@@ -47,15 +55,24 @@ export class FactProducer {
   private async sendAll(): Promise<void> {
     while (this.queue.length > 0) {
       const group = this.takeGroup();
+      const patience = setTimeout(() => this.turnAway(), PATIENCE_MS);
       try {
         for (const batches of this.rounds(group.flatMap(({ facts }) => facts))) await this.client.send(batches);
         announceAppend();
         for (const { done } of group) done();
       } catch (error) {
         for (const { failed } of group) failed(error);
+      } finally {
+        clearTimeout(patience);
+        this.isStuck = false;
       }
     }
     this.sending = undefined;
+  }
+
+  private turnAway(): void {
+    this.isStuck = true;
+    for (const { failed } of this.queue.splice(0)) failed(away());
   }
 
   private takeGroup(): Waiting[] {
@@ -92,3 +109,5 @@ export class FactProducer {
     return new Date(at);
   }
 }
+
+const away = () => new EventLogError('log.unavailable', { topic: STRAIGHT }, 'Kafka does not answer');
