@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultyInstallation, printTally, ROUNDS } from '../support/faulty.js';
 import { GivenPostgres } from '../support/given-postgres.js';
 import { eventually } from '../support/processes.js';
+import { Writers } from '../support/writers.js';
 
 /*
  * F12: the postmaster and all its processes are killed under a server that goes on. F16: the log's tables do not answer.
@@ -23,62 +23,12 @@ afterAll(async () => {
   await postgres?.remove();
 });
 
-/** Names of campaigns that were answered with 201, and how every other answer read. */
-class Writers {
-  readonly acknowledged: string[] = [];
-  readonly refused = new Map<string, number>();
-  /** When the last success came, and the longest time without one. */
-  private lastAt = Date.now();
-  longestGapMs = 0;
-
-  async draft(name: string): Promise<void> {
-    const headers = { 'idempotency-key': randomUUID() };
-    const answer = await muster.people('POST', '/v1/campaigns', { body: { name, contents: [contentId] }, headers });
-    if (answer.status === 201) {
-      this.acknowledged.push(name);
-      this.longestGapMs = Math.max(this.longestGapMs, Date.now() - this.lastAt);
-      this.lastAt = Date.now();
-      return;
-    }
-    const { code } = answer.body as { code: string };
-    const how = `${answer.status} ${code}${answer.headers['retry-after'] === undefined ? '' : ' with retry-after'}`;
-    this.refused.set(how, (this.refused.get(how) ?? 0) + 1);
-  }
-
-  /** `count` clients, one request after the other each, until told to stop. */
-  run(prefix: string, count: number): () => Promise<void> {
-    let isStopped = false;
-    const client = async (who: number) => {
-      for (let n = 0; !isStopped; n += 1) {
-        const before = this.acknowledged.length;
-        await this.draft(`${prefix} ${who}/${n}`);
-        if (this.acknowledged.length === before) await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    };
-    const all = Promise.all(Array.from({ length: count }, (_, who) => client(who)));
-    return async () => {
-      isStopped = true;
-      await all;
-    };
-  }
-}
-
-/** How many campaigns the log holds under each name. */
-async function found(names: readonly string[]): Promise<{ recovered: number; doubled: number }> {
-  const rows = await muster.sql<{ name: string; n: string }>(
-    `select data ->> 'name' as name, count(*) as n from log.record
-     where topic = 'muster.campaign' and type like '%campaign-drafted%' and data ->> 'name' = any($1) group by 1`,
-    [names],
-  );
-  return { recovered: rows.length, doubled: rows.filter(({ n }) => Number(n) > 1).length };
-}
-
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 describe('a Postgres that is lost', () => {
   const rounds = Math.max(1, Math.round(ROUNDS / 5));
   it(`F12, killed ${rounds} times under load: nothing acknowledged is lost, and the server goes on within 10 s`, async () => {
-    const writers = new Writers();
+    const writers = new Writers(muster, contentId);
     for (let round = 0; round < rounds; round += 1) {
       const stop = writers.run(`f12 ${round}`, 4);
       await wait(700 + 37 * (round % 10));
@@ -91,7 +41,7 @@ describe('a Postgres that is lost', () => {
       expect(Date.now() - startedAt).toBeLessThan(10_000);
       await stop();
     }
-    const counts = await found(writers.acknowledged);
+    const counts = await writers.found();
     printTally('F12', {
       rounds,
       acknowledged: writers.acknowledged.length,
@@ -105,7 +55,7 @@ describe('a Postgres that is lost', () => {
   });
 
   it('F16, tables that do not answer: every request ends, the queue is shed with 503, and nothing hangs afterwards', async () => {
-    const writers = new Writers();
+    const writers = new Writers(muster, contentId);
     const holding = muster.sql(`begin; lock table log.head in exclusive mode; select pg_sleep(12); commit`);
     await wait(300);
     await Promise.all(Array.from({ length: 40 }, (_, n) => writers.draft(`f16 ${n}`)));
@@ -113,7 +63,7 @@ describe('a Postgres that is lost', () => {
     const startedAt = Date.now();
     await writers.draft('f16 after');
     expect(Date.now() - startedAt).toBeLessThan(5_000);
-    const counts = await found(writers.acknowledged);
+    const counts = await writers.found();
     printTally('F16', { acknowledged: writers.acknowledged.length, ...counts });
     console.log(`F16: refused: ${JSON.stringify(Object.fromEntries(writers.refused))}`);
     expect(writers.acknowledged).toContain('f16 after');
@@ -132,11 +82,11 @@ describe('a Postgres that is lost', () => {
     await muster.sql(`select pg_reload_conf()`);
     await muster.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename like 'muster_%'`);
     await wait(500);
-    const writers = new Writers();
+    const writers = new Writers(muster, contentId);
     for (let n = 0; n < 20; n += 1) await writers.draft(`off ${n}`);
     await postgres.kill();
     await postgres.start();
-    const counts = await eventually('Postgres answers', () => found(writers.acknowledged).catch(() => undefined));
+    const counts = await eventually('Postgres answers', () => writers.found().catch(() => undefined));
     printTally('synchronous_commit off', { acknowledged: writers.acknowledged.length, ...counts });
     expect(writers.acknowledged.length).toBe(20);
     expect(counts.recovered).toBeLessThan(20);
