@@ -1,6 +1,11 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
-import { type CampaignOptions, CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
+import {
+  type CampaignOptions,
+  CampaignModule,
+  campaignProjections,
+  FileStore,
+} from '#campaign/nest/campaign.module.js';
 import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import type { Clock, Log } from '#runtime/index.js';
@@ -32,7 +37,12 @@ export class CampaignAppModule {
       inject: [Databases, CLOCK],
       useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor('idempotency')),
     };
-    const readiness = { provide: READINESS_CHECKS, inject: [Databases, KafkaPart], useFactory: readinessChecks };
+    const readiness = {
+      provide: READINESS_CHECKS,
+      inject: [Databases, KafkaPart, FileStore],
+      useFactory: (databases: Databases, kafka: KafkaPart, { uploads }: FileStore) =>
+        readinessChecks(databases, kafka, uploads),
+    };
     const about = { name: 'muster-campaign', version: '0.1.0' };
     return {
       module: CampaignAppModule,

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
-import { CampaignModule, campaignProjections } from '#campaign/nest/campaign.module.js';
+import { CampaignModule, campaignProjections, FileStore } from '#campaign/nest/campaign.module.js';
 import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-log/nest/event-log.module.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import { insightProjections } from '#insight/index.js';
@@ -41,7 +41,12 @@ export class MusterModule {
       inject: [Databases, CLOCK],
       useFactory: ({ actor }: Databases, at: Clock) => new PostgresIdempotency(actor, at, keyFor(kek, 'idempotency')),
     };
-    const readiness = { provide: READINESS_CHECKS, inject: [Databases, KafkaPart], useFactory: readinessChecks };
+    const readiness = {
+      provide: READINESS_CHECKS,
+      inject: [Databases, KafkaPart, FileStore],
+      useFactory: (databases: Databases, kafka: KafkaPart, { uploads }: FileStore) =>
+        readinessChecks(databases, kafka, uploads),
+    };
     return {
       module: MusterModule,
       global: true,

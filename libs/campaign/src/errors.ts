@@ -22,6 +22,7 @@ export type CampaignErrorCode =
   | 'upload.size'
   | 'upload.protocol'
   | 'upload.version'
+  | 'upload.unavailable'
   | 'schema.not-next'
   | 'rules.not-next'
   | 'channel.unknown'

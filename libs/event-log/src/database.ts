@@ -34,6 +34,7 @@ export async function enterTenant(tx: Tx, tenant: string): Promise<void> {
 /** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
 export class Database implements Tx {
   private readonly pool: pg.Pool;
+  private fullAt: number | undefined;
 
   /** @param options.waitMs how long to wait for a connection: a full pool, or a server that is stuck, must not hang requests */
   constructor(url: string, options: { max?: number; waitMs?: number; applicationName?: string; log?: Log } = {}) {
@@ -48,7 +49,7 @@ export class Database implements Tx {
 
   /** @throws EventLogError `log.unavailable` when the database is away: here, and by every query of a transaction */
   async query<R extends object>(sql: string, params: readonly unknown[] = []): Promise<R[]> {
-    return (await reached(this.pool.query<R>(sql, [...params]))).rows;
+    return (await this.reached(this.pool.query<R>(sql, [...params]))).rows;
   }
 
   /** A transaction that sees and writes one tenant's rows. */
@@ -61,18 +62,18 @@ export class Database implements Tx {
 
   /** READ COMMITTED. Commits when `work` resolves, rolls back when it rejects. */
   async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    const client = await reached(this.pool.connect());
+    const client = await this.reached(this.pool.connect());
     let broken: Error | undefined;
     const remember = (error: Error) => (broken = error);
     client.on('error', remember);
     try {
-      await reached(client.query('begin'));
+      await this.reached(client.query('begin'));
       const query = async <R extends object>(sql: string, params: readonly unknown[] = []) =>
-        (await reached(client.query<R>(sql, [...params]))).rows;
+        (await this.reached(client.query<R>(sql, [...params]))).rows;
       const tx: Tx = { query };
       commitHooks.set(tx, []);
       const result = await work(tx);
-      const { command } = await reached(client.query('commit'));
+      const { command } = await this.reached(client.query('commit'));
       // Postgres answers ROLLBACK, not an error, when a statement failed and `work` went on.
       if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
       for (const hook of commitHooks.get(tx) ?? []) hook();
@@ -88,17 +89,33 @@ export class Database implements Tx {
 
   /** A connection of its own, for what a session holds, such as an advisory lock. `release` ends it, and so does a crash. */
   async session(): Promise<Session> {
-    const client = await reached(this.pool.connect());
+    const client = await this.reached(this.pool.connect());
     client.on('error', () => undefined); // whoever asks it something hears of it
     return {
       query: async <R extends object>(sql: string, params: readonly unknown[] = []) =>
-        (await reached(client.query<R>(sql, [...params]))).rows,
+        (await this.reached(client.query<R>(sql, [...params]))).rows,
       release: () => client.release(true),
     };
   }
 
   end(): Promise<void> {
     return this.pool.end();
+  }
+
+  /** Whether the server had no room for something within the last milliseconds: nobody can tell but by writing. */
+  wasFull(withinMs: number): boolean {
+    return this.fullAt !== undefined && performance.now() - this.fullAt < withinMs;
+  }
+
+  private async reached<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      const { code = '', message = '' } = error as { code?: string; message?: string };
+      if (code === DISK_FULL) this.fullAt = performance.now();
+      const isAway = AWAY_CODE.test(code) || AWAY_MESSAGE.test(message);
+      throw isAway ? new EventLogError('log.unavailable', { cause: message || code }) : error;
+    }
   }
 }
 
@@ -111,12 +128,5 @@ const AWAY_CODE =
 const AWAY_MESSAGE =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 
-async function reached<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    const { code = '', message = '' } = error as { code?: string; message?: string };
-    const isAway = AWAY_CODE.test(code) || AWAY_MESSAGE.test(message);
-    throw isAway ? new EventLogError('log.unavailable', { cause: message || code }) : error;
-  }
-}
+/** SQLSTATE `disk_full`. */
+const DISK_FULL = '53100';

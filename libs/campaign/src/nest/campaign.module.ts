@@ -4,12 +4,14 @@ import { ENROL_CATALOGUE } from '#identity/nest/identity.module.js';
 import { registerChallenge, registerStatus } from '#runtime/nest/runtime.module.js';
 import { campaignControllers, campaignProviders } from './campaign-providers.js';
 import { EnrolMaterial } from './enrol-material.js';
+import { FileStore } from './file-store.js';
 import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
 
 export { campaignDefinitions } from '../events.js';
 export { campaignProjections } from '../views.js';
+export { FileStore };
 export { FirstChannel } from './first-channel.js';
 export type { CampaignOptions } from './options.js';
 
@@ -30,7 +32,7 @@ export class CampaignModule {
       imports: [CqrsModule.forRoot()],
       controllers: campaignControllers,
       providers: [{ provide: CAMPAIGN_OPTIONS, useValue: options }, material, ...campaignProviders],
-      exports: [ENROL_CATALOGUE],
+      exports: [ENROL_CATALOGUE, FileStore],
     };
   }
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { failpoint } from '#runtime/index.js';
+import { CampaignError } from '../errors.js';
 import type { ByteRange } from '../range.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 
@@ -22,8 +23,22 @@ export class FileStore {
   /**
    * Takes a finished file in, whole or not at all: flushed, given a temporary name beside its place, renamed, and the
    * folder flushed. The file stays where it was, too.
+   * @throws CampaignError `upload.unavailable` when the disk is full
    */
   async adopt(file: string, sha256: string): Promise<void> {
+    try {
+      await this.place(file, sha256);
+    } catch (error) {
+      throw hasNoRoom(error) ? new CampaignError('upload.unavailable', {}, NO_ROOM) : error;
+    }
+  }
+
+  read(sha256: string, range?: ByteRange): Readable {
+    const { first, last } = range ?? {};
+    return createReadStream(this.pathOf(sha256), { start: first, end: last });
+  }
+
+  private async place(file: string, sha256: string): Promise<void> {
     const target = this.pathOf(sha256);
     await makeFolder(path.dirname(target));
     await flush(file);
@@ -37,15 +52,16 @@ export class FileStore {
     await flush(path.dirname(target));
   }
 
-  read(sha256: string, range?: ByteRange): Readable {
-    const { first, last } = range ?? {};
-    return createReadStream(this.pathOf(sha256), { start: first, end: last });
-  }
-
   private pathOf(sha256: string): string {
     return path.join(this.root, sha256.slice(0, 2), sha256);
   }
 }
+
+export const NO_ROOM = 'the server has no room for it now';
+
+/** The disk, or our share of it, is full. */
+export const hasNoRoom = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** A new folder is on the disk only when the one that holds it is flushed, too. */
 async function makeFolder(folder: string): Promise<void> {

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { FileStore as TusFileStore } from '@tus/file-store';
 import { Server } from '@tus/server';
 import type { EventContext } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
@@ -11,7 +10,8 @@ import { type Clock, isId, newId } from '#runtime/index.js';
 import { CLOCK, problemOf } from '#runtime/nest/runtime.module.js';
 import { CampaignError, refusal } from '../errors.js';
 import { readUploadMetadata, type UploadLabel } from '../upload-metadata.js';
-import { FileStore } from './file-store.js';
+import { FileStore, hasNoRoom, NO_ROOM } from './file-store.js';
+import { UploadFiles } from './upload-files.js';
 
 export const UPLOADS_PATH = '/v1/uploads';
 
@@ -24,12 +24,16 @@ export interface UploadRow {
 type TusRequest = Parameters<NonNullable<Server['options']['onUploadCreate']>>[0];
 const incomingOf = (request: TusRequest): IncomingMessage => request.runtime?.node?.req as unknown as IncomingMessage;
 
+/** A disk is not empty again at once. */
+const RETRY_SECONDS = '30';
+
 /** The protocol's own refusals (offset, length, version) keep their status and get a problem document. */
 class TusServer extends Server {
   override write(...[context, headers, status, body = '']: Parameters<Server['write']>): ReturnType<Server['write']> {
     if (status < 400) return super.write(context, headers, status, body);
     headers.set('content-type', 'application/problem+json');
-    const refused = new CampaignError('upload.protocol', {}, body.trim());
+    if (status === 503) headers.set('retry-after', RETRY_SECONDS);
+    const refused = new CampaignError(status === 503 ? 'upload.unavailable' : 'upload.protocol', {}, body.trim());
     const problem = problemOf(refused, randomBytes(16).toString('hex'), status);
     return super.write(context, headers, status, JSON.stringify(problem));
   }
@@ -52,9 +56,10 @@ export class Uploads {
   ) {
     this.tus = new TusServer({
       path: UPLOADS_PATH,
-      datastore: new TusFileStore({ directory: files.uploads }),
+      datastore: new UploadFiles({ directory: files.uploads }),
       relativeLocation: true,
       namingFunction: () => newId(),
+      onResponseError: (_, error) => (hasNoRoom(error) ? { status_code: 503, body: NO_ROOM } : undefined),
       onUploadCreate: (request, upload) => this.insert(request, upload.id, upload.size ?? 0),
     });
   }
