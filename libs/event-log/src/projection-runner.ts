@@ -125,7 +125,8 @@ export class ProjectionRunner {
    */
   async rebuild(name: string): Promise<void> {
     const live = this.live(name);
-    return this.oneAtATime(() => this.rebuildAlone(live));
+    const signal = this.running?.abort.signal;
+    return this.oneAtATime(() => this.rebuildAlone(live, signal));
   }
 
   /** Compares the live tables with what the log makes of them. @throws ProjectionError `projection.unknown` */
@@ -255,13 +256,13 @@ export class ProjectionRunner {
     return found;
   }
 
-  private async rebuildAlone(live: LiveProjection): Promise<void> {
+  private async rebuildAlone(live: LiveProjection, signal: AbortSignal | undefined): Promise<void> {
     const { source, database } = this.options;
     const lock = await lockRebuild(database, live.projection);
     const green = this.build(live, 'live');
     try {
       await green.create();
-      await rebuild(live, green, source, database);
+      await rebuild(live, green, { source, database, signal });
     } finally {
       await green.release();
       await lock.release();

@@ -166,6 +166,20 @@ describe('a rebuild beside live traffic', () => {
     expect(await noted()).toBe(await appended());
   });
 
+  it('waits for no reader once the runner is stopped', async () => {
+    const runner = runnerOn();
+    await runner.start();
+    const before = await liveSchema(projector, notes);
+    await projector.transaction(async (tx) => {
+      await tx.query('select n from proj.p_notes_v1');
+      const blocked = expect(runner.rebuild('notes')).rejects.toMatchObject({ code: 'projection.swap-blocked' });
+      await expect.poll(async () => (await runner.list())[0]?.isRebuilding).toBe(true);
+      await runner.stop();
+      await blocked;
+    });
+    expect(await liveSchema(projector, notes)).toBe(before);
+  });
+
   it('shows whoever locks the generations before its snapshot whole tables, before the swap or after it', async () => {
     const runner = runnerOn();
     await runner.start();

@@ -27,8 +27,7 @@ const TRIES = 120;
 export async function rebuild(
   live: LiveProjection,
   green: ProjectionBuild,
-  source: EventLog,
-  database: Database,
+  { source, database, signal }: { source: EventLog; database: Database; signal?: AbortSignal },
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     await follow(green, source);
@@ -39,8 +38,9 @@ export async function rebuild(
     } catch (error) {
       if (!isLocked(error)) throw error;
       const { name } = green.projection;
-      if (tries === TRIES) throw new ProjectionError('projection.swap-blocked', { projection: name, tries });
-      await sleep(PAUSE_MS);
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined); // aborted: a shutdown does not wait for readers
+      if (tries === TRIES || signal?.aborted === true)
+        throw new ProjectionError('projection.swap-blocked', { projection: name, tries });
     }
   }
   failpoint('rebuild.after-swap');
