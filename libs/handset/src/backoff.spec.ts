@@ -17,6 +17,11 @@ describe('back-off', () => {
     expect(backoffMs(9, () => 0)).toBe(0);
   });
 
+  it('is no longer than the interval that the server asks for', () => {
+    const ends = [1, 4, 5, 12].map((failures) => backoffMs(failures, () => 0.999999999, 30_000));
+    expect(ends.map((ms) => Math.ceil(ms / 1000))).toEqual([2, 16, 30, 30]);
+  });
+
   it('spreads the interval by 15 % either way', () => {
     expect([0, 0.5, 1].map((r) => spreadMs(1_000, () => r))).toEqual([850, 1_000, 1_150]);
   });

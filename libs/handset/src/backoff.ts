@@ -8,9 +8,11 @@ const INTERVAL_SPREAD = 0.15;
  * Full jitter: uniform between nothing and the doubled base. A fleet that failed together comes back spread over the
  * whole window, which a fixed delay with a little jitter does not do.
  * @param failures in a row, 1 or more
+ * @param capMs no window is longer
  */
-export function backoffMs(failures: number, random: Random): number {
-  return Math.floor(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures - 1, 30)));
+export function backoffMs(failures: number, random: Random, capMs: number = BACKOFF_CAP_MS): number {
+  const windowMs = BACKOFF_BASE_MS * 2 ** Math.min(failures - 1, 30);
+  return Math.floor(random() * Math.min(BACKOFF_CAP_MS, capMs, windowMs));
 }
 
 /** The server's interval, spread by ±15 %, so that handsets that polled together drift apart. */

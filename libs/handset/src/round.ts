@@ -160,7 +160,9 @@ async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): 
   const { code, retryAfterMs } = refusalOf(error);
   const failures = state.now.failures + 1;
   const now = clock.now();
-  const notBefore = now + Math.max(backoffMs(failures, random), retryAfterMs ?? 0);
+  // The server takes a question an interval from every handset: no outage is a reason to stay away for longer.
+  const capMs = (state.now.intervalSeconds ?? 3_600) * 1000;
+  const notBefore = now + Math.max(backoffMs(failures, random, capMs), retryAfterMs ?? 0);
   log.warn('poll.failed', { code, failures, retryInMs: notBefore - now });
   // The floor counts from the attempt; the question stays open.
   const due = state.now.due ?? { ...trigger, at: now };
