@@ -3,6 +3,7 @@
  * fleet.json says which. JavaScript, because Node runs it on the product's own build. What it prints is JSON lines; all
  * that the test asks of it lies in the folders, so that it may be killed at any moment and started again.
  */
+import { setMaxListeners } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +14,7 @@ const { server, caFingerprint, handsets } = JSON.parse(readFileSync(path.join(fo
 const ENROL_AT_ONCE = 4;
 const RETRY_MS = 1_000;
 const stopped = new AbortController();
+setMaxListeners(0, stopped.signal); // every agent listens
 process.once('SIGTERM', () => stopped.abort());
 
 const say = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);

@@ -6,12 +6,12 @@ import { BROKERS, type NemesisInstallation } from './nemesis-installation.js';
 import type { Link, Weather } from './nemesis-link.js';
 import { run } from './processes.js';
 
-/** One kind of trouble, for some seconds; resolves when it is over and what it hit has been started again. */
-interface Fault {
+/** One kind of trouble. */
+export interface Fault {
   kind: string;
   /** What it hits: faults on one thing come one after the other. */
   on: string;
-  seconds: number;
+  /** Resolves when it is over, and what it hit has been started again. */
   strike(muster: NemesisInstallation): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ const killedCopy: Draw = (random) => {
     await sleep(1_000);
     await of(it).waitUntilReady();
   };
-  return { kind: `${service} killed`, on, seconds: 1, strike };
+  return { kind: `${service} killed`, on, strike };
 };
 
 const frozenCopy: Draw = (random) => {
@@ -65,7 +65,7 @@ const frozenCopy: Draw = (random) => {
     await sleep(seconds * 1_000);
     of(it).thaw();
   };
-  return { kind: `${service} frozen`, on, seconds, strike };
+  return { kind: `${service} frozen`, on, strike };
 };
 
 const armedCopy: Draw = (random) => {
@@ -78,7 +78,7 @@ const armedCopy: Draw = (random) => {
     of(it).disarm();
     await of(it).waitUntilReady();
   };
-  return { kind: `${service} at ${point}`, on, seconds: 10, strike };
+  return { kind: `${service} at ${point}`, on, strike };
 };
 
 const killedPostgres: Draw = (random) => {
@@ -88,7 +88,7 @@ const killedPostgres: Draw = (random) => {
     await sleep(seconds * 1_000);
     await postgres.start();
   };
-  return { kind: 'postgres killed', on: 'postgres', seconds, strike };
+  return { kind: 'postgres killed', on: 'postgres', strike };
 };
 
 /** One of three changes nothing but leaders; two leave no partition with enough replicas. */
@@ -102,7 +102,7 @@ const killedBrokers: Draw = (random) => {
     await sleep(seconds * 1_000);
     await Promise.all(nodes.map((node) => startApart(kafkaFolder, node)));
   };
-  return { kind: count === 1 ? 'broker killed' : 'two brokers killed', on: 'brokers', seconds, strike };
+  return { kind: count === 1 ? 'broker killed' : 'two brokers killed', on: 'brokers', strike };
 };
 
 /** In a process of its own: the start waits for two programs without letting anything else run. */
@@ -130,13 +130,12 @@ const badNetwork: Draw = (random) => {
     of(it).turnTo('clear');
   };
   const on = end === 'postgres' ? `link of ${copy}` : end === 'broker' ? `link of broker ${node}` : `link of ${end}`;
-  return { kind: `network to ${end} ${weather}`, on, seconds, strike };
+  return { kind: `network to ${end} ${weather}`, on, strike };
 };
 
 const killedFleet: Draw = () => ({
   kind: 'fleet killed',
   on: 'fleet',
-  seconds: 1,
   strike: async ({ fleet }) => {
     fleet.kill();
     await sleep(1_000);

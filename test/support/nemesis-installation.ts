@@ -13,6 +13,7 @@ export const BROKERS = [1, 2, 3] as const;
 /** A group is one audience of contents. */
 export const GROUPS = 4;
 const COPIES = [1, 2] as const;
+const SMALL_FLEET = 50;
 
 interface Answer<T> {
   status: number;
@@ -28,6 +29,13 @@ interface Links {
   handsets: Link;
 }
 
+/** What listens behind the balancers and links, by copy or broker. */
+interface Ports {
+  people: number[];
+  handsets: number[];
+  brokers: readonly number[];
+}
+
 /**
  * The scale mode as one would run it: a given Postgres, three brokers, two copies of each service, a balancer before the
  * campaign service, and a fleet in a process of its own. Everything reaches everything else through a link.
@@ -36,44 +44,34 @@ export class NemesisInstallation {
   readonly campaigns: Copy[] = [];
   readonly insights: Copy[] = [];
   fleet!: Copy;
+  /** Of brokers, past every link. */
+  brokers: readonly string[] = [];
   private token = '';
   private readonly insightPorts: number[] = [];
 
   private constructor(
     readonly folder: ReturnType<typeof temporaryFolder>,
     readonly postgres: GivenPostgres,
-    /** Of brokers, past every link. */
-    readonly brokers: readonly string[],
     readonly links: Links,
   ) {}
 
   static async start(agents: number): Promise<NemesisInstallation> {
-    const folder = temporaryFolder('nemesis');
-    const postgres = await GivenPostgres.start();
-    let clientPorts: readonly number[] = [];
-    const brokers = await Promise.all(BROKERS.map((n) => Link.open(() => clientPorts.slice(n - 1, n))));
-    const kafka = await startKafka({
-      folder: path.join(folder.path, 'kafka'),
-      brokers: BROKERS.length,
-      freePorts: true,
-      advertised: brokers.map(({ port }) => port),
-    });
-    clientPorts = kafka.clientPorts;
-    const ports = { people: [] as number[], handsets: [] as number[] };
-    const up = (of: readonly number[]) => () => of.filter((_, i) => it.campaigns[i]?.isReady === true);
+    const ports: Ports = { people: [], handsets: [], brokers: [] };
+    const ofReady = (all: readonly number[]) => all.filter((_, i) => made.campaigns[i]?.isReady === true);
     const links: Links = {
       postgres: new Map(),
-      brokers,
-      people: await Link.open(() => up(ports.people)()),
-      handsets: await Link.open(() => up(ports.handsets)()),
+      brokers: await Promise.all(BROKERS.map((node) => Link.open(() => ports.brokers.slice(node - 1, node)))),
+      people: await Link.open(() => ofReady(ports.people)),
+      handsets: await Link.open(() => ofReady(ports.handsets)),
     };
-    const it = new NemesisInstallation(folder, postgres, kafka.brokers, links);
+    const made = new NemesisInstallation(temporaryFolder('nemesis'), await GivenPostgres.start(), links);
     try {
-      await it.startServices(ports);
-      await it.startFleet(agents);
-      return it;
+      await made.startBrokers(ports);
+      await made.startServices(ports);
+      await made.startFleet(agents);
+      return made;
     } catch (error) {
-      await it.remove();
+      await made.remove();
       throw error;
     }
   }
@@ -102,10 +100,19 @@ export class NemesisInstallation {
 
   private get common(): Record<string, string> {
     const { data } = this;
-    return { MUSTER_DATA: data, MUSTER_KEK_FILE: path.join(data, 'keys', 'kek'), MUSTER_LOG: 'kafka' };
+    const kek = { MUSTER_KEK_FILE: path.join(data, 'keys', 'kek') };
+    return { ...kek, MUSTER_DATA: data, MUSTER_LOG: 'kafka', MUSTER_POLL_INTERVAL_SECONDS: '30' };
   }
 
-  private async startServices(ports: { people: number[]; handsets: number[] }): Promise<void> {
+  private async startBrokers(ports: Ports): Promise<void> {
+    const advertised = this.links.brokers.map(({ port }) => port);
+    const options = { folder: this.kafkaFolder, brokers: BROKERS.length, freePorts: true, advertised };
+    const { brokers, clientPorts } = await startKafka(options);
+    this.brokers = brokers;
+    ports.brokers = clientPorts;
+  }
+
+  private async startServices(ports: Ports): Promise<void> {
     for (const n of COPIES) {
       ports.people.push(await freePort());
       ports.handsets.push(await freePort());
@@ -149,7 +156,8 @@ export class NemesisInstallation {
     const attributes = { group: { type: 'int' } };
     await this.ok('PUT', '/v1/schema', { version: 1, attributes });
     const { version } = await this.ok<{ version: number }>('GET', '/v1/rules/main');
-    const rules = [{ id: 'often', on: ['timer'], minInterval: 15, jitter: 15 }];
+    const seconds = agents > SMALL_FLEET ? 15 : 5; // many more polls would leave nothing of the machine
+    const rules = [{ id: 'often', on: ['timer'], minInterval: seconds, jitter: seconds }];
     await this.ok('PUT', '/v1/rules/main', { version: version + 1, rules });
     const { caFingerprint } = await this.ok<{ caFingerprint: string }>('GET', '/v1/installation');
     const handsets = [];
@@ -159,15 +167,8 @@ export class NemesisInstallation {
     }
     writeFleet(this.fleetFolder, { server: `https://127.0.0.1:${this.links.handsets.port}`, caFingerprint, handsets });
     const script = path.resolve('test/support/fleet-process.mjs');
-    const { path: folder } = this.folder;
-    this.fleet = new Copy({
-      name: 'fleet',
-      script,
-      args: [this.fleetFolder],
-      env: { ...TEST_BUILD },
-      folder,
-      ready: /fleet\.started/,
-    });
+    const about = { script, args: [this.fleetFolder], env: TEST_BUILD, ready: /fleet\.started/ };
+    this.fleet = new Copy({ name: 'fleet', folder: this.folder.path, ...about });
     this.fleet.start();
     await this.fleet.waitUntilReady();
   }
