@@ -17,7 +17,7 @@ import { type Verified, verify } from './verify.js';
 import { stoppedPartitions, Workers } from './workers.js';
 
 export interface ProjectionRunnerOptions {
-  /** Role `muster_projector`; a connection a projection, three more for a rebuild or verification, two for each copy of the past. */
+  /** Role `muster_projector`; a connection a projection and one to be known by, four more for a rebuild, two for each copy of the past. */
   database: Database;
   /** The log, read across tenants. */
   source: EventLog;
