@@ -7,15 +7,36 @@ import { setMaxListeners } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAgent, enrolHandset, fileStore, readIdentity } from '#handset/index.js';
+import { connectByHttps, createAgent, enrolHandset, fileStore, readIdentity } from '#handset/index.js';
 
 const folder = process.argv[2] ?? '';
 const { server, caFingerprint, handsets } = JSON.parse(readFileSync(path.join(folder, 'fleet.json'), 'utf8'));
 const ENROL_AT_ONCE = 4;
+/** Real handsets have a processor each; here the handshakes of hundreds that wake together would all be too late. */
+const EXCHANGES_AT_ONCE = 8;
 const RETRY_MS = 1_000;
 const stopped = new AbortController();
 setMaxListeners(0, stopped.signal); // every agent listens
 process.once('SIGTERM', () => stopped.abort());
+
+/** Lets at most so many go on at a time; the others wait for their turn. */
+function turns(atOnce) {
+  const waiting = [];
+  let going = 0;
+  return async (work) => {
+    if (going >= atOnce) await new Promise((resolve) => waiting.push(resolve));
+    going += 1;
+    try {
+      return await work();
+    } finally {
+      going -= 1;
+      waiting.shift()?.();
+    }
+  };
+}
+
+const enrolInTurn = turns(ENROL_AT_ONCE);
+const sendInTurn = turns(EXCHANGES_AT_ONCE);
 
 const say = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 
@@ -38,33 +59,27 @@ async function enrolled(store, { name, code }) {
     }
 }
 
+function connect(identity) {
+  const transport = connectByHttps(identity);
+  return { ...transport, send: (request) => sendInTurn(() => transport.send(request)) };
+}
+
 function agentOf(store, at, { name, attributes }) {
   // One line a run of the hook: a content that is installed twice has two.
   const install = async (_file, { name: content }) => appendFileSync(path.join(at, 'installed'), `${content}\n`);
   const hooks = { collect: async () => attributes, install };
-  return createAgent({ store, hooks, log: log(name), gates: { reserveBytes: 0 } });
+  return createAgent({ store, hooks, connect, log: log(name), gates: { reserveBytes: 0 } });
 }
 
 async function live(handset) {
   const at = path.join(folder, handset.name);
   mkdirSync(at, { recursive: true });
   const store = fileStore(path.join(at, 'store'));
-  if (readIdentity(store) === undefined) await inTurn(() => enrolled(store, handset));
+  if (readIdentity(store) === undefined) await enrolInTurn(() => enrolled(store, handset));
   if (stopped.signal.aborted) return;
   const agent = agentOf(store, at, handset);
   await agent.run({ signal: stopped.signal });
   await agent.close();
-}
-
-const waiting = [];
-let enrolling = 0;
-async function inTurn(work) {
-  if (enrolling >= ENROL_AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
-  enrolling += 1;
-  await work().finally(() => {
-    enrolling -= 1;
-    waiting.shift()?.();
-  });
 }
 
 say('fleet.started', { handsets: handsets.length });
