@@ -64,7 +64,7 @@ describe.skipIf(!isOnKafka('F07, F08, F09'))('a broker that fails', () => {
   async function expectWhole(name: string, more: Record<string, number> = {}): Promise<void> {
     const commands = await writers.found();
     printTally(`${name} commands`, { acknowledged: writers.acknowledged.length, ...commands, ...more });
-    const facts = await reporters.found(await kafka.recordsOf('muster.device'));
+    const facts = await reporters.found(kafka);
     printTally(`${name} facts`, { acknowledged: reporters.acknowledged.length, ...facts });
     console.log(`${name}: commands refused ${said(writers.refused)}, facts refused ${said(reporters.refused)}`);
     expect(commands).toEqual({ recovered: writers.acknowledged.length, doubled: 0 });

@@ -2,6 +2,7 @@ import { killBroker, missing, startBroker, startKafka, stopKafka } from '../../d
 import { type FetchedRecord, KafkajsClient } from '#event-log/index.js';
 import { expect } from 'vitest';
 import type { FaultyInstallation } from './faulty.js';
+import { endWithUs } from './left-behind.js';
 import { faultyLink, type FaultyLink } from './proxies.js';
 import { eventually, temporaryFolder } from './processes.js';
 
@@ -27,6 +28,7 @@ export class GivenKafka {
   static async start(brokers: 1 | 3 = 1): Promise<GivenKafka> {
     const folder = temporaryFolder('given-kafka');
     const made = await startKafka({ folder: folder.path, brokers, freePorts: true });
+    for (const pid of made.pids) endWithUs(pid);
     return new GivenKafka(folder, made.brokers, undefined);
   }
 
@@ -36,7 +38,8 @@ export class GivenKafka {
     const link = await faultyLink();
     const address = `127.0.0.1:${link.port}`;
     const properties = { 'advertised.listeners': `BROKER://${address}` };
-    const { brokers } = await startKafka({ folder: folder.path, freePorts: true, properties });
+    const { brokers, pids } = await startKafka({ folder: folder.path, freePorts: true, properties });
+    for (const pid of pids) endWithUs(pid);
     link.target = Number(brokers[0]?.split(':')[1]);
     return new GivenKafka(folder, [address], link);
   }
@@ -58,7 +61,7 @@ export class GivenKafka {
   }
 
   async start(node = 1): Promise<void> {
-    await startBroker(this.folder.path, node);
+    endWithUs(await startBroker(this.folder.path, node));
   }
 
   /** Everything that a topic holds, duplicates and all, by partition. */

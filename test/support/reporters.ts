@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import type { FetchedRecord } from '#event-log/index.js';
 import type { FaultyInstallation } from './faulty.js';
+import type { GivenKafka } from './given-kafka.js';
 import type { Enrolled } from './installation.js';
 import { eventually } from './processes.js';
 
@@ -67,25 +67,42 @@ export class Reporters {
     };
   }
 
+  /** One more fact of each, told until it is acknowledged. */
+  async reportAll(): Promise<void> {
+    await Promise.all(
+      this.reporters.map(async (reporter) => {
+        while (!(await this.report(reporter))) await new Promise((resolve) => setTimeout(resolve, 300));
+      }),
+    );
+  }
+
   /**
-   * What of it the topic holds, and how many facts the read models have twice. A repeat on the topic is no double: readers
+   * What of it the log holds, and how many facts the read models have twice. A repeat in the log is no double: readers
    * drop it by its number.
    */
-  async found(device: readonly (readonly FetchedRecord[])[]): Promise<Found> {
-    const told = device
-      .flat()
-      .filter(({ headers }) => String(headers.ce_sequencesource).startsWith('device:'))
-      .map(({ headers }) => `${String(headers.ce_sequencesource).slice(7)} ${String(headers.ce_sequence)}`);
+  async found(kafka: GivenKafka | undefined): Promise<Found> {
+    const told = kafka === undefined ? await this.toldToPostgres() : await toldToKafka(kafka);
     const distinct = new Set(told);
     await this.muster.expectCaughtUp();
     const [lines] = await this.muster.sql<{ n: number }>(
-      `select count(*)::int as n from proj.p_device_timeline_line_v1 where event = 'TransferStarted'`,
+      `select count(*)::int as n from proj.p_device_timeline_line_v1 where event = 'TransferStarted'
+       and device_id = any($1)`,
+      [this.reporters.map(({ device }) => device.deviceId)],
     );
+    const own = [...distinct].filter((fact) => this.reporters.some(({ device }) => fact.startsWith(device.deviceId)));
     return {
       recovered: this.acknowledged.filter((fact) => distinct.has(fact)).length,
-      doubled: (lines?.n ?? 0) - distinct.size,
+      doubled: (lines?.n ?? 0) - own.length,
       repeats: told.length - distinct.size,
     };
+  }
+
+  private async toldToPostgres(): Promise<string[]> {
+    const rows = await this.muster.sql<{ fact: string }>(
+      `select substr(seq_source, 8) || ' ' || seq_n as fact from log.record
+       where topic = 'muster.device' and seq_source like 'device:%'`,
+    );
+    return rows.map(({ fact }) => fact);
   }
 
   private async report(reporter: Reporter): Promise<boolean> {
@@ -107,3 +124,9 @@ export class Reporters {
     return false;
   }
 }
+
+const toldToKafka = async (kafka: GivenKafka): Promise<string[]> =>
+  (await kafka.recordsOf('muster.device'))
+    .flat()
+    .filter(({ headers }) => String(headers.ce_sequencesource).startsWith('device:'))
+    .map(({ headers }) => `${String(headers.ce_sequencesource).slice(7)} ${String(headers.ce_sequence)}`);
