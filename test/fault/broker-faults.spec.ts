@@ -40,6 +40,15 @@ describe.skipIf(!isOnKafka('F07, F08, F09'))('a broker that fails', () => {
 
   const lag = async () => (await muster.sql<{ lag: number }>(RELAY_LAG))[0]?.lag ?? 0;
 
+  /** What an operator sees of it. */
+  async function lagTold(): Promise<{ toldEvents: number; toldSeconds: number }> {
+    const metrics = (await muster.people('GET', '/metrics', { token: '' })).bytes.toString('utf8');
+    const valuesOf = (name: string) =>
+      [...metrics.matchAll(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'gm'))].map(([, value]) => Number(value));
+    const toldEvents = valuesOf('muster_relay_lag_events').reduce((sum, n) => sum + n, 0);
+    return { toldEvents, toldSeconds: Math.round(Math.max(...valuesOf('muster_relay_lag_seconds'))) };
+  }
+
   /** Managers and handsets go on before, during and after the fault. @returns how the answers during it were */
   async function underLoad(name: string, fault: () => Promise<void>, heal: () => Promise<void>) {
     const managers = writers.run(name, 2);
@@ -51,6 +60,7 @@ describe.skipIf(!isOnKafka('F07, F08, F09'))('a broker that fails', () => {
     await wait(AWAY_MS);
     const accepted = writers.acknowledged.length - before;
     const mostLag = await lag();
+    const told = await lagTold();
     await heal();
     const factsBefore = reporters.acknowledged.length;
     await eventually('facts are taken', async () => reporters.acknowledged.length > factsBefore || undefined, DRAIN_MS);
@@ -58,7 +68,7 @@ describe.skipIf(!isOnKafka('F07, F08, F09'))('a broker that fails', () => {
     await managers();
     await handsets();
     await eventually('the lag has drained', async () => (await lag()) === 0 || undefined, DRAIN_MS);
-    return { accepted, mostLag, drainedMs: Date.now() - healedAt };
+    return { accepted, mostLag, ...told, drainedMs: Date.now() - healedAt };
   }
 
   async function expectWhole(name: string, more: Record<string, number> = {}): Promise<void> {
@@ -85,6 +95,8 @@ describe.skipIf(!isOnKafka('F07, F08, F09'))('a broker that fails', () => {
     );
     expect(outcome.accepted).toBeGreaterThan(0);
     expect(outcome.mostLag).toBeGreaterThanOrEqual(outcome.accepted);
+    expect(outcome.toldEvents).toBeGreaterThanOrEqual(outcome.mostLag);
+    expect(outcome.toldSeconds).toBeGreaterThanOrEqual(AWAY_MS / 2_000);
     await expectWhole('F07', outcome);
   });
 

@@ -185,6 +185,27 @@ async function lag({ api }: Context): Promise<Finding[]> {
   }
 }
 
-const CHECKS: readonly Check[] = [node, platform, store, server, handsetPort, keys, lag];
+/** Read models, and who follows the log in Kafka, see what the relay has sent; a minute behind is a broker that is away. */
+async function relay({ api, signal }: Context): Promise<Finding[]> {
+  try {
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
+    return relayFinding(await (await fetch(new URL('/metrics', api.options.server), { signal: timeout })).text());
+  } catch (error) {
+    return [{ check: 'relay', state: 'unknown', detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** @param metrics  in Prometheus' text format; without a relay, where the log is Postgres alone, nothing is found */
+export function relayFinding(metrics: string): Finding[] {
+  const valuesOf = (name: string) =>
+    [...metrics.matchAll(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'gm'))].map(([, value]) => Number(value));
+  const events = valuesOf('muster_relay_lag_events');
+  if (events.length === 0) return [];
+  const seconds = Math.round(Math.max(...valuesOf('muster_relay_lag_seconds')));
+  const detail = `${events.reduce((sum, n) => sum + n, 0)} events that Kafka does not have, the oldest of ${seconds} s`;
+  return [finding('relay', seconds < 60, detail)];
+}
+
+const CHECKS: readonly Check[] = [node, platform, store, server, handsetPort, keys, lag, relay];
 
 export const doctorCommands: readonly Command[] = [doctor];

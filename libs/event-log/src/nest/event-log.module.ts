@@ -9,6 +9,7 @@ import { ProjectionRunner } from '../projection-runner.js';
 import { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
 import { kafkaPart, KafkaPart, logs } from './kafka.provider.js';
+import { RelayLag } from './relay-lag.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 import { CreateRelay1767000000002 } from './migrations/create-relay.js';
@@ -72,6 +73,7 @@ export class EventLogModule {
             new ProjectionRunner({ database: projector, source, projections, log }),
         },
         EventLogLifecycle,
+        RelayLag,
       ],
       exports: [CommittedLog, Databases, EventCatalog, KafkaPart, Keyring, PostgresLog, TailLog, ProjectionRunner],
     };

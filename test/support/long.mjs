@@ -1,0 +1,40 @@
+// `npm run test:long` runs the counts that take long, one part after the other; `npm run test:long -- kills` one of them.
+// Each part takes 45 minutes at most on a quiet machine of two cores.
+import { spawnSync } from 'node:child_process';
+
+const APART = ['test/fault/kill-rounds.spec.ts', 'test/fault/nemesis.spec.ts'];
+
+const PARTS = {
+  kills: {
+    env: { MUSTER_FAULT_ROUNDS: '500' },
+    args: ['--project', 'fault-kafka', 'test/fault/kill-rounds.spec.ts'],
+  },
+  'kills-postgres': {
+    env: { MUSTER_FAULT_ROUNDS: '500' },
+    args: ['--project', 'fault', 'test/fault/kill-rounds.spec.ts'],
+  },
+  nemesis: {
+    env: { MUSTER_NEMESIS_MINUTES: '20' },
+    args: ['--project', 'fault-kafka', 'test/fault/nemesis.spec.ts'],
+  },
+  faults: {
+    env: { MUSTER_FAULT_ROUNDS: '50', MUSTER_BROKER_AWAY_SECONDS: '30' },
+    args: ['--project', 'fault*', ...APART.flatMap((file) => ['--exclude', file])],
+  },
+  rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  process.stderr.write(`no such part: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}\n`);
+  process.exit(2);
+}
+const failed = (asked.length > 0 ? asked : Object.keys(PARTS)).filter((name) => {
+  const { env, args } = PARTS[name];
+  process.stdout.write(`long part ${name}: ${JSON.stringify(env)}\n`);
+  const options = { stdio: 'inherit', env: { ...process.env, ...env } };
+  return spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...args], options).status !== 0;
+});
+if (failed.length > 0) process.stderr.write(`failed: ${failed.join(', ')}\n`);
+process.exitCode = failed.length > 0 ? 1 : 0;
