@@ -112,14 +112,19 @@ export class Reporters {
     const fact = { type: 'TransferStarted', data, occurredAt: new Date().toISOString(), seq };
     const answer = await this.muster
       .handset('POST', '/d/v1/facts', { device, body: { facts: [fact] } })
-      .catch(() => undefined);
-    if (answer?.status === 200) {
+      .catch((error: Error & { code?: string }) => error);
+    if (!('status' in answer)) return this.refuse(`no answer: ${answer.code ?? answer.message}`);
+    if (answer.status === 200) {
       this.acknowledged.push(`${device.deviceId} ${n}`);
       reporter.n += 1;
       return true;
     }
-    const code = (answer?.body as { code?: string } | undefined)?.code;
-    const how = `${answer?.status} ${code}${answer?.headers['retry-after'] === undefined ? '' : ' with retry-after'}`;
+    const { code } = answer.body as { code?: string };
+    const how = `${answer.status} ${code}${answer.headers['retry-after'] === undefined ? '' : ' with retry-after'}`;
+    return this.refuse(how);
+  }
+
+  private refuse(how: string): false {
     this.refused.set(how, (this.refused.get(how) ?? 0) + 1);
     return false;
   }

@@ -144,6 +144,70 @@ describe.skipIf(!hasKafka())('relay', () => {
     ]);
   });
 
+  /** The next records of a stream's partition as the relay would send them, from another hand and with other ids. */
+  const forge = async (log: { partition: number; offset: number }[]) => {
+    const partition = log[0]?.partition ?? -1;
+    const { records } = await k.client.fetch(TOPIC, partition, 0, 1_000_000);
+    const [{ key, value, headers }] = records as [(typeof records)[number]];
+    const texts = Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, String(bytes)]));
+    return log.map(({ offset }) => ({
+      key: String(key),
+      value: String(value),
+      headers: { ...texts, ce_id: newId(), 'log-offset': String(offset) },
+    }));
+  };
+  const endOf = async (subject: string) => {
+    const records = await k.writer.readStream(TOPIC, 'acme', subject);
+    const { partition = -1 } = records[0] ?? {};
+    return { partition, offset: (await k.postgres.heads([TOPIC]))[`${TOPIC}/${partition}`] ?? 0 };
+  };
+
+  it('refuses with kafka.diverged when somebody else writes the next offset while it runs', async () => {
+    k = await kafkaInstallation(catalog);
+    await append(7);
+    const relay = k.relay();
+    relay.start();
+    await k.relayed();
+    const next = await endOf('s-0');
+    await k.client.send([{ topic: TOPIC, partition: next.partition, records: await forge([next]) }]);
+    await k.writer.append(TOPIC, { subject: 's-0' }, [note('mine')], by());
+    await expect
+      .poll(() => relay.refusal, { timeout: 20_000 })
+      .toMatchObject({ code: 'kafka.diverged', details: { topic: TOPIC, ...next } });
+  });
+
+  it('F23, sends again from a record that Kafka lacks, where readers had stopped', async () => {
+    k = await kafkaInstallation(catalog);
+    await append(7);
+    const before = k.relay();
+    before.start();
+    await k.relayed();
+    await before.stop();
+    const next = await endOf('s-0');
+    await k.writer.append(TOPIC, { subject: 's-0' }, [note('first'), note('second')], by());
+    const [, second] = (await k.postgres.read(TOPIC, next.partition, next.offset, 2)) as [unknown, { id: string }];
+    // After a repeat: without one no log offset is beyond Kafka's own, and such a record would be nobody's.
+    const [repeat, copy] = await forge([
+      { ...next, offset: next.offset - 1 },
+      { ...next, offset: next.offset + 1 },
+    ]);
+    const records = [repeat!, { ...copy!, headers: { ...copy!.headers, ce_id: second.id } }];
+    await k.client.send([{ topic: TOPIC, partition: next.partition, records }]);
+    const reader = await k.freshReader();
+    await expect(reader.read(TOPIC, next.partition, next.offset, 10)).rejects.toMatchObject({
+      code: 'log.gap',
+      details: { topic: TOPIC, partition: next.partition, missing: next.offset },
+    });
+    const { log, lines } = heard();
+    k.relay({ log }).start();
+    await expect.poll(() => lines, { timeout: 20_000 }).toMatchObject([{ event: 'relay.gap', missing: next.offset }]);
+    await expect
+      .poll(async () => (await reader.read(TOPIC, next.partition, next.offset, 10)).map(({ id }) => id), {
+        timeout: 20_000,
+      })
+      .toEqual((await k.postgres.read(TOPIC, next.partition, next.offset, 10)).map(({ id }) => id));
+  });
+
   it('carries batches that are larger than Kafka takes in one', async () => {
     k = await kafkaInstallation(catalog);
     const large = Array.from({ length: 12 }, (_, i) => note(`${i}${'x'.repeat(100_000)}`));

@@ -46,10 +46,7 @@ export interface EventLogModuleOptions {
   brokers?: readonly string[];
 }
 
-/**
- * Provides, everywhere: `Databases`, `EventCatalog`, `Keyring`, `ProjectionRunner`, and the log as `PostgresLog` (the
- * actor's), `TailLog` (across tenants) and `CommittedLog` (the same without Kafka). Needs RuntimeModule.
- */
+/** Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule. */
 @Module({})
 export class EventLogModule {
   static forRoot({ urls, kekFile, catalog, projections = [], brokers }: EventLogModuleOptions): DynamicModule {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Counter, Gauge, register } from 'prom-client';
 import { PARTITIONS, ProjectionRunner, type ProjectionStatus, type Topic } from '#event-log/index.js';
@@ -21,6 +22,8 @@ const SECONDS = 'muster_projection_lag_seconds';
 const PARKED = 'muster_projection_parked_streams';
 const DUPLICATES = 'muster_projection_duplicates_total';
 
+const LONGEST_MS = 2_000;
+
 type Count = (labels: Record<string, string | number>, value: number) => void;
 
 function gauge(name: string, help: string, labelNames: string[], count: (set: Count) => Promise<void>): void {
@@ -30,7 +33,10 @@ function gauge(name: string, help: string, labelNames: string[], count: (set: Co
     help,
     labelNames,
     async collect() {
-      await count((labels, value) => this.set(labels, value));
+      this.reset();
+      const counting = count((labels, value) => this.set(labels, value));
+      // While Kafka is away no lag can be told, and every other figure is wanted all the more.
+      await Promise.race([counting.catch(() => undefined), sleep(LONGEST_MS, undefined, { ref: false })]);
     },
   });
 }
