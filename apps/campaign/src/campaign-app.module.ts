@@ -23,13 +23,15 @@ export interface CampaignAppOptions {
   kekFile: string;
   /** Kafka, when it carries the log. */
   brokers?: readonly string[];
+  /** How long the start waits for brokers that are not there yet. */
+  patienceMs?: number;
   campaign: CampaignOptions;
 }
 
 /** Campaigns, and the identities that they ask for: both ports, without the read side. */
 @Module({})
 export class CampaignAppModule {
-  static forRoot({ clock, log, urls, kek, kekFile, brokers, campaign }: CampaignAppOptions): DynamicModule {
+  static forRoot({ clock, log, urls, kek, kekFile, brokers, patienceMs, campaign }: CampaignAppOptions): DynamicModule {
     // As in apps/muster, so that a cursor or an answer of one service is good at the other.
     const keyFor = (purpose: string) => new Uint8Array(hkdfSync('sha256', kek, '', `muster ${purpose}`, 32));
     const idempotency = {
@@ -49,7 +51,7 @@ export class CampaignAppModule {
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor('cursors') }),
-        EventLogModule.forRoot({ urls, kekFile, catalog, brokers, projections: campaignProjections }),
+        EventLogModule.forRoot({ urls, kekFile, catalog, brokers, patienceMs, projections: campaignProjections }),
         IdentityModule.forRoot(),
         CampaignModule.forRoot(campaign),
       ],

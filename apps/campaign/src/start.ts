@@ -27,7 +27,8 @@ export async function startCampaign(
   const { data, kekFile, isLoopback } = derived(settings);
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const kek = loadKek(kekFile);
-  const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log });
+  const patienceMs = config.startPatienceSeconds * 1_000;
+  const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log, patienceMs });
   await migrate(store.url('muster_owner'), migrations, log);
   const urls = {
     actor: store.url('muster_campaign'),
@@ -44,6 +45,7 @@ export async function startCampaign(
     kek,
     kekFile,
     brokers: brokersOf(config),
+    patienceMs,
     campaign,
   });
   const server = await createServer(module, { log, peopleTls: !isLoopback });

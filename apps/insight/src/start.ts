@@ -20,7 +20,8 @@ const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 export async function startInsight(config: InsightConfig, log: Log): Promise<RunningInsight> {
   const { host, port, hosts, databaseUrl, kekFile } = config;
   const kek = loadKek(kekFile);
-  const store = await openStore({ data: '', databaseUrl, kek, log });
+  const patienceMs = config.startPatienceSeconds * 1_000;
+  const store = await openStore({ data: '', databaseUrl, kek, log, patienceMs });
   await migrate(store.url('muster_owner'), [...eventLogMigrations, ...identityMigrations, ...insightMigrations], log);
   const urls = {
     actor: store.url('muster_campaign'),
@@ -36,6 +37,7 @@ export async function startInsight(config: InsightConfig, log: Log): Promise<Run
     kek,
     kekFile,
     brokers: brokersOf(config),
+    patienceMs,
   });
   const server = await createServer(module, { log, peopleTls: !isPlain });
   try {

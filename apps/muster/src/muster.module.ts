@@ -23,6 +23,8 @@ export interface MusterModuleOptions {
   data: string;
   /** Kafka, when it carries the log. */
   brokers?: readonly string[];
+  /** How long the start waits for brokers that are not there yet. */
+  patienceMs?: number;
   /** Shows a person what is kept nowhere. */
   showOnce: (line: string) => void;
 }
@@ -35,7 +37,7 @@ const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
 @Module({})
 export class MusterModule {
   static forRoot(options: MusterModuleOptions): DynamicModule {
-    const { clock, log, about, urls, kek, kekFile, data, brokers, showOnce } = options;
+    const { clock, log, about, urls, kek, kekFile, data, brokers, patienceMs, showOnce } = options;
     const idempotency = {
       provide: IDEMPOTENCY_STORE,
       inject: [Databases, CLOCK],
@@ -57,6 +59,7 @@ export class MusterModule {
           kekFile,
           catalog,
           brokers,
+          patienceMs,
           projections: [...campaignProjections, ...insightProjections],
         }),
         IdentityModule.forRoot(),

@@ -38,7 +38,8 @@ export async function startMuster(
     undo.push(takeDataFolder(data));
     const firstStart = new FirstStart(data);
     const kek = loadKek(kekFile);
-    const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log });
+    const patienceMs = config.startPatienceSeconds * 1_000;
+    const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log, patienceMs });
     undo.push(() => store.stop());
     await migrate(store.url('muster_owner'), migrations, log);
     const urls = urlsOf(store);
@@ -51,6 +52,7 @@ export async function startMuster(
       kekFile,
       data,
       brokers: brokersOf(config),
+      patienceMs,
       showOnce,
     });
     const server = await createServer(module, { log, peopleTls: !isLoopback });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import {
+  awaited,
   bootstrapDatabase,
   createRoles,
   LOGIN_ROLES,
@@ -30,13 +31,17 @@ export async function openStore(options: {
   databaseUrl: string | undefined;
   kek: Uint8Array;
   log: Log;
+  /** How long to wait for a Postgres that was given. */
+  patienceMs?: number;
 }): Promise<Store> {
   const store =
     options.databaseUrl === undefined
       ? await embedded(options.data, options.log)
       : given(options.databaseUrl, options.kek);
   try {
-    await createRoles(store.superuserUrl, store.passwords);
+    const { log, databaseUrl } = options;
+    const patienceMs = databaseUrl === undefined ? 0 : options.patienceMs; // what was started here is there
+    await awaited('postgres', () => createRoles(store.superuserUrl, store.passwords), { log, patienceMs });
     await bootstrapDatabase(store.superuserUrl, store.database);
     return store;
   } catch (error) {

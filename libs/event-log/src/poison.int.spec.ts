@@ -160,6 +160,16 @@ describe('a poison event', () => {
     expect(await runner.verify('notes')).toEqual({ equal: true });
   });
 
+  it('with a field of a later release is none: the field is ignored', async () => {
+    await runner.stop();
+    await append('later', 'a');
+    await superuser.query(`update log.record set data = '{"text":"a","later":{"than":1}}' where stream = 'acme/later'`);
+    await runner.start();
+    await runner.whenCaughtUp();
+    expect(await noteOf('later')).toMatchObject({ words: 'a' });
+    expect(await parked()).toEqual([]);
+  });
+
   it('of an unknown type is none: it is passed by, and told with its place', async () => {
     await runner.stop();
     const { partition, firstOffset: offset } = await append('sung', 'a');

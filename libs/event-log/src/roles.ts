@@ -46,6 +46,7 @@ export async function createRoles(superuserUrl: string, passwords: RolePasswords
 /** Creates the database and its schemas; repeating is harmless. Tables come by migrations. */
 export async function bootstrapDatabase(superuserUrl: string, name: string): Promise<void> {
   await connected(superuserUrl, async (db) => {
+    await db.query(`select pg_advisory_lock(hashtext('muster.roles'))`); // services may start together
     const found = await db.query('select 1 from pg_database where datname = $1', [name]);
     if (found.rowCount === 0)
       await db.query(
@@ -58,7 +59,10 @@ export async function bootstrapDatabase(superuserUrl: string, name: string): Pro
   });
   const url = new URL(superuserUrl);
   url.pathname = `/${name}`;
-  await connected(url.href, (db) => db.query(SCHEMAS));
+  await connected(url.href, async (db) => {
+    await db.query(`select pg_advisory_lock(hashtext('muster.roles'))`);
+    await db.query(SCHEMAS);
+  });
 }
 
 const SCHEMAS = `

@@ -8,7 +8,7 @@ import type { Projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
 import { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
-import { kafkaPart, KafkaPart, logs } from './kafka.provider.js';
+import { KafkaPart, logProviders } from './kafka.provider.js';
 import { RelayLag } from './relay-lag.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
@@ -42,14 +42,16 @@ export interface EventLogModuleOptions {
   catalog: EventCatalog;
   /** Read models that this process keeps up to date, from the start of the application to its end. */
   projections?: readonly Projection[];
-  /** `host:port` of brokers, when Kafka carries the log; otherwise Postgres alone keeps it. */
+  /** `host:port` of brokers, when Kafka carries the log, and how long the start waits for them; otherwise Postgres alone keeps it. */
   brokers?: readonly string[];
+  patienceMs?: number;
 }
 
 /** Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule. */
 @Module({})
 export class EventLogModule {
-  static forRoot({ urls, kekFile, catalog, projections = [], brokers }: EventLogModuleOptions): DynamicModule {
+  static forRoot(options: EventLogModuleOptions): DynamicModule {
+    const { urls, kekFile, catalog, projections = [], brokers, patienceMs } = options;
     return {
       module: EventLogModule,
       global: true,
@@ -61,8 +63,7 @@ export class EventLogModule {
           inject: [Databases],
           useFactory: ({ actor }: Databases) => Keyring.open({ database: actor, kek: loadKek(kekFile) }),
         },
-        kafkaPart(brokers, urls.tail),
-        ...logs,
+        ...logProviders({ brokers, tailUrl: urls.tail, patienceMs }),
         {
           provide: ProjectionRunner,
           inject: [Databases, TailLog, LOG],

@@ -1,5 +1,6 @@
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import { awaited } from '../awaited.js';
 import { EventCatalog } from '../catalog.js';
 import { KafkaSide } from '../kafka/kafka-side.js';
 import { KafkajsClient } from '../kafka/kafkajs-client.js';
@@ -22,12 +23,22 @@ export class KafkaPart {
   }
 }
 
-/** @param tailUrl  role `muster_tail`, for the relay's lock */
-export const kafkaPart = (brokers: readonly string[] | undefined, tailUrl: string) => ({
+interface KafkaOptions {
+  /** Absent where Postgres alone keeps the log. */
+  brokers?: readonly string[];
+  /** Role `muster_tail`, for the relay's lock. */
+  tailUrl: string;
+  /** How long the start waits for brokers that are not there yet. */
+  patienceMs?: number;
+}
+
+const kafkaPart = ({ brokers, ...options }: KafkaOptions) => ({
   provide: KafkaPart,
   inject: [Databases, CLOCK, LOG],
   useFactory: (databases: Databases, clock: Clock, log: Log) =>
-    brokers === undefined ? onPostgres(databases) : onKafka({ brokers, tailUrl, clock, log }, databases),
+    brokers === undefined
+      ? onPostgres(databases)
+      : awaited('kafka', () => onKafka({ brokers, ...options, clock, log }, databases), { log, ...options }),
 });
 
 /** @throws KafkaError, so that nothing starts on a Kafka that is not fit for the log or does not belong to this Postgres */
@@ -69,5 +80,10 @@ const committedLog = {
     new CommittedLog({ database, events, keyring, clock }),
 };
 
-/** The actor's, that across tenants, and the same of Postgres alone. */
-export const logs = [logOf('actor', PostgresLog), logOf('tail', TailLog), committedLog];
+/** This process's part in Kafka, and the log: the actor's, that across tenants, and the same of Postgres alone. */
+export const logProviders = (options: KafkaOptions) => [
+  kafkaPart(options),
+  logOf('actor', PostgresLog),
+  logOf('tail', TailLog),
+  committedLog,
+];

@@ -1,4 +1,4 @@
-import { ArrayNotEmpty, IsArray, IsIn, Matches, ValidateIf } from 'class-validator';
+import { ArrayNotEmpty, IsArray, IsIn, IsInt, Matches, Max, Min, ValidateIf } from 'class-validator';
 import { Env } from '../config.js';
 
 /** Who keeps the event log: the same for all services of an installation. */
@@ -15,6 +15,16 @@ export class LogConfig {
   @ArrayNotEmpty({ message: 'kafkaBrokers must name at least one host:port' })
   @Matches(/^[A-Za-z0-9.[\]:-]{1,253}:\d{1,5}$/, { each: true, message: 'kafkaBrokers must be host:port, by comma' })
   kafkaBrokers: string[] = [];
+
+  /**
+   * How long a start waits for a Postgres or brokers that it was given and that are not there yet, seconds. Its ports
+   * are closed meanwhile. `MUSTER_START_PATIENCE_SECONDS`.
+   */
+  @Env('MUSTER_START_PATIENCE_SECONDS')
+  @IsInt()
+  @Min(0)
+  @Max(3_600)
+  startPatienceSeconds: number = 60;
 }
 
 /** Brokers, if the log is kept by any. */
