@@ -21,6 +21,9 @@ const sources = {
   environments: { __vitest__: { resolve: { conditions: [...conditions, 'node', 'import'] } } }, // the global set-up runs here
 };
 
+/** What other suites run. */
+const EXCLUDED: Record<string, string[]> = { unit: ['**/*.{int,kafka}.spec.ts'], acceptance: ['**/*.kafka.spec.ts'] };
+
 /** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run, `*.kafka.spec.ts` a broker too. */
 const suite = (
   name: string,
@@ -34,7 +37,7 @@ const suite = (
   test: {
     name,
     include,
-    exclude: name === 'unit' ? ['**/*.{int,kafka}.spec.ts', '**/node_modules/**'] : ['**/node_modules/**'],
+    exclude: [...(EXCLUDED[name] ?? []), '**/node_modules/**'],
     testTimeout: seconds * 1000,
     hookTimeout: 120_000,
     globalSetup,
@@ -53,7 +56,7 @@ function onKafka() {
   }
   const kafka = { MUSTER_TEST_LOG: 'kafka' };
   return [
-    suite('acceptance-kafka', ['test/acceptance/06-*.spec.ts'], 600, [], kafka),
+    suite('acceptance-kafka', ['test/acceptance/{06-*,*.kafka}.spec.ts'], 600, [], kafka),
     suite('fault-kafka', ['test/fault/**/*.spec.ts'], 2_700, postgres, kafka),
   ];
 }

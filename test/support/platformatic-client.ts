@@ -40,7 +40,7 @@ export function platformaticClient(brokers: readonly string[]): KafkaClient {
     send: (batches) =>
       available('send', async () => {
         const messages = batches.flatMap(({ topic, partition, records }) =>
-          records.map((record) => ({ topic, partition, ...record, headers: { ...record.headers } })),
+          records.map((record) => ({ topic, partition, ...asText(record) })),
         );
         const { offsets = [] } = await producer.send({ messages });
         return offsets.map(({ topic, partition, offset }) => ({ topic, partition, kafkaOffset: Number(offset) }));
@@ -79,6 +79,19 @@ export function platformaticClient(brokers: readonly string[]): KafkaClient {
 }
 
 type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+
+type Sent = Parameters<KafkaClient['send']>[0][number]['records'][number];
+
+/** Records of ours are text; of a name that comes twice the last is kept. */
+const asText = ({ key, value, headers }: Sent) => {
+  const named: Readonly<Record<string, string | readonly Buffer[]>> = headers;
+  const last = (each: string | readonly Buffer[]) => (typeof each === 'string' ? each : String(each.at(-1) ?? ''));
+  return {
+    key: String(key ?? ''),
+    value: String(value ?? ''),
+    headers: Object.fromEntries(Object.entries(named).map(([name, each]) => [name, last(each)])),
+  };
+};
 
 const text = (value?: string): Buffer | undefined => (value === undefined ? undefined : Buffer.from(value));
 

@@ -32,6 +32,7 @@ export {
   KafkaError,
   type KafkaRecord,
 } from './kafka/kafka-client.js';
+export { compareFacts, dumpFacts, loadFacts } from './kafka/fact-dump.js';
 export { KafkaSide } from './kafka/kafka-side.js';
 export { KafkajsClient } from './kafka/kafkajs-client.js';
 export { KafkaLog } from './kafka-log.js';

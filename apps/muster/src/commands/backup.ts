@@ -16,11 +16,14 @@ const backup = command({
       ]);
       const installation = await openInstallation(env, processLog('muster', env));
       try {
-        const { createdAt, tables, contents } = await run(installation, folder, version());
-        const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+        const { createdAt, tables, contents, kafka } = await run(installation, folder, version());
+        const sum = (files: readonly { rows: number }[]) => files.reduce((all, each) => all + each.rows, 0);
+        const rows = sum(tables);
+        const facts = kafka && sum(kafka.facts);
+        const told = facts === undefined ? '' : `, ${facts} facts of devices from Kafka`;
         out.result(
-          { folder, createdAt, rows, contents: contents.length },
-          () => `${folder} holds ${rows} rows and ${contents.length} contents as of ${createdAt}.`,
+          { folder, createdAt, rows, contents: contents.length, ...(facts !== undefined && { facts }) },
+          () => `${folder} holds ${rows} rows${told} and ${contents.length} contents as of ${createdAt}.`,
         );
         out.note(
           `The key-encryption key is not in it: keep ${installation.kekFile} elsewhere. Without it nothing secret or personal opens.`,
@@ -42,14 +45,16 @@ const restore = command({
   run: ({ folder, kek }, { out, env }) =>
     offline(async () => {
       const { restore: run } = await import('../offline/restore.js');
-      const { manifest, data, analysts } = await run(folder, kek, env, processLog('muster', env));
+      const { manifest, data, analysts, newerFacts } = await run(folder, kek, env, processLog('muster', env));
       const { version: release, createdAt } = manifest;
       out.result(
-        { data, release, createdAt, analysts },
+        { data, release, createdAt, analysts, newerFacts },
         () => `${data} is as it was at ${createdAt}, release ${release}.`,
       );
       for (const [tenant, url] of Object.entries(analysts))
         out.note(`analysts of ${tenant}, shown this once: psql '${url}'`);
+      if (newerFacts > 0)
+        out.note(`${newerFacts} facts of devices in Kafka came after the backup: they are kept, and count.`);
       out.note('The next start migrates it and builds the read models anew; then: muster audit');
       out.note(
         `A handset that has seen a catalogue signed after ${createdAt} refuses older ones and records CatalogueRefused (tuf.rollback) until the versions have passed what it saw.`,

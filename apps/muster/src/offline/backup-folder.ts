@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TableShape, TextRow } from '#event-log/index.js';
+import type { Position, TableShape, TextRow } from '#event-log/index.js';
 import { DomainError } from '#runtime/index.js';
 
 /** A backup cannot be written, or not be used. Details name the file or the row at fault. */
@@ -15,11 +15,13 @@ export class BackupError extends DomainError<
   | 'restore.not-empty'
   | 'restore.kek-missing'
   | 'restore.kek-wrong'
+  | 'restore.kept-on-postgres'
 > {}
 
 /** What the folder holds; written last, so that a backup without it is none. */
 export interface Manifest {
-  format: 1;
+  /** 2: with facts from Kafka, which a release that knows only 1 must not leave out. */
+  format: 1 | 2;
   /** Release that wrote it. */
   version: string;
   /** Moment of the snapshot, by the database's clock. */
@@ -32,13 +34,23 @@ export interface Manifest {
   contents: readonly { sha256: string; sizeBytes: number }[];
   /** Tenants whose analysts had a login; its password is Postgres' own, and is made anew. */
   analysts: readonly string[];
+  /** Where Kafka carries the log; then `log.record` has no facts of devices. */
+  kafka?: {
+    /** Of every partition of every topic, as of the snapshot; of `muster.device` Kafka's, a moment later. */
+    ends: Position;
+    /** Each partition of `muster.device` that has any, in `facts/<partition>.ndjson`: see `dumpFacts`. */
+    facts: readonly { partition: number; rows: number; sha256: string }[];
+  };
 }
 
 const MANIFEST = 'manifest.json';
+const PARTS = ['tables', 'facts', 'contents'];
 const DIGEST = /^[0-9a-f]{64}$/;
 const TABLE = /^(log|ops)\.[a-z_]+$/;
 
 export const tableFile = (folder: string, table: string): string => path.join(folder, 'tables', `${table}.ndjson`);
+export const factFile = (folder: string, partition: number): string =>
+  path.join(folder, 'facts', `${partition}.ndjson`);
 export const contentFile = (folder: string, sha256: string): string => path.join(folder, 'contents', sha256);
 
 /** Makes the folder, which must be empty. @throws BackupError `backup.not-empty` */
@@ -46,7 +58,7 @@ export async function makeBackupFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0)
     throw new BackupError('backup.not-empty', { folder }, `${folder} is not empty`);
-  for (const part of ['tables', 'contents']) await mkdir(path.join(folder, part), { mode: 0o700 });
+  for (const part of PARTS) await mkdir(path.join(folder, part), { mode: 0o700 });
 }
 
 /** Writes rows as they come, flushed. */
@@ -84,7 +96,7 @@ export async function* readTable(file: string, pageRows = 500): AsyncGenerator<T
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const file = path.join(folder, MANIFEST);
-  for (const part of ['tables', 'contents']) await flush(path.join(folder, part));
+  for (const part of PARTS) await flush(path.join(folder, part));
   const handle = await open(`${file}.new`, 'wx', 0o600);
   try {
     await handle.write(`${JSON.stringify(manifest, null, 1)}\n`);
@@ -102,6 +114,8 @@ export async function readManifest(folder: string): Promise<Manifest> {
   if (text === undefined) throw new BackupError('backup.unknown', { folder }, `${folder} holds no finished backup`);
   const manifest = parse(text, folder);
   for (const { table, sha256 } of manifest.tables) await requireDigest(tableFile(folder, table), sha256);
+  for (const { partition, sha256 } of manifest.kafka?.facts ?? [])
+    await requireDigest(factFile(folder, partition), sha256);
   for (const { sha256 } of manifest.contents) await requireDigest(contentFile(folder, sha256), sha256);
   return manifest;
 }
@@ -112,11 +126,12 @@ function parse(text: string, folder: string): Manifest {
   try {
     const manifest = JSON.parse(text) as Manifest;
     const isOurs =
-      manifest.format === 1 &&
+      manifest.format === (manifest.kafka === undefined ? 1 : 2) &&
       manifest.tables.every(
         ({ table, columns, sha256 }) => TABLE.test(table) && DIGEST.test(sha256) && columns.every(isColumn),
       ) &&
       manifest.contents.every(({ sha256 }) => DIGEST.test(sha256)) &&
+      (manifest.kafka === undefined || isKafka(manifest.kafka)) &&
       [...manifest.migrations, ...manifest.analysts].every((each) => typeof each === 'string');
     if (isOurs) return manifest;
   } catch {
@@ -127,6 +142,12 @@ function parse(text: string, folder: string): Manifest {
 
 const isColumn = ({ name, type }: { name: string; type: string }): boolean =>
   /^[a-z_0-9]+$/.test(name) && /^[a-z_ 0-9()[\]]+$/.test(type);
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+
+const isKafka = ({ ends, facts }: NonNullable<Manifest['kafka']>): boolean =>
+  Object.values(ends).every(isCount) &&
+  facts.every(({ partition, rows, sha256 }) => isCount(partition) && isCount(rows) && DIGEST.test(sha256));
 
 async function requireDigest(file: string, sha256: string): Promise<void> {
   const found = await digestOf(file);

@@ -1,9 +1,19 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { beginLoad, Database, homeFolder, Keyring, loadKek, loadRows, migrate, PROBE } from '#event-log/index.js';
+import {
+  beginLoad,
+  Database,
+  homeFolder,
+  Keyring,
+  loadKek,
+  loadRows,
+  migrate,
+  type Position,
+  PROBE,
+} from '#event-log/index.js';
 import { provisionAnalyst } from '#insight/index.js';
 import type { Log } from '#runtime/index.js';
-import { loadConfig } from '#runtime/nest/runtime.module.js';
+import { brokersOf, loadConfig } from '#runtime/nest/runtime.module.js';
 import { RESTORING, takeDataFolder } from '../data-folder.js';
 import { derived, MusterConfig } from '../muster.config.js';
 import { migrations } from '../rooms.js';
@@ -18,6 +28,7 @@ import {
   readTable,
   tableFile,
 } from './backup-folder.js';
+import { KafkaTarget } from './kafka-backup.js';
 import { requireKnown } from './open.js';
 
 export interface Restored {
@@ -25,11 +36,14 @@ export interface Restored {
   data: string;
   /** Connection URLs of analysts by tenant, whose passwords are new and kept nowhere. */
   analysts: Record<string, string>;
+  /** Facts in Kafka that are newer than the backup; they stay, and count. */
+  newerFacts: number;
 }
 
 /**
  * Fills an empty data folder, or an empty database, from a backup: tables as they were at its release, which the next
- * start migrates; read models are made anew then. Everything is looked at before anything is written.
+ * start migrates; read models are made anew then. Facts of devices that Kafka lacks are produced again; relayed topics are
+ * filled by the relay of the next start. Everything is looked at before anything is written.
  */
 export async function restore(
   folder: string,
@@ -48,18 +62,21 @@ export async function restore(
       { data },
       `${data} is not empty: a backup is restored into an empty folder`,
     );
+  const saved = { folder, manifest };
+  const kafka = await KafkaTarget.open(brokersOf(config), saved, log);
   const giveBack = takeDataFolder(data);
   try {
     writeFileSync(path.join(data, RESTORING), '', { flush: true });
     for (const { sha256 } of manifest.contents)
       await copyContent(contentFile(folder, sha256), path.join(data, 'contents', sha256.slice(0, 2), sha256), sha256);
     if (!existsSync(kekFile)) placeKek(path.resolve(kekSource ?? kekFile), kekFile);
+    await kafka?.fill(saved); // before the rows: what is cut off here can be repeated
     const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log });
     try {
-      const analysts = await fill(store, config, { folder, manifest, log });
+      const analysts = await fill(store, config, { ...saved, relayed: kafka?.relayed, log });
       rmSync(path.join(data, RESTORING));
       await flush(data);
-      return { manifest, data, analysts };
+      return { manifest, data, analysts, newerFacts: kafka?.newerFacts ?? 0 };
     } finally {
       await store.stop();
     }
@@ -68,8 +85,12 @@ export async function restore(
     throw error;
   } finally {
     giveBack();
+    await kafka?.close();
   }
 }
+
+/** What another Kafka had acknowledged says nothing of this one. */
+const NOTE_RELAYED = `update log.relay set next_off = coalesce(($1::jsonb->>(topic || '/' || part))::bigint, 0)`;
 
 /** @throws BackupError `restore.kek-missing`, `restore.kek-wrong` */
 async function checkedKek(folder: string, { tables }: Manifest, kekFile: string): Promise<Uint8Array> {
@@ -97,7 +118,7 @@ function placeKek(from: string, to: string): void {
 async function fill(
   store: Store,
   config: MusterConfig,
-  { folder, manifest, log }: { folder: string; manifest: Manifest; log: Log },
+  { folder, manifest, relayed, log }: { folder: string; manifest: Manifest; relayed: Position | undefined; log: Log },
 ): Promise<Record<string, string>> {
   const url = new URL(config.databaseUrl ?? store.superuserUrl);
   if (config.databaseUrl === undefined) url.pathname = `/${DATABASE}`;
@@ -111,6 +132,7 @@ async function fill(
       await beginLoad(tx, manifest.tables);
       for (const shape of manifest.tables)
         for await (const rows of readTable(tableFile(folder, shape.table))) await loadRows(tx, shape, rows);
+      if (relayed !== undefined) await tx.query(NOTE_RELAYED, [relayed]);
     });
   } finally {
     await superuser.end();

@@ -23,6 +23,13 @@ export interface KafkaRecord {
   headers: Readonly<Record<string, string>>;
 }
 
+/** Any record, as bytes: how one that somebody else made is sent again. */
+export interface RawKafkaRecord {
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Readonly<Record<string, readonly Buffer[]>>;
+}
+
 /** A record as it comes back, whoever sent it. */
 export interface FetchedRecord {
   /** Kafka's own offset. */
@@ -44,7 +51,7 @@ export interface Fetched {
 export interface Batch {
   topic: string;
   partition: number;
-  records: readonly KafkaRecord[];
+  records: readonly (KafkaRecord | RawKafkaRecord)[];
 }
 
 /** Where a batch has come to lie. */

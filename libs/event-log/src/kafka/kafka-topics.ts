@@ -12,6 +12,7 @@ const COPIES = 3;
 const IN_SYNC = 2;
 /** A record of the log with its headers, and a batch of the relay, fit. */
 const MESSAGE_BYTES = 1_048_588;
+const LEADERS_MS = 30_000;
 /** kafkajs has gzip alone. `producer` leaves records as they were sent, which is uncompressed. */
 const CODECS = ['producer', 'uncompressed', 'gzip'];
 
@@ -53,8 +54,19 @@ export async function requireTopics(client: KafkaClient): Promise<void> {
   for (const [name, settings] of topics) checkTopic(name, settings, brokers);
 }
 
-/** A topic that was just made shows a moment later. */
+/** A topic that was just made shows a moment later, and has leaders another moment later, on a busy machine some seconds. */
 async function described(client: KafkaClient): ReturnType<KafkaClient['describe']> {
+  const found = await shown(client);
+  for (const deadline = Date.now() + LEADERS_MS; ; )
+    try {
+      await client.ends(TOPICS);
+      return found;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+}
+
+async function shown(client: KafkaClient): ReturnType<KafkaClient['describe']> {
   for (const deadline = Date.now() + DEADLINE_MS; ; await sleep(50)) {
     const found = await client.describe(TOPICS);
     if (found.topics.size === TOPICS.length) return found;

@@ -104,7 +104,7 @@ async function compareTail(
     throw new KafkaError(
       'kafka.ahead',
       { topic, partition, kafka: to, postgres },
-      `${topic}/${partition}: Kafka holds the log up to ${to}, Postgres up to ${postgres}: was it restored?`,
+      `${topic}/${partition}: Kafka holds the log up to ${to}, Postgres up to ${postgres}: was an older backup restored? Restore a newer one, or beside an empty Kafka`,
     );
   const offset = to - 1;
   const [eventId] = await eventIds(database, { topic, partition, from: offset, to });
