@@ -44,7 +44,7 @@ beforeAll(async () => {
   for (const n of [1, 2]) await reports(n);
 });
 afterAll(async () => {
-  await muster.stop({ isSound: false }); // its last test spoils it
+  await muster?.stop({ isSound: false }); // its last test spoils it
   for (const each of brokerFolders) await stopKafka(each);
   for (const output of outputs) removeMade(output());
   folder.remove();
