@@ -13,6 +13,6 @@ export function keepBrokers(data: string, brokers: readonly string[] | undefined
 /** Brokers of the settings; where no setting says who keeps the log, those of the server's last start on this folder. */
 export function brokersFor(config: MusterConfig, env: NodeJS.ProcessEnv, data: string): readonly string[] | undefined {
   const file = path.join(data, FILE);
-  const isSet = env.MUSTER_LOG !== undefined && env.MUSTER_LOG !== '';
+  const isSet = [env.MUSTER_LOG, env.KAFKA_BROKERS].some((setting) => setting !== undefined && setting !== '');
   return isSet || !existsSync(file) ? brokersOf(config) : readFileSync(file, 'utf8').trim().split(',');
 }

@@ -57,7 +57,7 @@ export async function requireTopics(client: KafkaClient): Promise<void> {
 /** A topic that was just made shows a moment later, and has leaders another moment later, on a busy machine some seconds. */
 async function described(client: KafkaClient): ReturnType<KafkaClient['describe']> {
   const found = await shown(client);
-  for (const deadline = Date.now() + LEADERS_MS; ; )
+  for (const deadline = Date.now() + LEADERS_MS; ; await sleep(50))
     try {
       await client.ends(TOPICS);
       return found;
