@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -21,10 +22,15 @@ export function endWithUs(pid: number): () => void {
   };
 }
 
-const startOf = (pid: number): string =>
-  spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
-    .stdout.trim()
-    .replace(/\s+/g, ' ');
+/** In the kernel's ticks where it says them: the seconds of `ps` are reckoned anew each time, and may come out one apart. */
+const STARTED = `
+started() {
+  if [ -r /proc/self/stat ]; then sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+  else echo $(ps -o lstart= -p "$1" 2>/dev/null); fi
+}`;
+
+export const startOf = (pid: number): string =>
+  spawnSync('sh', ['-c', `${STARTED}\nstarted "$1"`, 'sh', String(pid)], { encoding: 'utf8' }).stdout.trim();
 
 /** Removes the folder once the test's own process has ended, after all that may work in it. */
 export function removeWithUs(folder: string): void {
@@ -33,17 +39,20 @@ export function removeWithUs(folder: string): void {
 }
 
 function note(): void {
-  file ??= watched();
+  file ??= watched().notes;
   writeFileSync(path.join(file, 'processes'), [...processes].map(([pid, since]) => `${pid} ${since}\n`).join(''));
   writeFileSync(path.join(file, 'folders'), [...folders, ''].join('\n'));
 }
 
-/** Servers are asked first, so that they stop the Postgres that they started; what has not gone after 20 s is killed. */
-const WATCH = `
-is() { [ "$(echo $(ps -o lstart= -p "$1" 2>/dev/null))" = "$2" ]; }
+/**
+ * Waits for the end of its input, which is the end of us. Servers are asked first, so that they stop the Postgres that they
+ * started; what has not gone after 20 s is killed.
+ */
+const WATCH = `${STARTED}
+is() { [ -n "$2" ] && [ "$(started "$1")" = "$2" ]; }
 tell() { while read -r pid since; do is "$pid" "$since" && kill "$1" "$pid" 2>/dev/null; done < "$folder/processes"; }
-folder=$2
-while is "$1" "$3"; do sleep 1; done
+folder=$1
+cat > /dev/null
 tell -TERM
 for second in $(seq 20); do
   left=
@@ -55,13 +64,14 @@ tell -KILL
 while IFS= read -r each; do rm -rf -- "$each"; done < "$folder/folders"
 rm -rf -- "$folder"`;
 
-/** A session of its own: a Ctrl-C in the terminal, which ends us, passes it by. */
-function watched(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'muster-left-behind-'));
-  const watcher = spawn('sh', ['-c', WATCH, 'sh', String(process.pid), folder, startOf(process.pid)], {
-    detached: true,
-    stdio: 'ignore',
-  });
+/**
+ * The process that outlives us, in a session of its own: a Ctrl-C in the terminal, which ends us, passes it by.
+ * @returns the folder of its notes, and what tells it that we are gone before we are
+ */
+export function watched(): { notes: string; end: () => void } {
+  const notes = mkdtempSync(path.join(tmpdir(), 'muster-left-behind-'));
+  const watcher = spawn('sh', ['-c', WATCH, 'sh', notes], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   watcher.unref();
-  return folder;
+  (watcher.stdin as Socket).unref(); // its end is ours, however that comes
+  return { notes, end: () => watcher.stdin?.end() };
 }
