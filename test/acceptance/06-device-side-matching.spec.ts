@@ -4,10 +4,19 @@ import { request } from 'node:https';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCanaries, numberCanary, textCanary } from '../support/canary.js';
-import { asSuperuser, scanTables } from '../support/database-scan.js';
+import { asSuperuser, scanSegments, scanTables } from '../support/database-scan.js';
 import { eventually, type Running, temporaryFolder } from '../support/processes.js';
 import { type Exchange, type Proxy, recordingProxy, throttlingProxy } from '../support/proxies.js';
-import { Cli, Handset, proxyAuthority, removeServer, type Server, startServer } from '../support/server.js';
+import {
+  brokerFolder,
+  Cli,
+  Handset,
+  onKafka,
+  proxyAuthority,
+  removeServer,
+  type Server,
+  startServer,
+} from '../support/server.js';
 
 /*
  * System 6 through public doors only: server and agents are processes of their own, mutual TLS between them. Between
@@ -340,6 +349,10 @@ describe('a campaign that handsets match', () => {
     expect(tables).toBeGreaterThan(20);
     expect(rows).toBeGreaterThan(50);
     expect(found).toEqual([]);
+    if (!onKafka()) return;
+    const topics = scanSegments(brokerFolder(server.data), canaries);
+    expect(topics.bytes).toBeGreaterThan(10_000);
+    expect(topics.found).toEqual([]);
   });
 
   it('would have found one that left: on the wire and in a table', async () => {
@@ -354,6 +367,8 @@ describe('a campaign that handsets match', () => {
     expect((await scanTables(server.data, [control])).found).toEqual([]);
     await cli.text('campaign', 'draft', '--name', control, '--content', contentId);
     expect((await scanTables(server.data, [control])).found.length).toBeGreaterThan(0);
+    if (!onKafka()) return;
+    await eventually('it is in a topic', async () => scanSegments(brokerFolder(server.data), [control]).found[0]);
   });
 
   it('proves that what is shown equals what the log says, and names the cell when it does not', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { findCanaries } from './canary.js';
@@ -44,4 +44,19 @@ export function scanTables(
     }
     return { tables: tables.length, rows, found };
   });
+}
+
+/** Every segment of a broker's log on disk, uncompressed as the relay and producers send. @returns the bytes looked at, and the canaries found */
+export function scanSegments(
+  broker: string,
+  canaries: readonly (string | number)[],
+): { bytes: number; found: string[] } {
+  const segments = readdirSync(broker, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /muster\..*\.log$/.test(name),
+  );
+  const contents = segments.map((name) => readFileSync(path.join(broker, name)));
+  return {
+    bytes: contents.reduce((sum, { length }) => sum + length, 0),
+    found: segments.flatMap((name, i) => findCanaries(contents[i]!, canaries).map((canary) => `${name}: ${canary}`)),
+  };
 }

@@ -77,7 +77,7 @@ export async function startServer({ data, env = {}, uid }: ServerOptions): Promi
   };
 }
 
-const onKafka = (): boolean => process.env.MUSTER_TEST_LOG === 'kafka';
+export const onKafka = (): boolean => process.env.MUSTER_TEST_LOG === 'kafka';
 
 /** With `MUSTER_TEST_LOG=kafka` every installation gets a broker of its own, which outlives its restarts. */
 async function logSettings(data: string): Promise<Record<string, string>> {
@@ -87,7 +87,7 @@ async function logSettings(data: string): Promise<Record<string, string>> {
   return { MUSTER_LOG: 'kafka', KAFKA_BROKERS: brokers.join(',') };
 }
 
-const brokerFolder = (data: string): string => path.join(path.dirname(data), 'broker');
+export const brokerFolder = (data: string): string => path.join(path.dirname(data), 'broker');
 
 /** What `muster audit` reports of an installation, and its exit code. */
 export interface Audited {
