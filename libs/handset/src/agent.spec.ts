@@ -251,6 +251,24 @@ describe('agent', () => {
       await running;
     });
 
+    it.each(['running', 'started again'])(
+      'polls when a clock that was 400 days ahead is set right, %s',
+      async (how) => {
+        const ahead = await enrolled();
+        clock.advance(400 * 86_400_000);
+        expect(await ahead.poll()).toMatchObject({ answer: 'failed', code: 'tuf.expired' });
+        clock.advance(-400 * 86_400_000);
+        const agent = how === 'running' ? ahead : start();
+        const stop = new AbortController();
+        const running = agent.run({ signal: stop.signal, maxSleepMs: 20 });
+        await expect.poll(() => agent.status().due?.at).toBeLessThanOrEqual(clock.now());
+        clock.advance(60_000); // the back-off of the one failure
+        await expect.poll(() => agent.status().lastPoll).toMatchObject({ answer: 'changed' });
+        stop.abort();
+        await running;
+      },
+    );
+
     it('polls by the period of a timer rule, whatever the server’s interval', async () => {
       muster.rules = {
         version: 1,

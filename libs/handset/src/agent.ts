@@ -23,7 +23,7 @@ import { type Parts, record } from './parts.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
 import { awaitsProcessing, followUp, poll, type PollOutcome, refusalOf, rulesOf } from './round.js';
 import { adoptRules, readRules, type StoredRules } from './rules.js';
-import { StateKeeper } from './state.js';
+import { SET_BACK_MS, StateKeeper } from './state.js';
 import { type AgentStatus, statusOf } from './status.js';
 import { type Store } from './store.js';
 import { httpsTransport } from './transport.js';
@@ -81,7 +81,7 @@ export class Agent {
     this.source = { store, clock: this.clock, tuf: identity.tuf };
     this.rules = readRules(store, this.log);
     const own = { store, hooks, random, recorder, clock: this.clock, log: this.log };
-    const state = new StateKeeper(store, this.clock.now());
+    const state = new StateKeeper(store, this.clock);
     const queue = this.openQueue(identity);
     const gates = { ...DEFAULT_GATES, ...options.gates };
     this.parts = { ...own, state, queue, gates, ...this.connection(identity) };
@@ -193,6 +193,7 @@ export class Agent {
 
   /** What is to be done next, and when. */
   private next(): { wakeAt: number; step: () => Promise<unknown> } {
+    this.followClock();
     const { due, notBefore } = this.parts.state.now;
     const steps: { wakeAt: number; step: () => Promise<unknown> }[] = [];
     // While a poll is due, no timer adds another reason for it.
@@ -204,6 +205,19 @@ export class Agent {
       steps.push({ wakeAt: Math.max(this.followUpAt, notBefore), step: () => this.goOn() });
     return steps.reduce((first, next) => (next.wakeAt < first.wakeAt ? next : first));
   }
+
+  /** As the state does, with what is kept in memory alone. */
+  private followClock(): void {
+    const now = this.clock.now();
+    const setBackMs = this.lookedAt - now;
+    this.lookedAt = now;
+    if (setBackMs <= SET_BACK_MS) return;
+    this.log.warn('clock.set-back', { setBackMs });
+    this.pausedUntil -= setBackMs;
+    if (this.followUpAt !== undefined) this.followUpAt -= setBackMs;
+  }
+
+  private lookedAt = 0;
 
   /** The first period of a rule that ends, the server's interval for rules that name none, and the floor at the latest. */
   private timerAt(): number {

@@ -23,7 +23,7 @@ export async function enrolHandset(
   trustRoot(store, answer.root);
   FactQueue.create(store, identity.epoch);
   const { intervalSeconds } = answer;
-  new StateKeeper(store, clock.now()).update({ intervalSeconds, intervalAt: clock.now() + intervalSeconds * 1000 });
+  new StateKeeper(store, clock).update({ intervalSeconds, intervalAt: clock.now() + intervalSeconds * 1000 });
   const rules = parseJson(Buffer.from(answer.rules));
   if (adoptRules(store, { schema: NO_SCHEMA, rules }, silentLog) === undefined)
     await adoptWithSchema(store, identity, { clock, log, rules });

@@ -6,6 +6,7 @@ export type HandsetErrorCode =
   | 'store.corrupt'
   | 'queue.lost'
   | 'transport.unreachable'
+  | 'transport.certificate-time'
   | 'transport.interrupted'
   | 'transport.too-large'
   | 'transport.too-slow'

@@ -1,5 +1,6 @@
 import { type DeclineReason, type Gate } from '#device-protocol/index.js';
 import { type Fire, initialTriggers, TIMER_FLOOR_MS, type TriggerState } from '#matching/index.js';
+import { type Clock } from '#runtime/index.js';
 import { readJson, type Store, writeJson } from './store.js';
 
 const FILE = 'state.json';
@@ -28,6 +29,8 @@ export interface HeldContent {
 
 /** Everything that the agent must not forget, besides identity, metadata and facts. Holds no attribute value. */
 export interface AgentState {
+  /** When this was written, ms; absent in what an older agent wrote. */
+  writtenAt?: number;
   triggers: TriggerState;
   /** A rule has fired; the poll is due at `at`. */
   due?: Fire;
@@ -63,32 +66,56 @@ export const initialState = (now: number): AgentState => ({
   done: [],
 });
 
+/** How far a clock may be set back before plans move with it: below, they are late by no more. */
+export const SET_BACK_MS = 60_000;
+
 /** The state in memory and on the disk; `update` is durable when it returns. */
 export class StateKeeper {
   private state: AgentState;
 
   constructor(
     private readonly store: Store,
-    now: number,
+    private readonly clock: Clock,
   ) {
-    this.state = readJson(store, FILE, isState) ?? initialState(now);
+    this.state = readJson(store, FILE, isState) ?? initialState(clock.now());
   }
 
+  /**
+   * A state of the future is of a clock that has been set back since: what was planned moves back with it, or a handset
+   * that was once a year ahead would stay silent for a year.
+   */
   get now(): Readonly<AgentState> {
+    const setBackMs = (this.state.writtenAt ?? 0) - this.clock.now();
+    if (setBackMs > SET_BACK_MS) this.state = earlier(this.state, setBackMs);
     return this.state;
   }
 
   update(change: Partial<AgentState>): void {
-    const next = { ...this.state, ...change };
+    const next = { ...this.now, ...change, writtenAt: this.clock.now() };
     writeJson(this.store, FILE, next);
     this.state = next;
   }
 
   updateContent(contentId: string, change: Partial<HeldContent> & Pick<HeldContent, 'stage'>): void {
-    const before = this.state.contents[contentId];
+    const before = this.now.contents[contentId];
     if (before === undefined) throw new Error(`unknown content ${contentId}`);
-    this.update({ contents: { ...this.state.contents, [contentId]: { ...before, ...change } } });
+    this.update({ contents: { ...this.now.contents, [contentId]: { ...before, ...change } } });
   }
+}
+
+/** Triggers see by themselves that a clock was set back. */
+function earlier({ writtenAt = 0, due, held, ...state }: AgentState, ms: number): AgentState {
+  const waiting = Object.entries(held).map(([contentId, { gate, retryAt }]) => {
+    return [contentId, { gate, ...(retryAt === undefined ? {} : { retryAt: retryAt - ms }) }] as const;
+  });
+  return {
+    ...state,
+    writtenAt: writtenAt - ms,
+    ...(due === undefined ? {} : { due: { ...due, at: due.at - ms } }),
+    notBefore: state.notBefore - ms,
+    intervalAt: state.intervalAt - ms,
+    held: Object.fromEntries(waiting),
+  };
 }
 
 const isState = (value: unknown): value is AgentState =>

@@ -162,7 +162,7 @@ async function deliverAll(
       const pauseMs = hasCode(error, 'transfer.grant-refused') ? undefined : 1_000 + backoffMs(3, random);
       const waitMs = typeof retryAfterMs === 'number' ? retryAfterMs : pauseMs;
       if (waitMs !== undefined) retries.push(clock.now() + waitMs);
-      if (hasCode(error, 'transport.unreachable', 'server.busy')) break;
+      if (hasCode(error, 'transport.unreachable', 'transport.certificate-time', 'server.busy')) break;
     }
   }
   return retries.length === 0 ? undefined : Math.min(...retries);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import { type AddressInfo } from 'node:net';
 import { type TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +59,21 @@ describe('https transport', () => {
   it('refuses a server of another CA with transport.unreachable', async () => {
     const other = await testAuthority();
     await expect(get(9, { ca: other.certificate })).rejects.toThrow(refused('transport.unreachable'));
+  });
+
+  it('refuses a certificate that does not hold at this hour with transport.certificate-time', async () => {
+    const day = (n: number) => new Date(Date.now() + n * 86_400_000);
+    for (const hours of [
+      { notBefore: day(1), notAfter: day(2) },
+      { notBefore: day(-2), notAfter: day(-1) },
+    ]) {
+      const { certificate, key } = await server.authority.issue('server', hours);
+      const other = createServer({ cert: certificate, key }).listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const origin = `https://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      await expect(get(9, { origin })).rejects.toThrow(refused('transport.certificate-time'));
+      other.close();
+    }
   });
 
   it('trusts nobody without a CA', async () => {

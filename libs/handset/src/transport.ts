@@ -131,6 +131,8 @@ const isResumed = (response: IncomingMessage): boolean =>
   'isSessionReused' in response.socket && (response.socket as TLSSocket).isSessionReused();
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+/** The server's certificate does not hold at this hour: most often it is the handset's clock that is wrong. */
+const OUT_OF_TIME = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'];
 const isReset = (error: unknown): boolean => ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
 
 /** Refuses before the body: what is announced too long, and what is compressed though identity was asked for. */
@@ -185,7 +187,9 @@ function asTransportError(
   error: unknown,
   code: 'transport.unreachable' | 'transport.interrupted' = 'transport.unreachable',
 ): HandsetError {
-  return error instanceof HandsetError ? error : new HandsetError(code, { cause: codeOf(error) });
+  if (error instanceof HandsetError) return error;
+  const cause = codeOf(error);
+  return new HandsetError(OUT_OF_TIME.includes(cause) ? 'transport.certificate-time' : code, { cause });
 }
 
 /** The whole body; its size is already capped by the request. */
