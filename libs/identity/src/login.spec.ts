@@ -44,6 +44,10 @@ describe('the login throttle', () => {
       }),
     );
   });
+  it('locks nobody out for the hour that a clock was put back', () => {
+    expect(waitBeforeLogin(after(500), ADDRESS_THROTTLE, 1_000_000 - minutes(60))).toBe(0);
+    expect(waitBeforeLogin(after(500), ADDRESS_THROTTLE, 1_000_000 - minutes(1))).toBe(minutes(16));
+  });
   it('begins again after an hour without an attempt', () => {
     expect(waitBeforeLogin(after(500), ADDRESS_THROTTLE, 1_000_000 + minutes(60))).toBe(0);
     expect(countAttempt(after(500), 1_000_000 + minutes(60)).count).toBe(1);

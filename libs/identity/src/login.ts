@@ -28,10 +28,14 @@ export const ADDRESS_THROTTLE: ThrottleRule = { free: 20, maxWaitMs: 15 * 60_000
 /** Attempts older than this are forgotten. */
 export const ATTEMPT_MEMORY_MS = 3_600_000;
 
-/** Milliseconds until the next attempt is looked at; 0 = now. */
+/**
+ * Milliseconds until the next attempt is looked at; 0 = now. A last attempt further ahead than the longest wait is of a
+ * clock since put back, and does not count: it would lock an account for as long as the clock was wrong.
+ */
 export function waitBeforeLogin(attempts: Attempts, rule: ThrottleRule, now: number): number {
   const beyond = attempts.count - rule.free;
-  if (beyond < 0 || now - attempts.lastAt >= ATTEMPT_MEMORY_MS) return 0;
+  const isPutBack = attempts.lastAt - now > rule.maxWaitMs;
+  if (beyond < 0 || isPutBack || now - attempts.lastAt >= ATTEMPT_MEMORY_MS) return 0;
   const wait = Math.min(rule.maxWaitMs, 1000 * 2 ** Math.min(beyond, 20));
   return Math.max(0, attempts.lastAt + wait - now);
 }
