@@ -82,7 +82,10 @@ export function restoreIdleTimer(): void {
 
 interface Connection {
   socket: { destroy(error: unknown): void };
+  chunks: Buffer[];
+  bytesBuffered: number;
   bytesNeeded: number;
+  isConnected(): boolean;
   connect(): Promise<true>;
   processData(data: Buffer): void;
 }
@@ -91,16 +94,25 @@ const connection = (require('kafkajs/src/network/connection') as { prototype: Co
 const connectAgain = Object.getOwnPropertyDescriptor(connection, 'connect')?.value as Connection['connect'];
 const connecting = new WeakMap<Connection, Promise<true>>();
 
+/** Of an answer, before its body. */
+const LENGTH_BYTES = 4;
+
 /**
  * In 2.2.4 two requests at once on a connection that is not up yet open a socket each (`network/connection.js`), and the
- * first is forgotten: nothing ever closes it, and it keeps the process from ending. Here both wait for one.
+ * first is forgotten: nothing ever closes it, and it keeps the process from ending. Here both wait for one. And what a
+ * lost socket had brought of an answer stays, so that nothing on the next one is understood, for ever; here it is dropped.
  */
 export function connectOnce(): void {
   connection.connect = function (this: Connection): Promise<true> {
-    const begun = connecting.get(this) ?? connectAgain.call(this).finally(() => connecting.delete(this));
+    const begun = connecting.get(this) ?? begin(this).finally(() => connecting.delete(this));
     connecting.set(this, begun);
     return begun;
   };
+}
+
+function begin(it: Connection): Promise<true> {
+  if (!it.isConnected()) Object.assign(it, { chunks: [], bytesBuffered: 0, bytesNeeded: LENGTH_BYTES });
+  return connectAgain.call(it);
 }
 
 const processData = Object.getOwnPropertyDescriptor(connection, 'processData')?.value as Connection['processData'];
