@@ -3,7 +3,7 @@ import { type FetchedRecord, KafkajsClient } from '#event-log/index.js';
 import { expect } from 'vitest';
 import type { FaultyInstallation } from './faulty.js';
 import { endWithUs } from './left-behind.js';
-import { faultyLink, type FaultyLink } from './proxies.js';
+import { Link } from './link.js';
 import { eventually, temporaryFolder } from './processes.js';
 
 /** False where the log is Postgres alone, which has no broker that could fail; says what is skipped. */
@@ -12,6 +12,13 @@ export function isOnKafka(what: string): boolean {
   console.log(`${what}: skipped, for there is no broker in this project`);
   return false;
 }
+
+/** What a link leads to, known once it runs. */
+interface Behind {
+  ports: readonly number[];
+}
+
+const portOf = (broker: string) => Number(broker.split(':')[1]);
 
 /** A Kafka that is nobody's child but the test's, for servers that get it by `KAFKA_BROKERS`: its brokers are killed and started at will. */
 export class GivenKafka {
@@ -22,26 +29,36 @@ export class GivenKafka {
     /** `host:port` for clients: of the link, when there is one. */
     readonly brokers: readonly string[],
     /** Between all clients and the one broker. */
-    readonly link: FaultyLink | undefined,
+    readonly link: Link | undefined,
+    private readonly behind: Behind,
   ) {}
 
   static async start(brokers: 1 | 3 = 1): Promise<GivenKafka> {
     const folder = temporaryFolder('given-kafka');
     const made = await startKafka({ folder: folder.path, brokers, freePorts: true });
     for (const pid of made.pids) endWithUs(pid);
-    return new GivenKafka(folder, made.brokers, undefined);
+    return new GivenKafka(folder, made.brokers, undefined, { ports: [] });
   }
 
   /** One broker that tells its clients the address of a link, which the test can break. */
   static async behindLink(): Promise<GivenKafka> {
     const folder = temporaryFolder('given-kafka');
-    const link = await faultyLink();
+    const behind: Behind = { ports: [] };
+    const link = await Link.open(() => behind.ports);
     const address = `127.0.0.1:${link.port}`;
     const properties = { 'advertised.listeners': `BROKER://${address}` };
     const { brokers, pids } = await startKafka({ folder: folder.path, freePorts: true, properties });
     for (const pid of pids) endWithUs(pid);
-    link.target = Number(brokers[0]?.split(':')[1]);
-    return new GivenKafka(folder, [address], link);
+    behind.ports = brokers.map(portOf);
+    return new GivenKafka(folder, [address], link, behind);
+  }
+
+  /** All connections are lost; new ones come to this port instead of the broker's. @returns where they came before */
+  moveLink(port: number): number {
+    const [before = 0] = this.behind.ports;
+    this.behind.ports = [port];
+    this.link?.reset();
+    return before;
   }
 
   /** What a server needs to be on it. */

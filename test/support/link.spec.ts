@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Link } from './nemesis-link.js';
-import { freePort } from './processes.js';
+import { Link } from './link.js';
+import { eventually, freePort } from './processes.js';
 
 /** A server that answers each piece with its own name and the piece. */
 const echo = (name: string): Promise<Server> =>
@@ -70,5 +70,57 @@ describe('a link', () => {
     expect(await Promise.race([waiting, soon])).toBe('nothing yet');
     link.turnTo('clear');
     expect(await waiting).toBe('a 2');
+  });
+
+  it('that is slow, brings each piece so much later in each direction, in order, also when it clears', async () => {
+    const link = await linkTo(['a']);
+    const socket = client(link);
+    await answer(socket, '0');
+    link.turnTo('slow', 200);
+    const askedAt = performance.now();
+    const first = answer(socket, '1');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    link.turnTo('clear');
+    socket.write('2');
+    expect(await first).toMatch(/^a 1/);
+    expect(performance.now() - askedAt).toBeGreaterThan(190); // a timer may be a little early
+  });
+
+  it('that is deaf, passes on what the client says and loses the answer', async () => {
+    const heard: string[] = [];
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (bytes) => {
+        heard.push(bytes.toString());
+        socket.write(`heard ${bytes.toString()}`);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const link = await Link.open(() => [portOf(server)]);
+    open.push(link, server);
+    const socket = client(link);
+    link.turnTo('deaf');
+    const lost = answer(socket, '1').catch(() => 'closed');
+    await eventually('it is heard', async () => heard.length > 0 || undefined);
+    await new Promise((resolve) => setTimeout(resolve, 100)); // the answer is on its way, and is not kept for later
+    link.turnTo('clear');
+    socket.write('2');
+    expect([await lost, heard]).toEqual(['heard 2', ['1', '2']]);
+  });
+
+  it('ends the side of the server alone, or loses what is open and takes what is new', async () => {
+    const link = await linkTo(['a']);
+    const socket = connect({ port: link.port, host: '127.0.0.1', allowHalfOpen: true });
+    open.push({ close: () => socket.destroy() });
+    await answer(socket, '1');
+    const ended = new Promise((resolve) => socket.once('end', () => resolve('ended')));
+    link.halfClose();
+    expect([await ended, socket.writable]).toEqual(['ended', true]);
+    const other = client(link);
+    await answer(other, '2');
+    const closed = new Promise((resolve) => other.once('close', () => resolve('closed')));
+    other.on('error', () => undefined); // as a reset is told
+    link.reset();
+    expect([await closed, await answer(client(link), '3')]).toEqual(['closed', 'a 3']);
   });
 });

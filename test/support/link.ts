@@ -3,16 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * `cut`: connections are reset and refused. `hung`: they stay, new ones are taken, and nothing passes until it clears,
- * which no end is told. `slow`: each piece takes its time.
+ * which no end is told. `slow`: each piece comes later. `deaf`: clients are heard, and what servers answer is lost.
  */
-export type Weather = 'clear' | 'cut' | 'hung' | 'slow';
+export type Weather = 'clear' | 'cut' | 'hung' | 'slow' | 'deaf';
 
 const SLOW_MS = 400;
+/** Of one connection and direction; then the sender is held up, as by a full pipe. */
+const MOST_UNDER_WAY_BYTES = 1_048_576;
 
 /** A TCP relay between parts of an installation: to one of them, or, as a balancer, to whichever is up. */
 export class Link {
   private weather: Weather = 'clear';
-  private readonly sockets = new Set<Socket>();
+  private slowMs = SLOW_MS;
+  private readonly clients = new Set<Socket>();
+  private readonly servers = new Set<Socket>();
   private changed: () => void = () => undefined;
   private change: Promise<void> = Promise.resolve();
   private turn = 0;
@@ -38,11 +42,23 @@ export class Link {
     return (this.server.address() as AddressInfo).port;
   }
 
-  turnTo(weather: Weather): void {
+  /** @param slowMs  how much later a piece comes, in each direction */
+  turnTo(weather: Weather, slowMs = SLOW_MS): void {
     this.weather = weather;
+    this.slowMs = slowMs;
     this.changed();
     this.change = new Promise((resolve) => (this.changed = resolve));
-    if (weather === 'cut') for (const socket of this.sockets) socket.resetAndDestroy();
+    if (weather === 'cut') this.reset();
+  }
+
+  /** Every open connection is lost; new ones are taken. */
+  reset(): void {
+    for (const socket of [...this.clients, ...this.servers]) socket.resetAndDestroy();
+  }
+
+  /** The servers' side of every open connection ends, the clients' stays open. */
+  halfClose(): void {
+    for (const client of this.clients) client.end();
   }
 
   close(): Promise<void> {
@@ -51,7 +67,7 @@ export class Link {
   }
 
   private accept(client: Socket): void {
-    this.keep(client);
+    keep(client, this.clients);
     if (this.weather === 'cut') return void client.resetAndDestroy();
     const targets = this.targets();
     this.turn += 1;
@@ -69,34 +85,44 @@ export class Link {
     upstream.once('error', retry);
     upstream.once('connect', () => {
       upstream.off('error', retry);
-      this.keep(upstream);
+      keep(upstream, this.servers);
       if (client.destroyed) return void upstream.destroy();
-      this.relay(client, upstream);
-      this.relay(upstream, client);
+      this.relay(client, upstream, () => true);
+      this.relay(upstream, client, () => this.weather !== 'deaf');
     });
   }
 
-  private keep(socket: Socket): void {
-    socket.setNoDelay(true);
-    this.sockets.add(socket);
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.sockets.delete(socket));
-  }
-
-  private relay(from: Socket, to: Socket): void {
+  /** In order, also when the weather changes in between. */
+  private relay(from: Socket, to: Socket, isHeard: () => boolean): void {
+    let underWay = 0;
+    let last = Promise.resolve();
+    const inTurn = (act: () => void) => {
+      const dueAt = this.weather === 'slow' ? Date.now() + this.slowMs : 0;
+      last = last.then(() => this.pass(dueAt)).then(act);
+    };
     from.on('data', (bytes) => {
-      from.pause();
-      void this.pass().then(() => {
-        if (to.destroyed || to.write(bytes)) from.resume();
-        else to.once('drain', () => from.resume());
-      });
+      if (!isHeard()) return;
+      underWay += bytes.length;
+      if (underWay > MOST_UNDER_WAY_BYTES) from.pause();
+      const arrived = () => {
+        underWay -= bytes.length;
+        if (underWay <= MOST_UNDER_WAY_BYTES) from.resume();
+      };
+      inTurn(() => void (to.writable ? to.write(bytes, arrived) : arrived()));
     });
-    from.on('end', () => void this.pass().then(() => to.end()));
-    from.on('close', (isBroken) => (isBroken ? to.resetAndDestroy() : to.destroySoon()));
+    from.on('end', () => inTurn(() => void to.end()));
+    from.on('close', (isBroken) => (isBroken ? to.resetAndDestroy() : inTurn(() => to.destroySoon())));
   }
 
-  private async pass(): Promise<void> {
-    if (this.weather === 'slow') await sleep(SLOW_MS);
+  private async pass(dueAt: number): Promise<void> {
+    if (dueAt > Date.now()) await sleep(dueAt - Date.now());
     while (this.weather === 'hung') await this.change;
   }
+}
+
+function keep(socket: Socket, among: Set<Socket>): void {
+  socket.setNoDelay(true);
+  among.add(socket);
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => among.delete(socket));
 }

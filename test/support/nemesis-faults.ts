@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { killBroker } from '../../deploy/kafka/broker.mjs';
 import type { Copy } from './nemesis-copies.js';
 import { BROKERS, type NemesisInstallation } from './nemesis-installation.js';
-import type { Link, Weather } from './nemesis-link.js';
+import type { Link, Weather } from './link.js';
 import { run } from './processes.js';
 
 /** One kind of trouble. */

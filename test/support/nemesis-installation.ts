@@ -5,7 +5,7 @@ import { TEST_BUILD } from './faulty.js';
 import { writeFleet } from './fleet.js';
 import { GivenPostgres } from './given-postgres.js';
 import { Copy } from './nemesis-copies.js';
-import { Link } from './nemesis-link.js';
+import { Link } from './link.js';
 import { freePort, temporaryFolder } from './processes.js';
 import { removeMade } from './server.js';
 
@@ -44,28 +44,23 @@ export class NemesisInstallation {
   readonly campaigns: Copy[] = [];
   readonly insights: Copy[] = [];
   fleet!: Copy;
+  postgres!: GivenPostgres;
+  links!: Links;
+  /** Every one of them, from the moment that it is open. */
+  private readonly opened: Link[] = [];
   /** Of brokers, past every link. */
   brokers: readonly string[] = [];
   private token = '';
   private readonly insightPorts: number[] = [];
 
-  private constructor(
-    readonly folder: ReturnType<typeof temporaryFolder>,
-    readonly postgres: GivenPostgres,
-    readonly links: Links,
-  ) {}
+  private constructor(readonly folder: ReturnType<typeof temporaryFolder>) {}
 
   static async start(agents: number): Promise<NemesisInstallation> {
+    const made = new NemesisInstallation(temporaryFolder('nemesis'));
     const ports: Ports = { people: [], handsets: [], brokers: [] };
-    const ofReady = (all: readonly number[]) => all.filter((_, i) => made.campaigns[i]?.isReady === true);
-    const links: Links = {
-      postgres: new Map(),
-      brokers: await Promise.all(BROKERS.map((node) => Link.open(() => ports.brokers.slice(node - 1, node)))),
-      people: await Link.open(() => ofReady(ports.people)),
-      handsets: await Link.open(() => ofReady(ports.handsets)),
-    };
-    const made = new NemesisInstallation(temporaryFolder('nemesis'), await GivenPostgres.start(), links);
     try {
+      await made.openLinks(ports);
+      made.postgres = await GivenPostgres.start();
       await made.startBrokers(ports);
       await made.startServices(ports);
       await made.startFleet(agents);
@@ -104,6 +99,22 @@ export class NemesisInstallation {
     return { ...kek, MUSTER_DATA: data, MUSTER_LOG: 'kafka', MUSTER_POLL_INTERVAL_SECONDS: '30' };
   }
 
+  private async openLinks(ports: Ports): Promise<void> {
+    const ofReady = (all: readonly number[]) => all.filter((_, i) => this.campaigns[i]?.isReady === true);
+    this.links = {
+      postgres: new Map(),
+      brokers: await Promise.all(BROKERS.map((node) => this.open(() => ports.brokers.slice(node - 1, node)))),
+      people: await this.open(() => ofReady(ports.people)),
+      handsets: await this.open(() => ofReady(ports.handsets)),
+    };
+  }
+
+  private async open(targets: () => readonly number[]): Promise<Link> {
+    const link = await Link.open(targets);
+    this.opened.push(link);
+    return link;
+  }
+
   private async startBrokers(ports: Ports): Promise<void> {
     const advertised = this.links.brokers.map(({ port }) => port);
     const options = { folder: this.kafkaFolder, brokers: BROKERS.length, freePorts: true, advertised };
@@ -129,7 +140,7 @@ export class NemesisInstallation {
 
   private async copy(service: 'campaign' | 'insight', n: number, own: Record<string, string>): Promise<Copy> {
     const postgresPort = Number(new URL(this.postgres.url).port);
-    const link = await Link.open(() => [postgresPort]);
+    const link = await this.open(() => [postgresPort]);
     const name = `${service}-${n}`;
     this.links.postgres.set(name, link);
     const database = new URL(this.postgres.url);
@@ -214,10 +225,9 @@ export class NemesisInstallation {
     const output = this.copies.map((copy) => copy.output()).join('');
     await this.fleet?.stop();
     await Promise.all(this.copies.map((copy) => copy.stop()));
-    const { postgres, brokers, people, handsets } = this.links;
-    await Promise.all([...postgres.values(), ...brokers, people, handsets].map((link) => link.close()));
+    await Promise.all(this.opened.map((link) => link.close()));
     await stopKafka(this.kafkaFolder);
-    await this.postgres.remove();
+    await this.postgres?.remove();
     removeMade(output);
     this.folder.remove();
   }

@@ -51,58 +51,6 @@ export async function throttlingProxy(target: number, bytesPerSecond: () => numb
   };
 }
 
-/** A TCP link that a test breaks while it is in use; a change also holds for connections that are open. */
-export interface FaultyLink extends Proxy {
-  /** Port of the server that new connections go to. */
-  target: number;
-  /** Every byte from the server comes so much later. */
-  latencyMs: number;
-  /** The link stays up, and nothing that the server says arrives: bytes are read and thrown away. */
-  isOneWay: boolean;
-  /** The server's side of every open connection ends, the client's stays open. */
-  halfClose(): void;
-  /** Every open connection is lost. */
-  cut(): void;
-}
-
-/** @param target  port of the server; the link may be there before it */
-export async function faultyLink(target = 0): Promise<FaultyLink> {
-  const sockets = new Set<Duplex>();
-  const clients = new Set<Duplex>();
-  const server = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect(link.target, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        sockets.delete(socket);
-        clients.delete(client);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-    clients.add(client);
-    client.pipe(upstream);
-    let last = 0;
-    upstream.on('data', (chunk: Buffer) => {
-      if (link.isOneWay) return;
-      last = Math.max(last, Date.now() + link.latencyMs); // in order, also when the latency falls
-      setTimeout(() => client.writable && client.write(chunk), last - Date.now());
-    });
-    upstream.on('end', () => client.end());
-  });
-  const link: FaultyLink = {
-    port: await listen(server),
-    target,
-    latencyMs: 0,
-    isOneWay: false,
-    halfClose: () => clients.forEach((client) => client.end()),
-    cut: () => sockets.forEach((socket) => socket.destroy()),
-    close: closing(server, sockets),
-  };
-  return link;
-}
-
 /** Accepts, and then says something else than the protocol, or nothing. */
 export async function nonsenseServer(answer: (socket: Socket) => void): Promise<Proxy> {
   const sockets = new Set<Duplex>();
