@@ -96,7 +96,8 @@ describe('follow', () => {
     const abort = new AbortController();
     const seen: string[] = [];
     const said: (readonly StandsAt[])[] = [];
-    const onStanding = (places: readonly StandsAt[]) => void said.push(places);
+    const came: (StandsAt | undefined)[] = [];
+    const onStanding = (places: readonly StandsAt[], one?: StandsAt) => void (said.push(places), came.push(one));
     const following = follow(
       tail,
       { topics, from, signal: abort.signal, onStanding, standMs: 20 },
@@ -106,11 +107,11 @@ describe('follow', () => {
     await vi.waitFor(() => expect(said).toHaveLength(1));
     const place = { topic: 'muster.campaign', partition, offset, stream: 'acme/still' };
     const what = { type: 'muster.campaign.thing-noted.v9', fault: 'log.unknown-version' };
-    expect(said).toEqual([[{ ...place, ...what }]]);
+    expect([said, came]).toEqual([[[{ ...place, ...what }]], [{ ...place, ...what }]]);
 
     await retype(1);
     await vi.waitFor(() => expect(seen.slice(2)).toEqual(['newer', 'behind']));
-    expect(said.at(-1)).toEqual([]);
+    expect([said.at(-1), came.at(-1)]).toEqual([[], undefined]);
     abort.abort();
     await following;
     await superuser.end();

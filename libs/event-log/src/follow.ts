@@ -28,8 +28,8 @@ export interface FollowOptions {
   /** The caller keeps the position, in the transaction of what it does with the records. */
   from: Position;
   signal: AbortSignal;
-  /** All places where it stands still, whenever one comes or goes. */
-  onStanding?: (places: readonly StandsAt[]) => void;
+  /** All places where it stands still, whenever one comes or goes; and the one that came. */
+  onStanding?: (places: readonly StandsAt[], came?: StandsAt) => void;
   batchSize?: number;
   /** How long before it looks again at what it could not read. */
   standMs?: number;
@@ -121,7 +121,9 @@ class Standing {
       this.places.set(key, { topic, partition, offset, stream, type, fault, until });
     }
     if (before?.offset === unreadable?.offset) return;
-    this.options.onStanding?.([...this.places.values()].map(({ until: _, ...place }) => place));
+    const places = [...this.places.values()].map(({ until: _, ...place }) => place);
+    const came = places.find((place) => partitionKey(place.topic, place.partition) === key);
+    this.options.onStanding?.(places, came);
   }
 }
 

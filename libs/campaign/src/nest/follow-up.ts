@@ -48,7 +48,7 @@ export class FollowUp extends BackgroundLoop {
         this.standing.reset();
         const from = await this.duties.position(DUTY);
         const topics = ['muster.device', 'muster.campaign'] as const;
-        const onStanding = (places: readonly StandsAt[]) => this.stands(places);
+        const onStanding = (places: readonly StandsAt[], came?: StandsAt) => this.stands(places, came);
         await follow(this.log, { topics, from, signal, onStanding }, (batch, after) => this.handle(batch, after));
       } catch (err) {
         this.lines.warn('follow-up.retry', { retryInMs: RETRY_MS, err });
@@ -57,11 +57,11 @@ export class FollowUp extends BackgroundLoop {
   }
 
   /** Until somebody has repaired what cannot be read, nothing follows from what happens in these partitions. */
-  private stands(places: readonly StandsAt[]): void {
+  private stands(places: readonly StandsAt[], came?: StandsAt): void {
     this.standing.reset();
     for (const { topic, partition, fault } of places) this.standing.set({ topic, partition, fault }, 1);
     if (places.length === 0) this.lines.info('follow-up.goes-on');
-    for (const place of places) this.lines.error('follow-up.stands', { ...place });
+    if (came !== undefined) this.lines.error('follow-up.stands', { ...came }); // the others have been reported
   }
 
   private async handle(batch: readonly EventRecord[], after: Position): Promise<void> {
