@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readFleet } from '../support/fleet.js';
 import {
@@ -51,10 +52,10 @@ describe.skipIf(!isOnKafka)('a nemesis', () => {
     const managers = new Managers(installation);
     managers.run(MANAGERS);
     const sampling = setInterval(() => void Promise.all(copies.map((copy) => copy.measure())), SAMPLE_MS);
-    const struck = await strikeAll(installation, planOf(SEED, Math.round((MINUTES * 60_000) / ROUND_MS)));
-
-    const drain = await drained(installation, managers);
-    clearInterval(sampling);
+    const { struck, drain } = await strike(installation, managers).finally(() => {
+      clearInterval(sampling);
+      managers.leave();
+    });
 
     await fleet.stop();
     const agents = readFleet(fleetFolder);
@@ -77,6 +78,11 @@ describe.skipIf(!isOnKafka)('a nemesis', () => {
   });
 });
 
+async function strike(installation: NemesisInstallation, managers: Managers) {
+  const struck = await strikeAll(installation, planOf(SEED, Math.round((MINUTES * 60_000) / ROUND_MS)));
+  return { struck, drain: await drained(installation, managers) };
+}
+
 interface Drain {
   seconds: number;
   /** What was not done yet when it should have been. */
@@ -87,7 +93,10 @@ interface Drain {
 async function drained(installation: NemesisInstallation, managers: Managers): Promise<Drain> {
   const healedAt = Date.now();
   const seconds = () => (Date.now() - healedAt) / 1_000;
-  await managers.stop();
+  const inTime = sleep(PATIENCE_MS, undefined, { ref: false }).then(() => {
+    throw new Error(`managers were not answered in ${PATIENCE_MS} ms`);
+  });
+  await Promise.race([managers.stop(), inTime]);
   let left: string[] = [];
   let late: string[] = [];
   const isDone = async () => {

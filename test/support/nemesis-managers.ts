@@ -24,6 +24,7 @@ export class Managers {
   /** Campaigns that run, with the content's name and the group that it is for. */
   readonly running: { campaignId: string; contentId: string; group: number }[] = [];
   private readonly stopped = new AbortController();
+  private readonly left = new AbortController();
   private all: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly muster: NemesisInstallation) {}
@@ -36,6 +37,13 @@ export class Managers {
   async stop(): Promise<void> {
     this.stopped.abort();
     await this.all;
+  }
+
+  /** Gives up what is not answered yet: after a failure nobody may ever answer it. */
+  leave(): void {
+    this.stopped.abort();
+    this.left.abort();
+    void this.all.catch(() => undefined); // whoever waits for it is told by `stop`
   }
 
   private async manage(who: number): Promise<void> {
@@ -91,7 +99,7 @@ export class Managers {
       const type = { 'content-type': 'application/offset+octet-stream', 'upload-offset': '0' };
       const put = location && (await this.tried('PATCH', location, { body: bytes, headers: { ...tus, ...type } }));
       if (location && put && put.status === 204) return location.split('/').at(-1)!;
-      await sleep(RETRY_MS);
+      await this.pause(RETRY_MS);
     }
   }
 
@@ -116,8 +124,12 @@ export class Managers {
       const { status = 503, body: said } = answer ?? {};
       const heals = status >= 500 || status === 429 || said?.code === 'idempotency.in-flight';
       if (!heals) this.refused.push(`POST ${url}: ${status} ${JSON.stringify(said)}`);
-      await sleep(heals ? RETRY_MS : 10 * RETRY_MS);
+      await this.pause(heals ? RETRY_MS : 10 * RETRY_MS);
     }
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return sleep(milliseconds, undefined, { signal: this.left.signal });
   }
 
   private tried<T>(method: string, url: string, asking: Asking) {
