@@ -76,8 +76,7 @@ export async function createServer(
     abortOnError: false,
     bodyParser: false, // ours below; Nest's would also take forms
   });
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  await initialise(app, log);
 
   const renew: MusterServer['renew'] = (identities) => {
     if (identities.handset !== undefined) present(handset, identities.handset);
@@ -94,6 +93,17 @@ export async function createServer(
     },
     close: () => app.close(),
   };
+}
+
+/** What some modules have begun when another fails goes on for ever else, and the process never ends. */
+async function initialise(app: NestFastifyApplication, log: Log): Promise<void> {
+  try {
+    await app.init();
+    await app.getHttpAdapter().getInstance().ready();
+  } catch (error) {
+    await app.close().catch((err: unknown) => log.warn('server.not-closed', { err })); // why it did not start says more
+    throw error;
+  }
 }
 
 function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void {
