@@ -104,7 +104,12 @@ const BODIES: Record<string, () => object> = {
   'PATCH /v1/users/{id}': () => ({ name: 'Taken' }),
 };
 /** Read models are of the installation; their names are nobody's. */
-const OF_THE_INSTALLATION = ['POST /v1/projections/{name}/rebuild', 'POST /v1/projections/{name}/verify'];
+const OF_THE_INSTALLATION = [
+  'GET /v1/projections/{name}',
+  'POST /v1/projections/{name}/rebuild',
+  'POST /v1/projections/{name}/unpark',
+  'POST /v1/projections/{name}/verify',
+];
 const withIds = routes.filter(({ name, parameters }) => parameters.length > 0 && !OF_THE_INSTALLATION.includes(name));
 
 const ask = (route: Route, { token }: World, value: string): Promise<Answer> => {

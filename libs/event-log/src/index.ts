@@ -41,6 +41,7 @@ export { partitionOf } from './murmur2.js';
 export { decodePosition, encodePosition, nextOffset, reaches } from './position.js';
 export { PostgresLog, type PostgresLogOptions, type StreamEnd } from './postgres-log.js';
 export { type ParkedStream, ProjectionError } from './parked.js';
+export { type PassedOver, passOver } from './passed-over.js';
 export {
   type PastCopy,
   ProjectionRunner,
@@ -48,6 +49,7 @@ export {
 } from './projection-runner.js';
 export type { ProjectionStatus } from './projection-status.js';
 export { liveSchema, prepareGeneration } from './generation.js';
+export type { Unparked } from './unpark.js';
 export { Relay } from './relay.js';
 export type { Difference, Verified } from './verify.js';
 export { type Projection, projection, type ProjectionView, tenantPolicy } from './projection.js';

@@ -124,12 +124,13 @@ export function listParked(tx: Tx, { name, version }: Projection): Promise<Parke
   );
 }
 
-/** Applies one parked record. @throws ProjectionError `projection.poison` when it still fails */
-export async function applyParked(projection: Projection, tx: Tx, record: MaybeFaulty): Promise<void> {
-  const error = record.fault ?? (await failureOf(projection, tx, [record]));
-  if (error === undefined) return;
-  const { topic, partition, offset, stream } = record;
-  throw new ProjectionError('projection.poison', { topic, partition, offset, stream, error }, 'the event still fails');
+/** Applies one parked record. @returns how it still fails */
+export async function failureOfParked(
+  projection: Projection,
+  tx: Tx,
+  record: MaybeFaulty,
+): Promise<string | undefined> {
+  return record.fault ?? failureOf(projection, tx, [record]);
 }
 
 async function failureOf(projection: Projection, tx: Tx, records: readonly EventRecord[]): Promise<string | undefined> {

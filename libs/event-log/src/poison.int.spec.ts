@@ -2,15 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Log, newId, silentLog, systemClock } from '#runtime/index.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { lockRebuild } from './build-lock.js';
 import { defineEvents, eventCatalog } from './catalog.js';
 import { Database } from './database.js';
 import { Keyring } from './keyring.js';
 import { eventLogMigrations } from './nest/event-log.module.js';
+import { passOver } from './passed-over.js';
 import { PostgresLog } from './postgres-log.js';
 import { projection } from './projection.js';
 import { ProjectionRunner } from './projection-runner.js';
+import type { Unparked } from './unpark.js';
 
 const TOPIC = 'muster.handset';
+const AT = '2026-11-24T16:00:00.000Z';
 const schema = {
   type: 'object',
   properties: { text: { type: 'string' }, secret: { type: 'string', 'x-personal': true } },
@@ -62,6 +66,7 @@ const notes = projection('notes', 1, {
 
 describe('a poison event', () => {
   let db: TestDatabase;
+  let actor: Database;
   let projector: Database;
   let superuser: Database;
   let keyring: Keyring;
@@ -84,7 +89,7 @@ describe('a poison event', () => {
   beforeAll(async () => {
     db = await testDatabase(eventLogMigrations);
     superuser = new Database(db.superuserUrl, { max: 1 });
-    const actor = db.database('muster_campaign');
+    actor = db.database('muster_campaign');
     projector = db.database('muster_projector', 8);
     const kek = randomBytes(32);
     keyring = await Keyring.open({ database: actor, kek });
@@ -257,5 +262,84 @@ describe('a poison event', () => {
     expect(told?.error).toBe('sqlstate 23514, table p_notes_v1, constraint p_notes_v1_secret_check');
     poison = '';
     await runner.unpark('notes', 'acme/told');
+  });
+
+  const discards = (because: string, decided: Unparked[]) => ({
+    discards: true,
+    decide: (unparked: Unparked) => {
+      decided.push(unparked);
+      const decision = { projection: 'notes', stream: 'acme/any', tenant: 'acme', reason: because, decidedAt: AT };
+      return actor.inTenant('acme', (tx) =>
+        passOver(tx, { ...decision, version: unparked.version }, unparked.passedOver),
+      );
+    },
+  });
+
+  it('that nobody can repair is passed over by a decision, which every rebuild keeps to', async () => {
+    poison = 'ruin';
+    await append('lost', 'a');
+    const { partition, firstOffset: offset } = await append('lost', 'ruin', 'Leo');
+    await append('lost', 'b');
+    await runner.whenCaughtUp();
+    const decided: Unparked[] = [];
+    await runner.unpark('notes', 'acme/lost', discards('no copy left', decided));
+    const error = 'sqlstate 23514, table p_notes_v1, constraint p_notes_v1_secret_check';
+    const passedOver = [{ topic: TOPIC, partition, offset, error }];
+    expect(decided).toEqual([{ version: 1, applied: 1, passedOver }]);
+    expect(await parked()).toEqual([]);
+    expect(await noteOf('lost')).toMatchObject({ words: 'a b' });
+    expect(await runner.verify('notes')).toEqual({ equal: true });
+
+    poison = ''; // repaired after all: the decision stands, or live and rebuilt would differ
+    expect(await runner.verify('notes')).toEqual({ equal: true });
+    await runner.rebuild('notes');
+    expect(await noteOf('lost')).toMatchObject({ words: 'a b' });
+    expect(await parked()).toEqual([]);
+  });
+
+  it('stays parked when its decision could not be kept; a decision alone is completed by another call', async () => {
+    poison = 'wreck';
+    await append('torn', 'wreck', 'Tom');
+    await append('torn', 'b');
+    await runner.whenCaughtUp();
+    const refused = { discards: true, decide: () => Promise.reject(new Error('no audit')) };
+    await expect(runner.unpark('notes', 'acme/torn', refused)).rejects.toThrow('no audit');
+    expect(await parked()).toMatchObject([{ stream: 'acme/torn', events: 2 }]);
+
+    const cut = discards('cut off', []);
+    const decide = (unparked: Unparked) => cut.decide(unparked).then(() => Promise.reject(new Error('cut off')));
+    await expect(runner.unpark('notes', 'acme/torn', { discards: true, decide })).rejects.toThrow('cut off');
+    expect(await parked()).toMatchObject([{ stream: 'acme/torn', events: 2 }]);
+    expect(await runner.unpark('notes', 'acme/torn')).toEqual({ version: 1, applied: 1, passedOver: [] });
+    expect(await noteOf('torn')).toMatchObject({ words: 'b' });
+    expect(await runner.verify('notes')).toEqual({ equal: true });
+  });
+
+  it('that is an erasure is never passed over, because what it erases would stay', async () => {
+    await runner.stop();
+    await append('eve', 'a', 'Eve');
+    await append('eve', '', undefined, 'SubjectForgotten');
+    const retype = (data: string) =>
+      superuser.query(`update log.record set data = $1 where stream = 'acme/eve' and ver = 2`, [data]);
+    await retype('"torn"');
+    await runner.start();
+    await runner.whenCaughtUp();
+    const unparked = runner.unpark('notes', 'acme/eve', discards('away with it', []));
+    await expect(unparked).rejects.toMatchObject({ code: 'projection.poison' });
+    await retype('{"text":""}');
+    await runner.unpark('notes', 'acme/eve');
+    expect(await noteOf('eve')).toEqual({ words: 'a', secret: null });
+  });
+
+  it('waits while a rebuild goes on, which may have been past its place', async () => {
+    poison = 'venom';
+    await append('busy', 'venom', 'Bo');
+    await runner.whenCaughtUp();
+    poison = '';
+    const lock = await lockRebuild(projector, notes);
+    await expect(runner.unpark('notes', 'acme/busy')).rejects.toMatchObject({ code: 'projection.rebuilding' });
+    await lock.release();
+    await runner.unpark('notes', 'acme/busy');
+    expect(await parked()).toEqual([]);
   });
 });

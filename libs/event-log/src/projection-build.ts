@@ -11,6 +11,7 @@ import {
 } from './event-log.js';
 import { partitionsOf } from './follow.js';
 import { applyOrPark, park, type Parked, parkedStreams } from './parked.js';
+import { withoutPassedOver } from './passed-over.js';
 import { nextOffset, partitionKey } from './position.js';
 import type { Projection } from './projection.js';
 import { dropDuplicates } from './seen-sequence.js';
@@ -171,7 +172,7 @@ export class ProjectionBuild {
     place: readonly unknown[],
     fresh: readonly MaybeFaulty[],
   ): Promise<readonly Parked[]> {
-    const once = await dropDuplicates(tx, place, fresh);
+    const once = await withoutPassedOver(tx, place, await dropDuplicates(tx, place, fresh));
     const streams = await parkedStreams(tx, place);
     const parked = await applyOrPark(this.projection, tx, once, streams);
     await park(tx, place, parked);

@@ -12,7 +12,7 @@ import { type BuildEars, ProjectionBuild, type Until } from './projection-build.
 import { reportParked, reportPassedBy } from './projection-reports.js';
 import { type ProjectionStatus, statusOf } from './projection-status.js';
 import { rebuild } from './rebuild.js';
-import { unpark } from './unpark.js';
+import { unpark, type Unparked, type Unparking } from './unpark.js';
 import { type Verified, verify } from './verify.js';
 import { stoppedPartitions, Workers } from './workers.js';
 
@@ -159,11 +159,13 @@ export class ProjectionRunner {
 
   /**
    * Applies what a stream has parked, in order, all or nothing.
-   * @throws ProjectionError `projection.unknown`, `projection.not-parked`, `projection.poison`
+   * @throws ProjectionError `projection.unknown`, `projection.not-parked`, `projection.poison`;
+   *   `projection.rebuilding` while that goes on, in whatever process
    */
-  async unpark(name: string, stream: string): Promise<void> {
-    await this.live(name).on((build) => unpark(build, stream, this.options));
-    this.log.info('projection.unparked', { projection: name, stream });
+  async unpark(name: string, stream: string, how: Unparking = {}): Promise<Unparked> {
+    const unparked = await this.live(name).on((build) => unpark(build, stream, this.options, how));
+    this.log.info('projection.unparked', { projection: name, stream, ...unparked });
+    return unparked;
   }
 
   /** Copies whose process was killed while this one ran. */

@@ -1,3 +1,4 @@
+import { wireType } from './catalog.js';
 import type { Tx } from './database.js';
 import type { EventRecord, Topic } from './event-log.js';
 
@@ -34,6 +35,10 @@ export interface ProjectionView {
  * when the stream is replayed, so applying it twice must do as applying it once.
  */
 export const ERASURE = 'SubjectForgotten';
+
+/** Also when it cannot be read, of whatever version. */
+export const isErasure = ({ topic, type }: Pick<EventRecord, 'topic' | 'type'>): boolean =>
+  type === ERASURE || type.startsWith(wireType(topic, ERASURE).slice(0, -1));
 
 const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, command, type Context } from '../cli/command.js';
-import { CliError, EXIT } from '../cli/exit-codes.js';
+import { CliError, EXIT, usage } from '../cli/exit-codes.js';
 
 interface Projection {
   name: string;
@@ -11,6 +11,20 @@ interface Projection {
   parked: number;
   /** Those that lag. */
   partitions: { topic: string; partition: number; events: number; seconds: number }[];
+}
+
+interface ParkedStream {
+  topic: string;
+  partition: number;
+  stream: string;
+  fromOffset: number;
+  error: string;
+  events: number;
+}
+
+interface Unparked {
+  applied: number;
+  passedOver: { topic: string; partition: number; offset: number; error: string }[];
 }
 
 interface Operation {
@@ -101,4 +115,48 @@ const verify = command({
   },
 });
 
-export const projectionCommands: readonly Command[] = [list, rebuild, verify];
+const parked = command({
+  name: 'projection parked',
+  summary: 'List the streams that a read model has put aside, and why',
+  args: { projection: { help: 'e.g. campaign_progress' } },
+  examples: ['muster projection parked campaign_progress'],
+  run: async ({ projection }, { api, out }) => {
+    const url = `/v1/projections/${encodeURIComponent(projection)}`;
+    const { parkedStreams } = await api.get<{ parkedStreams: ParkedStream[] }>(url);
+    out.table(parkedStreams, {
+      stream: ({ stream }) => stream,
+      from: ({ topic, partition, fromOffset }) => `${topic}/${partition} ${fromOffset}`,
+      events: ({ events }) => events,
+      error: ({ error }) => error,
+    });
+  },
+});
+
+const unpark = command({
+  name: 'projection unpark',
+  summary: 'Apply what a read model has put aside of a stream, after a repair',
+  args: { projection: { help: 'e.g. campaign_progress' }, stream: { help: 'as `projection parked` names it' } },
+  options: {
+    discard: { type: 'boolean', help: 'do without the events that still fail, for good' },
+    reason: { type: 'string', help: 'why, for the record; needed with --discard' },
+  },
+  examples: [
+    'muster projection unpark campaign main/0198c6f2-…',
+    'muster projection unpark campaign main/0198c6f2-… --discard --reason "torn by a disk, no copy left"',
+  ],
+  run: async ({ projection, stream, discard, reason }, { api, out }) => {
+    if (discard && reason === undefined) throw usage('--discard needs a --reason');
+    const done = await api.post<Unparked>(pathOf(projection, 'unpark'), { stream, discard, reason });
+    out.result(done, () =>
+      [
+        `${done.applied} events of ${stream} were applied.`,
+        ...done.passedOver.map(
+          ({ topic, partition, offset, error }) => `Passed over for good: ${topic}/${partition} ${offset} (${error}).`,
+        ),
+      ].join('\n'),
+    );
+    out.next(`muster projection verify ${projection}`);
+  },
+});
+
+export const projectionCommands: readonly Command[] = [list, parked, unpark, rebuild, verify];

@@ -10,13 +10,11 @@ import { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases
 import { EventLogLifecycle } from './event-log.lifecycle.js';
 import { KafkaPart, logProviders } from './kafka.provider.js';
 import { RelayLag } from './relay-lag.js';
-import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
-import { CreateLog1767000000000 } from './migrations/create-log.js';
-import { CreateRelay1767000000002 } from './migrations/create-relay.js';
 
 export { EventCatalog } from '../catalog.js';
 export { ProjectionRunner } from '../projection-runner.js';
 export { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
+export { eventLogMigrations } from './event-log.migrations.js';
 export { KafkaPart } from './kafka.provider.js';
 
 /** What no caller can mend: their form alone would say 422. */
@@ -32,8 +30,8 @@ registerStatus({
   'keyring.kek-wrong': 500,
 });
 
-/** In order; they come before those of every other room. */
-export const eventLogMigrations = [CreateLog1767000000000, CreateKeyring1767000000001, CreateRelay1767000000002];
+/** What depends on the state of a read model, and may go when that has changed. */
+registerStatus({ 'projection.not-parked': 409, 'projection.poison': 409, 'projection.rebuilding': 409 });
 
 export interface EventLogModuleOptions {
   urls: DatabaseUrls;

@@ -15,10 +15,11 @@ import { ProgressController } from './progress.controller.js';
 import { ReadProgressHandler } from './progress.handler.js';
 import { ProjectionLag } from './projection-lag.js';
 import { ProjectionsController } from './projections.controller.js';
-import { ListProjectionsHandler, RunProjectionHandler } from './projections.handler.js';
+import { ListProjectionsHandler, ReadProjectionHandler, RunProjectionHandler } from './projections.handler.js';
 import { INSIGHT, ReadModels } from './read-models.js';
 import { TimelineController } from './timeline.controller.js';
 import { ReadTimelineHandler } from './timeline.handler.js';
+import { UnparkStreamHandler } from './unpark.handler.js';
 
 export { SupportsAsOf } from './as-of.guard.js';
 export { openApiDrift, writeOpenApi } from './open-api.js';
@@ -56,9 +57,11 @@ export class InsightModule {
         ReadEventsHandler,
         ReadModels,
         ReadOperationHandler,
+        ReadProjectionHandler,
         ReadProgressHandler,
         ReadTimelineHandler,
         RunProjectionHandler,
+        UnparkStreamHandler,
       ],
     };
   }

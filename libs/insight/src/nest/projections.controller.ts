@@ -1,12 +1,21 @@
-import { Controller, Get, Header, HttpCode, Inject, Param, Post, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Res, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { ReadOperation } from './operation.handler.js';
-import { OperationDto, OperationIdParam, ProjectionNameParam, ProjectionsDto } from './projections.dto.js';
-import { ListProjections, RunProjection } from './projections.handler.js';
+import {
+  OperationDto,
+  OperationIdParam,
+  ProjectionDetailsDto,
+  ProjectionNameParam,
+  ProjectionsDto,
+  UnparkDto,
+  UnparkedDto,
+} from './projections.dto.js';
+import { ListProjections, ReadProjection, RunProjection } from './projections.handler.js';
+import { UnparkStream } from './unpark.handler.js';
 
 @Controller('v1')
 @UseGuards(PeopleGuard)
@@ -21,6 +30,26 @@ export class ProjectionsController {
   @Needs('projection:read')
   list(): Promise<ProjectionsDto> {
     return this.queries.execute(new ListProjections());
+  }
+
+  /** One read model, and which streams it has put aside because an event of theirs could not be applied. */
+  @Get('projections/:name')
+  @Needs('projection:read')
+  read(@Caller() caller: Principal, @Param() { name }: ProjectionNameParam): Promise<ProjectionDetailsDto> {
+    return this.queries.execute(new ReadProjection(name, caller));
+  }
+
+  /** Has a read model apply what it has put aside of a stream, in order. An event that still fails refuses all of it, unless it is discarded. */
+  @Post('projections/:name/unpark')
+  @Needs('projection:write')
+  @HttpCode(200)
+  unpark(
+    @Param() { name }: ProjectionNameParam,
+    @Body() wish: UnparkDto,
+    @Caller() caller: Principal,
+    @Context() context: EventContext,
+  ): Promise<UnparkedDto> {
+    return this.commands.execute(new UnparkStream(name, wish, caller, context));
   }
 
   /** Rebuilds a read model from the log beside the live one, then puts it in its place. Goes on after the answer. */

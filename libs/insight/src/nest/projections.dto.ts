@@ -1,4 +1,5 @@
-import { IsUUID, Matches } from 'class-validator';
+import { IsBoolean, IsString, IsUUID, Length, Matches, ValidateIf } from 'class-validator';
+import { MayBeAbsent } from '#runtime/nest/runtime.module.js';
 
 export class ProjectionNameParam {
   /** The read model, e.g. `campaign_progress`. */
@@ -38,6 +39,66 @@ export class ProjectionDto {
 
 export class ProjectionsDto {
   items!: ProjectionDto[];
+}
+
+/** A stream that waits for a repaired program or record. */
+export class ParkedStreamDto {
+  topic!: string;
+  partition!: number;
+  /** Tenant and subject: what `unpark` is asked for. */
+  stream!: string;
+  /** Where the record lies that failed first. */
+  fromOffset!: number;
+  /** How it failed: codes and names, no values. */
+  error!: string;
+  /** Events that wait, with the one that failed. */
+  events!: number;
+}
+
+export class ProjectionDetailsDto extends ProjectionDto {
+  /** Those of the caller's tenant; who runs the installation sees all. */
+  parkedStreams!: ParkedStreamDto[];
+}
+
+/** No control characters, so that no log line or terminal can be broken by them. */
+const PLAIN = /^\P{Cc}*$/u;
+const plain = { message: 'no control characters' };
+
+export class UnparkDto {
+  /** As the read model names it: tenant and subject. */
+  @IsString()
+  @Length(1, 300)
+  @Matches(PLAIN, plain)
+  stream!: string;
+
+  /** Does without the events that cannot be applied, now and in every rebuild. Cannot be taken back. */
+  @MayBeAbsent()
+  @IsBoolean()
+  discard?: boolean;
+
+  /** Why, for the record. Needed to discard. */
+  @ValidateIf(({ discard, reason }: UnparkDto) => discard === true || reason !== undefined)
+  @IsString()
+  @Length(1, 200)
+  @Matches(PLAIN, plain)
+  reason?: string;
+}
+
+export class PassedOverDto {
+  topic!: string;
+  partition!: number;
+  offset!: number;
+  /** How it failed: codes and names, no values. */
+  error!: string;
+}
+
+export class UnparkedDto {
+  name!: string;
+  stream!: string;
+  /** Events that were applied. */
+  applied!: number;
+  /** Events that the read model does without from now on. */
+  passedOver!: PassedOverDto[];
 }
 
 /** Something that goes on after its 202. */

@@ -1,11 +1,12 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler, type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type Difference, type EventContext, ProjectionRunner } from '#event-log/index.js';
+import type { Principal } from '#identity/index.js';
 import { InsightError } from '../errors.js';
 import { PERSONAL_COLUMNS } from '../views/device-timeline.js';
 import { Operations } from './operations.js';
 import { type LaggingProjection, ProjectionLag } from './projection-lag.js';
-import type { OperationDto, ProjectionDto, ProjectionsDto } from './projections.dto.js';
+import type { OperationDto, ProjectionDetailsDto, ProjectionDto, ProjectionsDto } from './projections.dto.js';
 
 export class ListProjections extends Query<ProjectionsDto> {}
 
@@ -31,6 +32,32 @@ function viewOf(projection: LaggingProjection): ProjectionDto {
   const lagSeconds = Math.max(0, ...lagging.map(({ seconds }) => seconds));
   return { name, version, state, lagEvents, lagSeconds, parked: parked.length, partitions: lagging };
 }
+
+/** One read model, with the streams that it has put aside. */
+export class ReadProjection extends Query<ProjectionDetailsDto> {
+  constructor(
+    readonly name: string,
+    readonly caller: Principal,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ReadProjection)
+export class ReadProjectionHandler implements IQueryHandler<ReadProjection> {
+  constructor(@Inject(ProjectionLag) private readonly lag: ProjectionLag) {}
+
+  /** @throws InsightError `projection.unknown` */
+  async execute({ name, caller }: ReadProjection): Promise<ProjectionDetailsDto> {
+    const found = (await this.lag.list()).find((each) => each.name === name);
+    if (found === undefined) throw new InsightError('projection.unknown', { projection: name });
+    return { ...viewOf(found), parkedStreams: found.parked.filter(({ stream }) => seesStream(caller, stream)) };
+  }
+}
+
+/** A read model holds the streams of all tenants: each tenant sees its own, who runs the installation sees all. */
+export const seesStream = ({ tenant, platform }: Principal, stream: string): boolean =>
+  platform === true || stream.startsWith(`${tenant}/`);
 
 /** Rebuilds a read model from the log, or compares it with what the log makes of it. */
 export class RunProjection extends Command<OperationDto> {
