@@ -146,9 +146,17 @@ const DIGESTS = ['aaaaaaaaaaaa', 'bbbbbbbbbbbb'];
 export const story = (): fc.Arbitrary<TestLog> =>
   fc.array(fc.oneof(campaignMoment(), deviceMoment(), pollMoment()), { maxLength: 60 }).map((moments) => {
     const log = new TestLog();
-    for (const { topic, subject, event, partition } of moments) log.add(topic, subject, event, partition);
+    const forgotten = new Set<string>();
+    for (const { topic, subject, event, partition } of moments) {
+      log.add(topic, subject, forgotten.has(subject) ? withoutPersonal(event) : event, partition);
+      if (event.type === 'SubjectForgotten') forgotten.add(subject);
+    }
     return log;
   });
+
+/** What is sealed for a forgotten subject is under a key that nobody keeps: readers never see it. */
+const withoutPersonal = (event: ObservedEvent): ObservedEvent =>
+  event.type === 'HandsetEnrolled' ? { ...event, data: { ...event.data, label: null } } : event;
 
 interface Moment {
   topic: Topic;

@@ -151,6 +151,21 @@ describe('campaign progress', () => {
     expect(await funnel(insight, `build_${builds}`, 'globex')).toEqual([]);
   });
 
+  it('keeps what the log said first of a version, in one batch and in two', async () => {
+    const log = new TestLog();
+    for (const digest of ['aaaaaaaaaaaa', 'bbbbbbbbbbbb'])
+      log.add('muster.campaign', 'catalogue:main', {
+        type: 'CataloguePublished',
+        data: { channel: 'main', version: 1, digest, campaigns: ['k1'] },
+      });
+    for (const batches of [[log.records], log.records.map((record) => [record])]) {
+      const schema = `build_${(builds += 1)}`;
+      await build(projector, schema, campaignProgress, batches);
+      const rows = await projector.query(`select digest from ${schema}.p_campaign_progress_snapshot_v1`);
+      expect(rows).toEqual([{ digest: 'aaaaaaaaaaaa' }]);
+    }
+  });
+
   it('is the same whatever way partitions interleave and batches are cut', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -143,10 +143,7 @@ export class ProgressFold {
       }
       case 'AvailabilityRequested': {
         const { snapshotVersion } = event.data;
-        return this.availability.put(
-          { tenant, deviceId: event.subject, snapshotVersion, firstAt: event.receivedAt },
-          (older) => older,
-        );
+        return this.availability.put({ tenant, deviceId: event.subject, snapshotVersion, firstAt: event.receivedAt });
       }
       case 'PollsRecorded': {
         for (const { deviceNo, at, digest } of unpackPolls(event.data)) {

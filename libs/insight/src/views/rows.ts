@@ -12,11 +12,12 @@ export class Fold<Row extends object> {
 
   constructor(private readonly keyOf: (row: Row) => readonly (string | number)[]) {}
 
-  /** Adds a row. One that is there already is replaced, or merged by `merge(older, newer)`. */
+  /** Adds a row. One that is there already becomes `merge(older, newer)`, or stays, as in a table without `set`: batches may be cut anywhere. */
   put(row: Row, merge?: (older: Row, newer: Row) => Row): void {
     const key = JSON.stringify(this.keyOf(row));
     const older = this.rows.get(key);
-    this.rows.set(key, older === undefined || merge === undefined ? row : merge(older, row));
+    if (older === undefined) this.rows.set(key, row);
+    else if (merge !== undefined) this.rows.set(key, merge(older, row));
   }
 
   sorted(): Row[] {
