@@ -6,13 +6,24 @@ import type { LiveProjection } from './live-projection.js';
 import { listParked, type ParkedStream } from './parked.js';
 import { nextOffset } from './position.js';
 
+/** Where a projection is in a partition. */
+export interface PartitionStatus {
+  topic: Topic;
+  partition: number;
+  /** Offset of what it applies next. */
+  next: number;
+  /** Records not yet looked at. */
+  events: number;
+}
+
 export interface ProjectionStatus {
   name: string;
   version: number;
   topics: readonly Topic[];
   position: Position;
-  /** Records of the log not yet looked at. */
+  /** Records of the log not yet looked at: in all, and in each partition. */
   lag: number;
+  behind: readonly PartitionStatus[];
   parked: readonly ParkedStream[];
   /** Partitions, as `topic/partition`, that stand still because a record is missing. */
   stopped: readonly string[];
@@ -37,9 +48,11 @@ export async function statusOf(
         }),
       ] as const,
   );
-  const lag = partitionsOf(topics).reduce(
-    (sum, { topic, partition }) => sum + nextOffset(heads, topic, partition) - nextOffset(position, topic, partition),
-    0,
-  );
-  return { name, version, topics, position, lag, parked, isRebuilding: await isRebuilding(database, live.projection) };
+  const behind = partitionsOf(topics).map(({ topic, partition }) => {
+    const next = nextOffset(position, topic, partition);
+    return { topic, partition, next, events: nextOffset(heads, topic, partition) - next };
+  });
+  const lag = behind.reduce((sum, { events }) => sum + events, 0);
+  const rebuilding = await isRebuilding(database, live.projection);
+  return { name, version, topics, position, lag, behind, parked, isRebuilding: rebuilding };
 }

@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { Gauge, register } from 'prom-client';
 import type { Clock, Log } from '#runtime/index.js';
-import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import { CLOCK, countedGauge, LOG } from '#runtime/nest/runtime.module.js';
 import { FirstChannel } from './first-channel.js';
 import { RepositoryKeeper } from './repository-keeper.js';
 
@@ -32,20 +31,14 @@ export class RoleExpiry implements OnModuleInit {
     @Inject(LOG) private readonly log: Log,
   ) {}
 
-  /** A second application in a process takes the gauge over. */
   onModuleInit(): void {
-    const { known, clock } = this;
-    register.removeSingleMetric(METRIC);
-    new Gauge({
-      name: METRIC,
-      help: 'Seconds until the first metadata of a role expires, over all channels; negative when it has.',
-      labelNames: ['role'], // tenants and channels have names that are nobody else's
-      collect() {
-        const first = new Map<string, number>();
-        for (const { labels, expiresAt } of known.values())
-          first.set(labels.role, Math.min(expiresAt, first.get(labels.role) ?? Infinity));
-        for (const [role, expiresAt] of first) this.set({ role }, (expiresAt - clock.now()) / 1_000);
-      },
+    const help = 'Seconds until the first metadata of a role expires, over all channels; negative when it has.';
+    // By role alone: tenants and channels have names that are nobody else's.
+    countedGauge({ name: METRIC, help, labelNames: ['role'] }, (set) => {
+      const first = new Map<string, number>();
+      for (const { labels, expiresAt } of this.known.values())
+        first.set(labels.role, Math.min(expiresAt, first.get(labels.role) ?? Infinity));
+      for (const [role, expiresAt] of first) set({ role }, (expiresAt - this.clock.now()) / 1_000);
     });
   }
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { Gauge, register } from 'prom-client';
 import type { Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { CLOCK, countedGauge } from '#runtime/nest/runtime.module.js';
 import { Databases } from './databases.js';
 import { KafkaPart } from './kafka.provider.js';
 
@@ -34,9 +33,7 @@ export class RelayLag implements OnModuleInit {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** A second application in a process takes the gauges over. */
   onModuleInit(): void {
-    for (const name of [EVENTS, SECONDS]) register.removeSingleMetric(name);
     if (this.kafka.relay === undefined) return;
     this.gauge(EVENTS, 'Events that Kafka has not acknowledged.', ({ events }) => events);
     this.gauge(SECONDS, 'Age of the oldest event that Kafka has not acknowledged.', ({ since }) =>
@@ -45,14 +42,8 @@ export class RelayLag implements OnModuleInit {
   }
 
   private gauge(name: string, help: string, valueOf: (lag: Lag) => number): void {
-    const counted = () => this.counted();
-    new Gauge({
-      name,
-      help,
-      labelNames: ['topic', 'partition'],
-      async collect() {
-        for (const lag of await counted()) this.set({ topic: lag.topic, partition: lag.part }, valueOf(lag));
-      },
+    countedGauge({ name, help, labelNames: ['topic', 'partition'] }, async (set) => {
+      for (const lag of await this.counted()) set({ topic: lag.topic, partition: lag.part }, valueOf(lag));
     });
   }
 

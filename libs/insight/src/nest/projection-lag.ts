@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { Counter, Gauge, register } from 'prom-client';
-import { PARTITIONS, ProjectionRunner, type ProjectionStatus, type Topic } from '#event-log/index.js';
+import { Counter, register } from 'prom-client';
+import { ProjectionRunner, type ProjectionStatus, type Topic } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import type { Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { CLOCK, countedGauge } from '#runtime/nest/runtime.module.js';
 
 export interface PartitionLag {
   topic: Topic;
@@ -15,31 +14,12 @@ export interface PartitionLag {
   seconds: number;
 }
 
-export type LaggingProjection = ProjectionStatus & { partitions: PartitionLag[] };
+export type LaggingProjection = Omit<ProjectionStatus, 'behind'> & { partitions: PartitionLag[] };
 
 const EVENTS = 'muster_projection_lag_events';
 const SECONDS = 'muster_projection_lag_seconds';
 const PARKED = 'muster_projection_parked_streams';
 const DUPLICATES = 'muster_projection_duplicates_total';
-
-const LONGEST_MS = 2_000;
-
-type Count = (labels: Record<string, string | number>, value: number) => void;
-
-function gauge(name: string, help: string, labelNames: string[], count: (set: Count) => Promise<void>): void {
-  register.removeSingleMetric(name);
-  new Gauge({
-    name,
-    help,
-    labelNames,
-    async collect() {
-      this.reset();
-      const counting = count((labels, value) => this.set(labels, value));
-      // While Kafka is away no lag can be told, and every other figure is wanted all the more.
-      await Promise.race([counting.catch(() => undefined), sleep(LONGEST_MS, undefined, { ref: false })]);
-    },
-  });
-}
 
 /** How far each partition of each read model is behind the log: for people, and as gauges for `/metrics`. */
 @Injectable()
@@ -53,34 +33,28 @@ export class ProjectionLag implements OnModuleInit {
   ) {}
 
   async list(): Promise<LaggingProjection[]> {
-    const statuses = await this.runner.list();
-    const heads = await this.log.heads();
     return Promise.all(
-      statuses.map(async (status) => {
-        const lags = await Promise.all(
-          status.topics.flatMap((topic) =>
-            Array.from({ length: PARTITIONS }, async (_, partition) => {
-              const next = status.position[`${topic}/${partition}`] ?? 0;
-              const events = (heads[`${topic}/${partition}`] ?? 0) - next;
-              return { topic, partition, events, seconds: events > 0 ? await this.age(topic, partition, next) : 0 };
-            }),
-          ),
-        );
-        return { ...status, partitions: lags };
+      (await this.runner.list()).map(async ({ behind, ...status }) => {
+        const partitions = behind.map(async ({ topic, partition, next, events }) => {
+          const seconds = events > 0 ? await this.age(topic, partition, next) : 0;
+          return { topic, partition, events, seconds };
+        });
+        return { ...status, partitions: await Promise.all(partitions) };
       }),
     );
   }
 
-  /** Registers the gauges, which count when `/metrics` is read. A second application in a process takes them over. */
+  /** For `/metrics`. */
   onModuleInit(): void {
     const labelNames = ['projection', 'topic', 'partition'];
-    gauge(EVENTS, 'Events yet to be applied.', labelNames, async (set) =>
+    countedGauge({ name: EVENTS, help: 'Events yet to be applied.', labelNames }, (set) =>
       this.eachPartition(({ projection, topic, partition, events }) => set({ projection, topic, partition }, events)),
     );
-    gauge(SECONDS, 'Age of the oldest event yet to be applied.', labelNames, async (set) =>
+    countedGauge({ name: SECONDS, help: 'Age of the oldest event yet to be applied.', labelNames }, (set) =>
       this.eachPartition(({ projection, topic, partition, seconds }) => set({ projection, topic, partition }, seconds)),
     );
-    gauge(PARKED, 'Streams put aside after a failure.', ['projection'], async (set) => {
+    const streams = { name: PARKED, help: 'Streams put aside after a failure.', labelNames: ['projection'] };
+    countedGauge(streams, async (set) => {
       for (const { name, parked } of await this.counted()) set({ projection: name }, parked.length);
     });
     this.countDuplicates();

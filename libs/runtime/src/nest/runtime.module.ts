@@ -16,6 +16,7 @@ export { brokersOf, LogConfig } from './log.config.js';
 export { DATABASE_URL, PeoplePortConfig, PortsConfig } from './ports.config.js';
 export { type Problem, problemOf, registerChallenge, registerStatus, statusOf } from '../problem.js';
 export { type Trace, traceOf } from '../trace.js';
+export { countedGauge } from './counted-gauge.js';
 export { type CursorKey, Cursors } from './cursors.js';
 export type { About, ReadinessCheck, Readiness } from './health.controller.js';
 export {
