@@ -7,7 +7,7 @@ import { administrators, type FirstLogin, FirstStart } from '../../muster/src/fi
 import { type Addresses, listen } from '../../muster/src/listen.js';
 import { derived, MusterConfig } from '../../muster/src/muster.config.js';
 import { migrations } from '../../muster/src/rooms.js';
-import { openStore } from '../../muster/src/store.js';
+import { openStore, urlsOf } from '../../muster/src/store.js';
 import { CampaignAppModule } from './campaign-app.module.js';
 import type { CampaignConfig } from './campaign.config.js';
 
@@ -30,18 +30,12 @@ export async function startCampaign(
   const patienceMs = config.startPatienceSeconds * 1_000;
   const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log, patienceMs });
   await migrate(store.url('muster_owner'), migrations, log);
-  const urls = {
-    actor: store.url('muster_campaign'),
-    tail: store.url('muster_tail'),
-    projector: store.url('muster_projector'),
-    insight: store.url('muster_insight'),
-  };
   const { pollIntervalSeconds } = config;
   const campaign = { dataDir: data, pollIntervalSeconds, showOnce };
   const module = CampaignAppModule.forRoot({
     clock: processClock(),
     log,
-    urls,
+    urls: urlsOf(store),
     kek,
     kekFile,
     brokers: brokersOf(config),

@@ -5,7 +5,7 @@ import { publishViews } from '#insight/index.js';
 import { insightMigrations } from '#insight/nest/insight.module.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
-import { openStore, type Store } from '../../muster/src/store.js';
+import { openStore, type Store, urlsOf } from '../../muster/src/store.js';
 import type { InsightConfig } from './insight.config.js';
 import { InsightAppModule } from './insight-app.module.js';
 
@@ -23,17 +23,11 @@ export async function startInsight(config: InsightConfig, log: Log): Promise<Run
   const patienceMs = config.startPatienceSeconds * 1_000;
   const store = await openStore({ data: '', databaseUrl, kek, log, patienceMs });
   await migrate(store.url('muster_owner'), [...eventLogMigrations, ...identityMigrations, ...insightMigrations], log);
-  const urls = {
-    actor: store.url('muster_campaign'),
-    tail: store.url('muster_tail'),
-    projector: store.url('muster_projector'),
-    insight: store.url('muster_insight'),
-  };
   const isPlain = LOOPBACK.test(host);
   const module = InsightAppModule.forRoot({
     clock: processClock(),
     log,
-    urls,
+    urls: urlsOf(store),
     kek,
     kekFile,
     brokers: brokersOf(config),

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { FirstChannel } from '#campaign/nest/campaign.module.js';
 import { Database, loadKek, migrate } from '#event-log/index.js';
-import type { DatabaseUrls } from '#event-log/nest/event-log.module.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
 import { provisionAnalyst, publishViews } from '#insight/index.js';
 import { type Log, processClock } from '#runtime/index.js';
@@ -13,7 +12,7 @@ import { type Addresses, listen } from './listen.js';
 import { derived, type MusterConfig } from './muster.config.js';
 import { MusterModule } from './muster.module.js';
 import { migrations } from './rooms.js';
-import { openStore, type Store } from './store.js';
+import { openStore, type Store, urlsOf } from './store.js';
 
 export interface RunningMuster extends Addresses {
   /** On the first start only. */
@@ -71,13 +70,6 @@ export async function startMuster(
     throw error;
   }
 }
-
-const urlsOf = (store: Store): DatabaseUrls => ({
-  actor: store.url('muster_campaign'),
-  tail: store.url('muster_tail'),
-  projector: store.url('muster_projector'),
-  insight: store.url('muster_insight'),
-});
 
 /** Views over the read models, which the start has made; and on the first start a login for the tenant's analysts. */
 async function settleAnalysts(store: Store, tenant: string | undefined): Promise<string | undefined> {

@@ -11,6 +11,7 @@ import {
   type RolePasswords,
   startEmbeddedPostgres,
 } from '#event-log/index.js';
+import type { DatabaseUrls } from '#event-log/nest/event-log.module.js';
 import type { Log } from '#runtime/index.js';
 
 /** The Postgres of an installation, whoever runs it, with roles and schemas in place. */
@@ -25,6 +26,14 @@ export interface Store {
 }
 
 export const DATABASE = 'muster';
+
+/** A connection each for who decides, who reads the log, who keeps read models and who asks them. */
+export const urlsOf = (store: Pick<Store, 'url'>): DatabaseUrls => ({
+  actor: store.url('muster_campaign'),
+  tail: store.url('muster_tail'),
+  projector: store.url('muster_projector'),
+  insight: store.url('muster_insight'),
+});
 
 export async function openStore(options: {
   data: string;
