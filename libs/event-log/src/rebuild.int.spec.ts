@@ -11,23 +11,11 @@ import { Keyring } from './keyring.js';
 import { contractDefinitions } from './log-contract.js';
 import { eventLogMigrations } from './nest/event-log.module.js';
 import { PostgresLog } from './postgres-log.js';
-import { projection, tenantPolicy } from './projection.js';
 import { makeTables } from './projection-build.js';
 import { ProjectionRunner } from './projection-runner.js';
+import { tallyByTenant } from './testing.js';
 
-/** How many things each tenant noted: wrong at once when one is applied twice, or to tables that are no longer read. */
-const notes = projection('notes', 1, {
-  topics: ['muster.campaign'],
-  tables: ['p_notes_v1'],
-  ddl: ['create table p_notes_v1 (tenant text primary key, n int not null)', tenantPolicy('p_notes_v1')],
-  apply: async (batch, tx) => {
-    await tx.query(
-      `insert into p_notes_v1 as p select t, count(*) from unnest($1::text[]) t group by t
-       on conflict (tenant) do update set n = p.n + excluded.n`,
-      [batch.map(({ tenant }) => tenant)],
-    );
-  },
-});
+const notes = tallyByTenant('notes', ['muster.campaign']);
 
 describe('a rebuild beside live traffic', () => {
   let db: TestDatabase;

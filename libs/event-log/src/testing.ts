@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { type EventDefinitions, eventCatalog, wireType } from './catalog.js';
 import type { Decider } from './decider.js';
-import type { EventShape } from './event-log.js';
+import type { EventShape, Topic } from './event-log.js';
+import { type Projection, projection, tenantPolicy } from './projection.js';
 
 export { contractDefinitions, type LogAdapter, logContract } from './log-contract.js';
 
@@ -55,5 +56,22 @@ export function goldenSamples(definitions: readonly EventDefinitions[]): void {
         catalog.check(topic, { type, data: read.data });
       }
     });
+  });
+}
+
+/** How many records each tenant has: wrong at once when one is applied twice, or to tables that are no longer read. */
+export function tallyByTenant(name: string, topics: readonly Topic[]): Projection {
+  const table = `p_${name}_v1`;
+  return projection(name, 1, {
+    topics,
+    tables: [table],
+    ddl: [`create table ${table} (tenant text primary key, n int not null)`, tenantPolicy(table)],
+    apply: async (batch, tx) => {
+      await tx.query(
+        `insert into ${table} as p select t, count(*) from unnest($1::text[]) t group by t
+         on conflict (tenant) do update set n = p.n + excluded.n`,
+        [batch.map(({ tenant }) => tenant)],
+      );
+    },
   });
 }

@@ -11,22 +11,12 @@ import { contractDefinitions } from './log-contract.js';
 import { eventLogMigrations } from './nest/event-log.module.js';
 import { partitionKey } from './position.js';
 import { PostgresLog } from './postgres-log.js';
-import { projection, tenantPolicy } from './projection.js';
+import { projection } from './projection.js';
 import { ProjectionRunner } from './projection-runner.js';
+import { tallyByTenant } from './testing.js';
 import { Workers } from './workers.js';
 
-const tallies = projection('tallies', 1, {
-  topics: ['muster.campaign', 'muster.device'],
-  tables: ['p_tallies_v1'],
-  ddl: ['create table p_tallies_v1 (tenant text primary key, n int not null)', tenantPolicy('p_tallies_v1')],
-  apply: async (batch, tx) => {
-    await tx.query(
-      `insert into p_tallies_v1 as p select t, count(*) from unnest($1::text[]) t group by t
-       on conflict (tenant) do update set n = p.n + excluded.n`,
-      [batch.map(({ tenant }) => tenant)],
-    );
-  },
-});
+const tallies = tallyByTenant('tallies', ['muster.campaign', 'muster.device']);
 const other = projection('other', 1, {
   topics: tallies.topics,
   tables: [],
