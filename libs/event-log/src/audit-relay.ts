@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from './database.js';
 import { STORED_COLUMNS } from './envelope.js';
-import { PARTITIONS, type Topic } from './event-log.js';
+import { PARTITIONS, type Position, type Topic } from './event-log.js';
 import type { Report } from './finding.js';
 import type { FetchedRecord, KafkaClient } from './kafka/kafka-client.js';
 import { encodeRecord, logOffsetOf, type StoredText } from './kafka/kafka-record.js';
 import { endsOf, scan } from './kafka/kafka-scan.js';
 import { RELAYED } from './kafka/kafka-topics.js';
+import { headsOf, notesOf } from './kafka/relay-place.js';
 
 /** What Kafka holds of the relayed topics. Neither is a fault. */
 export interface RelayCounts {
@@ -31,9 +32,9 @@ const LOOK_MS = 100;
 
 /** Compares the relayed topics in Kafka with the log's table, record by record (I3). */
 export async function auditRelay(options: AuditRelayOptions): Promise<RelayCounts> {
-  const goals = await positions(options.database, 'log.head');
+  const goals = await headsOf(options.database, RELAYED);
   await waitForRelay(options.database, goals);
-  const acknowledged = await positions(options.database, 'log.relay'); // before Kafka's ends, so that they cover it
+  const acknowledged = await notesOf(options.database); // before Kafka's ends, so that they cover it
   const counts: RelayCounts = { published: 0, duplicates: 0, pending: 0 };
   for (const topic of RELAYED) {
     const ends = await endsOf(options.client, topic);
@@ -42,31 +43,23 @@ export async function auditRelay(options: AuditRelayOptions): Promise<RelayCount
       for await (const records of scan(options.client, { topic, partition, end: ends[partition] ?? 0 }))
         await walk.records(records);
       const key = `${topic}/${partition}`;
-      walk.finish(acknowledged.get(key) ?? 0);
-      counts.pending += Math.max(0, (goals.get(key) ?? 0) - walk.next);
+      walk.finish(acknowledged[key] ?? 0);
+      counts.pending += Math.max(0, (goals[key] ?? 0) - walk.next);
     }
   }
   return counts;
 }
 
-async function waitForRelay(database: Database, goals: ReadonlyMap<string, number>): Promise<void> {
+async function waitForRelay(database: Database, goals: Position): Promise<void> {
   let left = Number.POSITIVE_INFINITY;
   let movedAt = Date.now();
   for (const deadline = Date.now() + WAIT_MS; Date.now() < deadline; await sleep(LOOK_MS)) {
-    const relayed = await positions(database, 'log.relay');
-    const behind = [...goals].reduce((sum, [key, goal]) => sum + Math.max(0, goal - (relayed.get(key) ?? 0)), 0);
+    const relayed = await notesOf(database);
+    const behind = Object.entries(goals).reduce((sum, [key, goal]) => sum + Math.max(0, goal - (relayed[key] ?? 0)), 0);
     if (behind === 0) return;
     if (behind < left) [left, movedAt] = [behind, Date.now()];
     if (Date.now() - movedAt > STANDSTILL_MS) return;
   }
-}
-
-async function positions(database: Database, table: 'log.head' | 'log.relay'): Promise<Map<string, number>> {
-  const rows = await database.query<{ topic: Topic; part: number; next_off: number }>(
-    `select topic, part, next_off from ${table} where topic = any($1)`,
-    [RELAYED],
-  );
-  return new Map(rows.map(({ topic, part, next_off }) => [`${topic}/${part}`, next_off]));
 }
 
 type Numbered = FetchedRecord & { logOffset: number };

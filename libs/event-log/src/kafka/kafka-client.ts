@@ -27,7 +27,7 @@ export interface KafkaRecord {
 export interface RawKafkaRecord {
   key: Buffer | null;
   value: Buffer | null;
-  headers: Readonly<Record<string, readonly Buffer[]>>;
+  headers: Readonly<Record<string, Buffer[]>>;
 }
 
 /** A record as it comes back, whoever sent it. */

@@ -5,6 +5,7 @@ import { partitionKey } from '../position.js';
 import { ChunkCache } from './chunk-cache.js';
 import type { Fetched, FetchedRecord, KafkaClient } from './kafka-client.js';
 import { type Decoded, decodeRecord, eventIdOf, logOffsetOf, type RecordFault } from './kafka-record.js';
+import { nothingAt } from './kafka-scan.js';
 import { STRAIGHT } from './kafka-topics.js';
 
 /** A record of the log at its place, or the fault that stands there. */
@@ -181,10 +182,8 @@ export class KafkaReader {
 
   private async chunk(place: Place, at: number): Promise<Fetched> {
     const chunk = await this.chunks.from(place, at);
-    if (chunk.next > at) return chunk;
-    const { topic, partition } = place;
-    const details = { topic, partition, kafkaOffset: at };
-    throw new EventLogError('log.unavailable', details, 'Kafka gives no record at an offset below its end');
+    if (chunk.next <= at) throw nothingAt(place.topic, place.partition, at);
+    return chunk;
   }
 
   /** Kafka's ends as of now or later: askers wait for one answer together, but never for one asked before them. */

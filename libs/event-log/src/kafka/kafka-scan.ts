@@ -9,6 +9,12 @@ export async function endsOf(client: KafkaClient, topic: Topic): Promise<readonl
   return Array.from({ length: PARTITIONS }, (_, partition) => ends[partition] ?? 0);
 }
 
+/** Below its end Kafka must give something, if only an offset to go on from. */
+export function nothingAt(topic: Topic, partition: number, kafkaOffset: number): EventLogError {
+  const details = { topic, partition, kafkaOffset };
+  return new EventLogError('log.unavailable', details, 'Kafka gives no record at an offset below its end');
+}
+
 /** Every record of a partition below an end, a fetch at a time and nothing remembered: for who reads all of it once. */
 export async function* scan(
   client: KafkaClient,
@@ -16,12 +22,7 @@ export async function* scan(
 ): AsyncGenerator<readonly FetchedRecord[]> {
   for (let at = 0; at < end; ) {
     const { records, next } = await client.fetch(topic, partition, at, FETCH_BYTES);
-    if (next <= at)
-      throw new EventLogError(
-        'log.unavailable',
-        { topic, partition, kafkaOffset: at },
-        'Kafka gives no record at an offset below its end',
-      );
+    if (next <= at) throw nothingAt(topic, partition, at);
     yield records.filter(({ offset }) => offset < end);
     at = next;
   }

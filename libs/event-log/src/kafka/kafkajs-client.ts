@@ -2,16 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Producer } from 'kafkajs';
 import { type Log, silentLog } from '#runtime/index.js';
 import { withinDeadline } from './deadline.js';
-import type {
-  Batch,
-  Fetched,
-  FetchedRecord,
-  KafkaClient,
-  KafkaRecord,
-  Landed,
-  RawKafkaRecord,
-  TopicSettings,
-} from './kafka-client.js';
+import type { Batch, Fetched, FetchedRecord, KafkaClient, Landed, TopicSettings } from './kafka-client.js';
 import {
   connectOnce,
   type Message,
@@ -95,7 +86,7 @@ export class KafkajsClient implements KafkaClient {
       topic,
       messages: batches
         .filter((batch) => batch.topic === topic)
-        .flatMap(({ partition, records }) => records.map((record) => ({ ...messageOf(record), partition }))),
+        .flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
     }));
     try {
       return await this.within('send', async () => {
@@ -263,18 +254,6 @@ function offsetsOf(partitions: readonly { partition: number; offset: string }[])
   for (const { partition, offset } of partitions) offsets[partition] = Number(offset);
   return offsets;
 }
-
-/** The library's types want lists that can be changed. */
-const messageOf = ({ key, value, headers }: KafkaRecord | RawKafkaRecord) => {
-  const named: Readonly<Record<string, string | readonly Buffer[]>> = headers;
-  return {
-    key,
-    value,
-    headers: Object.fromEntries(
-      Object.entries(named).map(([name, each]) => [name, typeof each === 'string' ? each : [...each]]),
-    ),
-  };
-};
 
 const fetchedRecord = ({ offset, key, value, headers, isControlRecord }: Message): FetchedRecord => ({
   offset: Number(offset),

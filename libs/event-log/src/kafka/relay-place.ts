@@ -2,10 +2,11 @@ import { guarded, type Log } from '#runtime/index.js';
 import type { Database } from '../database.js';
 import { EventLogError, type Topic } from '../event-log.js';
 import { partitionsOf } from '../follow.js';
-import { nextOffset, partitionKey } from '../position.js';
+import { requireKeeper } from '../keeper.js';
+import { partitionKey } from '../position.js';
 import { KafkaError } from './kafka-client.js';
 import type { KafkaReader, Read, Tail } from './kafka-reader.js';
-import { RELAYED, STRAIGHT } from './kafka-topics.js';
+import { RELAYED } from './kafka-topics.js';
 
 /** By `topic/partition`: next log offset to relay, and where in Kafka it lies if nobody else writes there. */
 export type Places = Map<string, Place>;
@@ -40,8 +41,8 @@ const CHUNK = 500;
 export async function placesIn({ database, reader, log }: Looking): Promise<Places> {
   reader.forget();
   const ends = await endsOf(reader); // before the heads, which another relay may pass meanwhile
-  const heads = await headsOf(database, [...RELAYED, STRAIGHT]);
-  refuseStraight(heads);
+  const heads = await headsOf(database, RELAYED);
+  await requireKeeper(database, 'kafka');
   const notes = await notesOf(database);
   const places: Places = new Map();
   for (const { topic, partition } of partitionsOf(RELAYED)) {
@@ -68,7 +69,8 @@ export async function headsOf(database: Database, topics: readonly Topic[]): Pro
   );
 }
 
-const notesOf = async (database: Database): Promise<Record<string, number>> =>
+/** Up to where Kafka has acknowledged, as the relay noted it last. */
+export const notesOf = async (database: Database): Promise<Record<string, number>> =>
   byPartition(await database.query<Row>('select topic, part, next_off from log.relay'));
 
 interface Row {
@@ -87,12 +89,6 @@ async function endsOf(reader: KafkaReader): Promise<Map<string, { end: number; t
     ),
   );
   return new Map(found.flat());
-}
-
-function refuseStraight(heads: Record<string, number>): void {
-  const straight = partitionsOf([STRAIGHT]).find(({ partition }) => nextOffset(heads, STRAIGHT, partition) > 0);
-  if (straight !== undefined)
-    throw new KafkaError('kafka.device-in-postgres', straight, 'this installation keeps facts of devices in Postgres');
 }
 
 async function compareTail(
