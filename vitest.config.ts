@@ -47,6 +47,10 @@ const suite = (
 
 const postgres = ['test/support/postgres.setup.ts'];
 
+/** The counts of `npm run test:long` take their time; without them a fault that stands still is told soon. */
+const isLong = ['MUSTER_FAULT_ROUNDS', 'MUSTER_NEMESIS_MINUTES'].some((name) => process.env[name] !== undefined);
+const faultSeconds = isLong ? 2_700 : 600;
+
 /** The same files on the other adapter of the log: each installation gets a broker of its own. */
 function onKafka() {
   const lacking = missing();
@@ -57,7 +61,7 @@ function onKafka() {
   const kafka = { MUSTER_TEST_LOG: 'kafka' };
   return [
     suite('acceptance-kafka', ['test/acceptance/{06-*,*.kafka}.spec.ts'], 600, [], kafka),
-    suite('fault-kafka', ['test/fault/**/*.spec.ts'], 2_700, postgres, kafka),
+    suite('fault-kafka', ['test/fault/**/*.spec.ts'], faultSeconds, postgres, kafka),
   ];
 }
 
@@ -74,7 +78,7 @@ export default defineConfig({
       ]),
       suite('http', ['test/http/**/*.spec.ts'], 60, postgres),
       suite('acceptance', ['test/acceptance/**/*.spec.ts'], 600),
-      suite('fault', ['test/fault/**/*.spec.ts'], 2_700, postgres),
+      suite('fault', ['test/fault/**/*.spec.ts'], faultSeconds, postgres),
       ...onKafka(),
     ],
   },

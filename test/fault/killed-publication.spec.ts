@@ -85,17 +85,20 @@ describe('a server that is killed while it publishes', () => {
       const campaignId = await muster.draft([contentId], { name: step });
       await muster.settledEnd();
       const before = await catalogue();
-      await muster.schedule(campaignId);
-      // Scheduled first; the start of the campaign is an append of its own, the publication follows it.
-      if (step.startsWith('publish')) muster.arm(step);
-      else {
+      const order = (verb: string) =>
+        muster.unlessGone(
+          muster.people('POST', `/v1/campaigns/${campaignId}/${verb}`, { body: {}, headers: { 'if-match': '*' } }),
+        );
+      if (step.startsWith('publish')) {
+        muster.arm(step); // before the start, which the publication follows at once
+        await order('schedule');
+      } else {
+        // The start is an append of its own: armed after it.
+        await order('schedule');
         await muster.recorded('CampaignStarted');
         muster.arm(step);
-        await muster.unlessGone(
-          muster.people('POST', `/v1/campaigns/${campaignId}/pause`, { body: {}, headers: { 'if-match': '*' } }),
-        );
+        await order('pause');
       }
-      await muster.server.process.exited;
       await muster.restart();
       const seen = await catalogue();
       if (seen.snapshot < before.snapshot) mixed += 1;

@@ -41,7 +41,7 @@ describe('a rebuild that is killed', () => {
     const before = await live();
     muster.arm(`${point}:kill`);
     await muster.unlessGone(muster.people('POST', `/v1/projections/${NAME}/rebuild`));
-    await muster.server.process.exited;
+    await muster.killed();
     expect((await live()) === before ? 'old' : 'new').toBe(which);
     await muster.restart();
     expect((await live()) === before ? 'old' : 'new').toBe(which);

@@ -215,9 +215,12 @@ async function launch(contents: string[], settings: object = {}): Promise<string
   return campaignId;
 }
 
+/** More than any partition holds here, also after a handset has sent all that it may. */
+const WHOLE = 100_000;
+
 async function records(topic: Topic): Promise<EventRecord[]> {
   const tail = server.app.get(TailLog);
-  const parts = Array.from({ length: 12 }, (_, partition) => tail.read(topic, partition, 0, 10_000));
+  const parts = Array.from({ length: 12 }, (_, partition) => tail.read(topic, partition, 0, WHOLE));
   return (await Promise.all(parts)).flat();
 }
 const factsOf = async (device: Enrolled) =>

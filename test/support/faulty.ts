@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { expect } from 'vitest';
 import { asSuperuser } from './database-scan.js';
@@ -13,6 +14,9 @@ export const TEST_BUILD = { NODE_OPTIONS: '--conditions=muster-test' };
 
 /** How often each kill is tried: a few times with the other tests, 500 in `npm run test:long`. */
 export const ROUNDS = Number(process.env.MUSTER_FAULT_ROUNDS ?? 5);
+
+/** A server is at its failpoint within this; longer than any retry of its own. */
+const COMES_THERE_MS = 120_000;
 
 /** What a fault test ends with. */
 export interface Tally {
@@ -47,6 +51,7 @@ export class FaultyInstallation extends Installation {
   }
 
   private point = '';
+  private armed: string | undefined;
   private settings: Record<string, string> = {};
   private databaseFolder: string | undefined;
 
@@ -57,16 +62,29 @@ export class FaultyInstallation extends Installation {
 
   /** From now on: `<name>:<action>[:<n>]`. */
   arm(spec: string): void {
+    this.armed = spec;
     writeFileSync(this.point, spec);
   }
 
   disarm(): void {
+    this.armed = undefined;
     rmSync(this.point, { force: true });
   }
 
-  /** Starts the server again after it has ended; its first administrator and the session stay. */
+  /** Waits for the server to come to the failpoint that is armed. */
+  async killed(): Promise<void> {
+    const { process: server } = this.server;
+    const waiting = new AbortController();
+    const never = sleep(COMES_THERE_MS, undefined, { signal: waiting.signal }).then(async () => {
+      const seen = await this.people('GET', '/v1/projections').then(({ body }) => body, String);
+      throw new Error(`the server never came to ${this.armed ?? 'any'}; projections: ${JSON.stringify(seen)}`);
+    });
+    await Promise.race([server.exited, never]).finally(() => waiting.abort());
+  }
+
+  /** Starts the server again after it has been killed; its first administrator and the session stay. */
   async restart(env: Record<string, string> = {}): Promise<void> {
-    await this.server.process.exited;
+    await this.killed();
     this.disarm();
     const { administrator, data } = this.server;
     this.server = { ...(await startServer({ data, env: { ...this.settings, ...env } })), administrator };
