@@ -65,12 +65,16 @@ function onKafka() {
   ];
 }
 
+/** `npm run bench` alone runs these: what they measure wants a machine to itself. */
+const benches =
+  process.env.MUSTER_BENCH_FILE === undefined ? [] : [suite('bench', ['test/bench/**/*.bench.ts'], 3_600, postgres)];
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
     reporters: ['default', './test/support/seconds.reporter.ts'],
     projects: [
-      suite('unit', ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/support/**/*.spec.ts'], 30),
+      suite('unit', ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/{support,bench}/**/*.spec.ts'], 30),
       suite('integration', ['libs/**/*.int.spec.ts', 'apps/**/*.int.spec.ts'], 60, postgres),
       suite('kafka', ['libs/**/*.kafka.spec.ts', 'apps/**/*.kafka.spec.ts'], 60, [
         ...postgres,
@@ -80,6 +84,7 @@ export default defineConfig({
       suite('acceptance', ['test/acceptance/**/*.spec.ts'], 600),
       suite('fault', ['test/fault/**/*.spec.ts'], faultSeconds, postgres),
       ...onKafka(),
+      ...benches,
     ],
   },
 });
