@@ -49,7 +49,7 @@ const postgres = ['test/support/postgres.setup.ts'];
 
 /** The counts of `npm run test:long` take their time; without them a fault that stands still is told soon. */
 const isLong = ['MUSTER_FAULT_ROUNDS', 'MUSTER_NEMESIS_MINUTES'].some((name) => process.env[name] !== undefined);
-const faultSeconds = isLong ? 2_700 : 600;
+const faultSeconds = isLong ? 7_200 : 600;
 
 /** The same files on the other adapter of the log: each installation gets a broker of its own. */
 function onKafka() {
