@@ -46,7 +46,8 @@ const login = async () => {
 };
 
 beforeAll(async () => {
-  muster = await FaultyInstallation.start('clocks');
+  // No back-off is longer than this, so that the handsets of this file are soon back.
+  muster = await FaultyInstallation.start('clocks', { MUSTER_POLL_INTERVAL_SECONDS: '30' });
   contentId = await muster.publish(bytes);
   const start = new Date(Date.now() - 2 * HOUR_MS).toISOString(); // or it had not begun by a clock an hour behind
   campaignId = await muster.draft([contentId], { start });

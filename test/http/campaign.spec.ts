@@ -558,7 +558,7 @@ describe('the catalogue', () => {
       headers: { 'muster-trigger': 'network;v=1' },
     });
     expect(first.status).toBe(200);
-    expect(first.headers['muster-interval']).toBe('60');
+    expect(Number(first.headers['muster-interval'])).toBeGreaterThanOrEqual(60); // longer while the process is busy
     const etag = String(first.headers.etag);
     const headers = { 'if-none-match': etag, 'muster-trigger': 'boot;v=1' };
     const second = await onHandsetPort('GET', `${device.tuf}timestamp.json`, { device, headers });

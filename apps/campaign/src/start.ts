@@ -30,7 +30,7 @@ export async function startCampaign(
   const patienceMs = config.startPatienceSeconds * 1_000;
   const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log, patienceMs });
   await migrate(store.url('muster_owner'), migrations, log);
-  const { pollIntervalSeconds } = config;
+  const { pollIntervalSeconds, handsetLeastPerSecond } = config;
   const campaign = { dataDir: data, pollIntervalSeconds, showOnce };
   const module = CampaignAppModule.forRoot({
     clock: processClock(),
@@ -42,7 +42,7 @@ export async function startCampaign(
     patienceMs,
     campaign,
   });
-  const server = await createServer(module, { log, peopleTls: !isLoopback });
+  const server = await createServer(module, { log, peopleTls: !isLoopback, handsetLeastPerSecond });
   try {
     const first = new FirstStart(data);
     const firstLogin = await first.settle(administrators(server.app.get(Bootstrap)));

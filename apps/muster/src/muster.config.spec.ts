@@ -31,6 +31,8 @@ describe('settings', () => {
     [{ MUSTER_PORT: 'http' }, '/MUSTER_PORT'],
     [{ MUSTER_PORT: '65536' }, '/MUSTER_PORT'],
     [{ MUSTER_HOSTS: 'a b' }, '/MUSTER_HOSTS'],
+    [{ MUSTER_POLL_INTERVAL_SECONDS: '5' }, '/MUSTER_POLL_INTERVAL_SECONDS'],
+    [{ MUSTER_HANDSET_LEAST_PER_SECOND: '0' }, '/MUSTER_HANDSET_LEAST_PER_SECOND'],
     [{ MUSTER_LOG: 'paper' }, '/MUSTER_LOG'],
     [{ MUSTER_LOG: 'kafka' }, '/KAFKA_BROKERS'],
     [{ MUSTER_LOG: 'kafka', KAFKA_BROKERS: 'nowhere' }, '/KAFKA_BROKERS'],

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { IsNotEmpty, IsOptional, IsString, Matches } from 'class-validator';
+import { IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { DATABASE_URL, Env, PortsConfig } from '#runtime/nest/runtime.module.js';
 
 /** Settings of `npm start`. Every one has a default that works on a laptop. */
@@ -21,6 +21,13 @@ export class MusterConfig extends PortsConfig {
   @IsOptional()
   @IsString()
   kekFile?: string;
+
+  /** Seconds until a handset should ask again, unless a rule of its own fires before. `MUSTER_POLL_INTERVAL_SECONDS`. */
+  @Env('MUSTER_POLL_INTERVAL_SECONDS')
+  @IsInt()
+  @Min(10)
+  @Max(86_400)
+  pollIntervalSeconds: number = 21_600;
 }
 
 /** Paths and hosts that follow from the settings. */

@@ -25,6 +25,8 @@ export interface MusterModuleOptions {
   brokers?: readonly string[];
   /** How long the start waits for brokers that are not there yet. */
   patienceMs?: number;
+  /** Seconds until a handset should ask again. */
+  pollIntervalSeconds?: number;
   /** Shows a person what is kept nowhere. */
   showOnce: (line: string) => void;
 }
@@ -37,7 +39,7 @@ const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
 @Module({})
 export class MusterModule {
   static forRoot(options: MusterModuleOptions): DynamicModule {
-    const { clock, log, about, urls, kek, kekFile, data, brokers, patienceMs, showOnce } = options;
+    const { clock, log, about, urls, kek, kekFile, data, brokers, patienceMs, pollIntervalSeconds, showOnce } = options;
     const idempotency = {
       provide: IDEMPOTENCY_STORE,
       inject: [Databases, CLOCK],
@@ -63,7 +65,7 @@ export class MusterModule {
           projections: [...campaignProjections, ...insightProjections],
         }),
         IdentityModule.forRoot(),
-        CampaignModule.forRoot({ dataDir: data, showOnce }),
+        CampaignModule.forRoot({ dataDir: data, pollIntervalSeconds, showOnce }),
         InsightModule.forRoot({ url: urls.insight }),
       ],
       controllers: [InstallationController],

@@ -52,9 +52,11 @@ export async function startMuster(
       data,
       brokers: brokersOf(config),
       patienceMs,
+      pollIntervalSeconds: config.pollIntervalSeconds,
       showOnce,
     });
-    const server = await createServer(module, { log, peopleTls: !isLoopback });
+    const { handsetLeastPerSecond } = config;
+    const server = await createServer(module, { log, peopleTls: !isLoopback, handsetLeastPerSecond });
     undo.push(() => server.close());
     keepBrokers(data, brokersOf(config));
     const login = await firstStart.settle(administrators(server.app.get(Bootstrap)));

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BACKOFF_CAP_MS, backoffMs, retryAfterMs, spreadMs } from './backoff.js';
+import { BACKOFF_CAP_MS, backoffMs, restMs, retryAfterMs, spreadMs } from './backoff.js';
 
 const unit = fc.double({ min: 0, max: 0.999999, noNaN: true });
 
 describe('back-off', () => {
-  it('doubles its window from 2 s up to an hour, and uses all of it', () => {
-    const ends = [1, 2, 3, 10, 11, 50].map((failures) => backoffMs(failures, () => 0.999999999));
-    expect(ends.map((ms) => Math.ceil(ms / 1000))).toEqual([2, 4, 8, 1024, 2048, 3600]);
+  it('has a window of a minute, then ten, then an hour, and uses all of it', () => {
+    const ends = [1, 2, 3, 50].map((failures) => backoffMs(failures, () => 0.999999999));
+    expect(ends.map((ms) => Math.ceil(ms / 1000))).toEqual([60, 600, 3600, 3600]);
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1_000 }), unit, (failures, r) => {
         const ms = backoffMs(failures, () => r);
@@ -18,8 +18,14 @@ describe('back-off', () => {
   });
 
   it('is no longer than the interval that the server asks for', () => {
-    const ends = [1, 4, 5, 12].map((failures) => backoffMs(failures, () => 0.999999999, 30_000));
-    expect(ends.map((ms) => Math.ceil(ms / 1000))).toEqual([2, 16, 30, 30]);
+    const ends = [1, 2, 3, 12].map((failures) => backoffMs(failures, () => 0.999999999, 90_000));
+    expect(ends.map((ms) => Math.ceil(ms / 1000))).toEqual([60, 90, 90, 90]);
+  });
+
+  it('comes on top of what the server asked for, so that those who were told the same do not return together', () => {
+    const asked = { failures: 1, intervalMs: 30_000, retryAfterMs: 120_000 };
+    expect([0, 0.5, 0.999999999].map((r) => Math.round(restMs(asked, () => r) / 1000))).toEqual([120, 135, 150]);
+    expect(restMs({ failures: 1, intervalMs: 30_000 }, () => 0)).toBe(0);
   });
 
   it('spreads the interval by 15 % either way', () => {

@@ -1,8 +1,10 @@
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
+import { jitterMs } from './backoff.js';
 import { keptCatalogue, NO_SCHEMA, refreshAnonymously, trustRoot } from './catalogue-client.js';
 import { HandsetError } from './errors.js';
 import { FactQueue } from './fact-queue.js';
 import { type DeviceIdentity, type Enrolment, enrol, keepIdentity, readIdentity } from './identity.js';
+import { type Random } from './ports.js';
 import { refusalOf, rulesOf } from './round.js';
 import { adoptRules } from './rules.js';
 import { StateKeeper } from './state.js';
@@ -16,14 +18,16 @@ import { parseJson, type Store } from './store.js';
 export async function enrolHandset(
   store: Store,
   enrolment: Enrolment,
-  { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
+  { clock = systemClock, log = silentLog, random = Math.random }: { clock?: Clock; log?: Log; random?: Random } = {},
 ): Promise<DeviceIdentity> {
   if (readIdentity(store) !== undefined) throw new HandsetError('enrol.already', {}, 'this store is enrolled already');
   const { identity, answer } = await enrol(store, enrolment, clock);
   trustRoot(store, answer.root);
   FactQueue.create(store, identity.epoch);
   const { intervalSeconds } = answer;
-  new StateKeeper(store, clock).update({ intervalSeconds, intervalAt: clock.now() + intervalSeconds * 1000 });
+  // Over the whole of the first interval: those who enrol together shall not come back together.
+  const intervalAt = clock.now() + jitterMs(intervalSeconds * 1000, random);
+  new StateKeeper(store, clock).update({ intervalSeconds, intervalAt });
   const rules = parseJson(Buffer.from(answer.rules));
   if (adoptRules(store, { schema: NO_SCHEMA, rules }, silentLog) === undefined)
     await adoptWithSchema(store, identity, { clock, log, rules });

@@ -2,7 +2,7 @@ import { type TriggerName } from '#device-protocol/index.js';
 import { MatchingError, polled } from '#matching/index.js';
 import { TufError } from '#tuf/index.js';
 import { collectAttributes } from './attributes.js';
-import { backoffMs, spreadMs } from './backoff.js';
+import { jitterMs, restMs, spreadMs } from './backoff.js';
 import {
   type Catalogue,
   type CataloguePoll,
@@ -28,6 +28,8 @@ export interface PollOutcome {
 
 /** Facts that tell of progress only ride along with a fuller exchange, unless so many have gathered. */
 const GATHERED = 20;
+/** How far what goes on without a poll is spread, ms. */
+const GO_ON_WINDOW_MS = 16_000;
 /** How soon to look for the next processing command, ms; twice as long each time. */
 const INBOX_FIRST_MS = 2_000;
 
@@ -96,7 +98,7 @@ const isRefusedCatalogue = (error: unknown): boolean => error instanceof TufErro
 function goOnLater({ state, clock, random, log }: Parts, error: unknown): number {
   const { retryAfterMs, code } = refusalOf(error);
   log.warn('follow-up.failed', { code });
-  const at = clock.now() + (retryAfterMs ?? 1_000 + backoffMs(4, random));
+  const at = clock.now() + (retryAfterMs ?? 1_000) + jitterMs(GO_ON_WINDOW_MS, random);
   if (retryAfterMs !== undefined) state.update({ notBefore: Math.max(state.now.notBefore, at) });
   return at;
 }
@@ -161,8 +163,8 @@ async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): 
   const failures = state.now.failures + 1;
   const now = clock.now();
   // The server takes a question an interval from every handset: no outage is a reason to stay away for longer.
-  const capMs = (state.now.intervalSeconds ?? 3_600) * 1000;
-  const notBefore = now + Math.max(backoffMs(failures, random, capMs), retryAfterMs ?? 0);
+  const intervalMs = (state.now.intervalSeconds ?? 3_600) * 1000;
+  const notBefore = now + restMs({ failures, intervalMs, retryAfterMs }, random);
   log.warn('poll.failed', { code, failures, retryInMs: notBefore - now });
   // The floor counts from the attempt; the question stays open.
   const due = state.now.due ?? { ...trigger, at: now };

@@ -1,5 +1,5 @@
 import { type DeclineReason, LIMITS, type OfferRef } from '#device-protocol/index.js';
-import { backoffMs } from './backoff.js';
+import { jitterMs } from './backoff.js';
 import { type Collected } from './attributes.js';
 import { type Catalogue } from './catalogue-client.js';
 import { deliver, type Granted, keepDescription } from './deliver.js';
@@ -159,7 +159,7 @@ async function deliverAll(
       log.warn('transfer.interrupted', { contentId, code: error.code });
       const { retryAfterMs } = error.details;
       // A gate that names no hour opens with the catalogue: the next poll tells, and asking again before would not.
-      const pauseMs = hasCode(error, 'transfer.grant-refused') ? undefined : 1_000 + backoffMs(3, random);
+      const pauseMs = hasCode(error, 'transfer.grant-refused') ? undefined : 1_000 + jitterMs(8_000, random);
       const waitMs = typeof retryAfterMs === 'number' ? retryAfterMs : pauseMs;
       if (waitMs !== undefined) retries.push(clock.now() + waitMs);
       if (hasCode(error, 'transport.unreachable', 'transport.certificate-time', 'server.busy')) break;

@@ -1,4 +1,5 @@
 /** Tier 0: what every room may use. No noun of the domain. */
+export { Admission, TICK_MS } from './admission.js';
 export { DomainError, impossible, type FieldError } from './errors.js';
 export { instant, processClock, systemClock, type Clock } from './clock.js';
 export { idFrom, isId, newId, randomToken } from './id.js';

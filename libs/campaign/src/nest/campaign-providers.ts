@@ -21,6 +21,7 @@ import { Inboxes } from './inbox.js';
 import { InboxAnswers } from './inbox-answers.js';
 import { InboxOrders } from './inbox-orders.js';
 import { LiveBoard } from './live-board.js';
+import { PollIntervals } from './poll-intervals.js';
 import { PollRecorder } from './poll-recorder.js';
 import { Publisher } from './publisher.js';
 import { GetOneHandler, GetVocabularyHandler, ListOfHandler } from './read-campaign.handler.js';
@@ -51,7 +52,7 @@ const serving = [
   Inboxes,
   InboxAnswers,
 ];
-const storing = [FileStore, PollRecorder, ServedFiles, Transfers, Uploads];
+const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, PerTenant, RoleExpiry, StaleUploads, Timer];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
 const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];

@@ -6,7 +6,7 @@ import { isTenantId } from '#identity/index.js';
 import { CampaignError } from '../errors.js';
 import { sendConditional } from './conditional.js';
 import { DeviceVisits } from './device-visits.js';
-import { CAMPAIGN_OPTIONS, type CampaignOptions, DEFAULT_INTERVAL_SECONDS } from './options.js';
+import { PollIntervals } from './poll-intervals.js';
 import { type ServedFile, ServedFiles } from './served-files.js';
 
 export interface Repository {
@@ -26,14 +26,14 @@ export class CatalogueServer {
     @Inject(ServedFiles) private readonly files: ServedFiles,
     @Inject(DeviceConnections) private readonly connections: DeviceConnections,
     @Inject(DeviceVisits) private readonly visits: DeviceVisits,
-    @Inject(CAMPAIGN_OPTIONS) private readonly options: CampaignOptions,
+    @Inject(PollIntervals) private readonly intervals: PollIntervals,
   ) {}
 
   /** The availability request: a conditional GET of the timestamp. */
   async poll(at: Repository, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const timestamp = await this.files.timestamp(checked(at).tenant, at.channel);
     const device = await this.deviceIn(at, request);
-    void reply.header(INTERVAL_HEADER, String(this.options.pollIntervalSeconds ?? DEFAULT_INTERVAL_SECONDS));
+    void reply.header(INTERVAL_HEADER, String(this.intervals.seconds()));
     if (device !== undefined) void reply.header(INBOX_HEADER, await this.visits.inboxOf(device));
     const sent = send(timestamp, REVALIDATE, request, reply);
     if (device !== undefined) this.visits.polled(device, timestamp, { request, sent });

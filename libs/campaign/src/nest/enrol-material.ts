@@ -4,7 +4,7 @@ import { CampaignError, refusal } from '../errors.js';
 import { FirstChannel } from './first-channel.js';
 import { ChannelTransactions } from './in-channel.js';
 import { LiveBoard } from './live-board.js';
-import { CAMPAIGN_OPTIONS, type CampaignOptions, DEFAULT_INTERVAL_SECONDS } from './options.js';
+import { PollIntervals } from './poll-intervals.js';
 import { standingFiles } from './repository-rows.js';
 
 /** What a handset starts from: the newest root, which it trusts because it came with its certificate, and the rules. */
@@ -14,7 +14,7 @@ export class EnrolMaterial implements EnrolCatalogue {
     @Inject(FirstChannel) private readonly first: FirstChannel,
     @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
     @Inject(LiveBoard) private readonly board: LiveBoard,
-    @Inject(CAMPAIGN_OPTIONS) private readonly options: CampaignOptions,
+    @Inject(PollIntervals) private readonly intervals: PollIntervals,
   ) {}
 
   /** @throws CampaignError `channel.unknown` */
@@ -29,7 +29,7 @@ export class EnrolMaterial implements EnrolCatalogue {
       tuf: `/tuf/${tenant}/${channel}/`,
       root: Buffer.from(root.bytes).toString('utf8'),
       rules: JSON.stringify(rules),
-      intervalSeconds: this.options.pollIntervalSeconds ?? DEFAULT_INTERVAL_SECONDS,
+      intervalSeconds: this.intervals.seconds(),
     };
   }
 }

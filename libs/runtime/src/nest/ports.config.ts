@@ -32,6 +32,16 @@ export class PortsConfig extends PeoplePortConfig {
   @Min(0)
   @Max(65_535)
   handsetPort: number = 8443;
+
+  /**
+   * Polls and enrolments a second that are never sent away, not even when handsets come in a surge after the server stood
+   * still. `MUSTER_HANDSET_LEAST_PER_SECOND`.
+   */
+  @Env('MUSTER_HANDSET_LEAST_PER_SECOND')
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  handsetLeastPerSecond: number = 50;
 }
 
 /** A given Postgres, as `DATABASE_URL` names it. */

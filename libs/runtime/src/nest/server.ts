@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.js';
 import { readJson } from '../json.js';
 import type { Log } from '../log.js';
+import { HandsetDoor } from './handset-door.js';
 import { countRequests } from './http-metrics.js';
 import {
   closeListener,
@@ -42,6 +43,13 @@ export interface MusterServer {
   close(): Promise<void>;
 }
 
+export interface ServerOptions {
+  log: Log;
+  peopleTls?: boolean;
+  /** Polls and enrolments a second that are let in even in a surge. */
+  handsetLeastPerSecond?: number;
+}
+
 /** Routes of the handset's port; all others are for people. `/` at the end, so that `/devices` is not one. */
 const HANDSET_ROUTES = /^\/(tuf|d|enrol)\//;
 const SHUTDOWN_GRACE_MS = 5_000;
@@ -49,11 +57,12 @@ const SHUTDOWN_GRACE_MS = 5_000;
 /** One Nest application behind two listeners, which see disjoint sets of its routes. */
 export async function createServer(
   module: Type | DynamicModule,
-  { log, peopleTls = false }: { log: Log; peopleTls?: boolean },
+  { log, peopleTls = false, handsetLeastPerSecond }: ServerOptions,
 ): Promise<MusterServer> {
   let dispatch: RequestListener = () => undefined;
   const handler: RequestListener = (request, response) => dispatch(request, response);
-  const handset = tlsListener(handler, true);
+  const door = new HandsetDoor(log, handsetLeastPerSecond);
+  const handset = tlsListener(door.before(handler), true);
   const people = peopleTls ? tlsListener(handler, false) : plainListener(handler);
   const serverFactory = (routes: RequestListener): Server => {
     dispatch = routes;
@@ -69,6 +78,7 @@ export async function createServer(
   equip(adapter.getInstance<FastifyInstance>(), socketsOf(handset));
   // Runs after Nest's `onModuleDestroy`, which ends live streams, and before its shutdown hooks, which close the pools.
   adapter.getInstance<FastifyInstance>().addHook('preClose', async () => {
+    door.close();
     await Promise.all([people, handset].map((server) => closeListener(server, SHUTDOWN_GRACE_MS)));
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
