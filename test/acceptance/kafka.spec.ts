@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killBroker, missing, startBroker, startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
+import { asyncApiJudge } from '../support/asyncapi.js';
 import { asSuperuser } from '../support/database-scan.js';
 import { type Printed, printedOn, recordsOn, topicsOn } from '../support/kcat.js';
 import { canRun } from '../support/prerequisites.js';
@@ -102,6 +103,14 @@ describe.runIf(mayRun && canRun('kcat', 'topics as kcat prints them'))('the log 
     expect(printed).toMatch(
       /^main\/[^|]+\|ce_specversion=1\.0,.*ce_type=muster\.campaign\.campaign-drafted\.v1.*\|\{.*\}$/m,
     );
+  });
+
+  it('is what deploy/asyncapi.json says, record by record', async () => {
+    const judge = asyncApiJudge();
+    const found = (await Promise.all((await topicsOn(address)).map((topic) => recordsOn(address, topic)))).flat();
+    expect(found.flatMap((record) => judge.record(record))).toEqual([]);
+    const types = new Set(found.map(({ headers }) => headers.ce_type));
+    expect(types.size).toBeGreaterThan(20);
   });
 
   it('numbers each partition of a relayed topic without a hole, and each stream by its versions', async () => {

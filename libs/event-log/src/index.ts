@@ -11,6 +11,7 @@ export {
   type JsonSchema,
   wireType,
 } from './catalog.js';
+export { type AsyncApiAbout, asyncApi } from './asyncapi.js';
 export { awaited } from './awaited.js';
 export { auditLog, type LogAudit } from './audit-log.js';
 export { auditRelay, type RelayCounts } from './audit-relay.js';

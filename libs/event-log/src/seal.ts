@@ -55,8 +55,8 @@ export function holdsPersonal(data: object, schema: object): boolean {
   return found;
 }
 
-/** Follows `properties`, `additionalProperties` and `items`, where alone marks are allowed. */
-function mapPersonal(data: object, schema: object, map: (value: unknown, pointer: string) => unknown): object {
+/** Replaces each personal value. Follows `properties`, `additionalProperties` and `items`, where alone marks are allowed. */
+export function mapPersonal(data: object, schema: object, map: (value: unknown, pointer: string) => unknown): object {
   const walk = (value: unknown, part: unknown, pointer: string): unknown => {
     if (!isObject(part) || value === null || value === undefined) return value;
     if (part['x-personal'] === true) return map(value, pointer);

@@ -6,7 +6,7 @@ import type { FetchedRecord, KafkaRecord } from './kafka-client.js';
  * One stored record in Kafka: CloudEvents 1.0, binary mode of its Kafka binding. Key = stream, value = the stored JSON
  * byte for byte, sealed fields and all. The names of the headers are frozen, as those of the columns are.
  */
-const HEADER = {
+export const HEADER = {
   specversion: 'ce_specversion',
   id: 'ce_id',
   type: 'ce_type',

@@ -16,15 +16,20 @@ const LEADERS_MS = 30_000;
 /** kafkajs has gzip alone. `producer` leaves records as they were sent, which is uncompressed. */
 const CODECS = ['producer', 'uncompressed', 'gzip'];
 
-/** Truth for ever: nothing is deleted by age or size, nothing compacted away, no election that forgets what was acknowledged. */
+/** Truth for ever: nothing is deleted by age or size, nothing compacted away. */
+export const TOPIC_RULES = {
+  'cleanup.policy': ['delete'],
+  'retention.ms': -1,
+  'retention.bytes': -1,
+  'max.message.bytes': MESSAGE_BYTES,
+};
+
+/** And no election that forgets what was acknowledged. */
 const configFor = (brokers: number): Record<string, string> => ({
-  'cleanup.policy': 'delete',
-  'retention.ms': '-1',
-  'retention.bytes': '-1',
+  ...Object.fromEntries(Object.entries(TOPIC_RULES).map(([name, value]) => [name, String(value)])),
   'compression.type': 'producer',
   'unclean.leader.election.enable': 'false',
   'min.insync.replicas': String(brokers >= COPIES ? IN_SYNC : 1),
-  'max.message.bytes': String(MESSAGE_BYTES),
 });
 
 /**
