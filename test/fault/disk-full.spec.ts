@@ -45,7 +45,8 @@ function moveContents(): void {
 describe.skipIf(!canMount())('a full disk', () => {
   beforeAll(async () => {
     postgres = await GivenPostgres.start({ megabytes: 256 });
-    muster = await FaultyInstallation.start('disk-full', { DATABASE_URL: postgres.url }, postgres.data);
+    const settings = { DATABASE_URL: postgres.url, MUSTER_DISK_LOW_BYTES: String(16 * MIB) };
+    muster = await FaultyInstallation.start('disk-full', settings, postgres.data);
     moveContents();
     contentId = await muster.publish(Buffer.from('content'));
   });

@@ -54,7 +54,9 @@ export class Installation {
 
   static async start(name: string, env: ServerOptions['env'] = {}): Promise<Installation> {
     const folder = temporaryFolder(name);
-    const server = await startServer({ data: path.join(folder.path, 'data'), env });
+    const data = path.join(folder.path, 'data');
+    this.prepare(data);
+    const server = await startServer({ data, env });
     const it = new this(server, folder);
     const { tenant, email, password } = server.administrator!;
     it.secrets.add(password);
@@ -64,6 +66,9 @@ export class Installation {
     it.ca = (await it.handset('GET', '/enrol/v1/ca')).bytes.toString('utf8');
     return it;
   }
+
+  /** What a test does to the folder before the first start. */
+  protected static prepare(_data: string): void {}
 
   async stop(options: { isSound?: boolean } = {}): Promise<void> {
     await removeServer(this.server, options);

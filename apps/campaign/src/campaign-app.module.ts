@@ -10,6 +10,7 @@ import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { Disks } from '../../muster/src/disks.js';
 import { PostgresIdempotency } from '../../muster/src/idempotency.js';
 import { HandsetAddress, InstallationController } from '../../muster/src/installation.controller.js';
 import { readinessChecks } from '../../muster/src/readiness.js';
@@ -25,13 +26,16 @@ export interface CampaignAppOptions {
   brokers?: readonly string[];
   /** How long the start waits for brokers that are not there yet. */
   patienceMs?: number;
+  /** With less room on the disk of contents the process is not ready. */
+  diskLowBytes: number;
   campaign: CampaignOptions;
 }
 
 /** Campaigns, and the identities that they ask for: both ports, without the read side. */
 @Module({})
 export class CampaignAppModule {
-  static forRoot({ clock, log, urls, kek, kekFile, brokers, patienceMs, campaign }: CampaignAppOptions): DynamicModule {
+  static forRoot(options: CampaignAppOptions): DynamicModule {
+    const { clock, log, urls, kek, kekFile, brokers, patienceMs, diskLowBytes, campaign } = options;
     // As in apps/muster, so that a cursor or an answer of one service is good at the other.
     const keyFor = (purpose: string) => new Uint8Array(hkdfSync('sha256', kek, '', `muster ${purpose}`, 32));
     const idempotency = {
@@ -42,8 +46,8 @@ export class CampaignAppModule {
     const readiness = {
       provide: READINESS_CHECKS,
       inject: [Databases, KafkaPart, FileStore],
-      useFactory: (databases: Databases, kafka: KafkaPart, { uploads }: FileStore) =>
-        readinessChecks(databases, kafka, uploads),
+      useFactory: (databases: Databases, kafka: KafkaPart, { disk }: FileStore) =>
+        readinessChecks(databases, kafka, new Disks(disk, { lowBytes: diskLowBytes })),
     };
     const about = { name: 'muster-campaign', version: '0.1.0' };
     return {

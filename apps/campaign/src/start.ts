@@ -40,6 +40,7 @@ export async function startCampaign(
     kekFile,
     brokers: brokersOf(config),
     patienceMs,
+    diskLowBytes: config.diskLowBytes,
     campaign,
   });
   const server = await createServer(module, { log, peopleTls: !isLoopback, handsetLeastPerSecond });

@@ -2,14 +2,15 @@ import { hkdfSync } from 'node:crypto';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { campaignDefinitions } from '#campaign/events.js';
 import { eventCatalog } from '#event-log/index.js';
-import { type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
+import { Databases, type DatabaseUrls, EventLogModule } from '#event-log/nest/event-log.module.js';
 import { deviceDefinitions } from '#handset/events.js';
 import { auditDefinitions, handsetDefinitions } from '#identity/events.js';
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
 import type { Clock, Log } from '#runtime/index.js';
-import { RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { postgresCheck } from '../../muster/src/readiness.js';
 
 export interface InsightAppOptions {
   clock: Clock;
@@ -32,12 +33,21 @@ export class InsightAppModule {
     const cursorKey = new Uint8Array(hkdfSync('sha256', kek, '', 'muster cursors', 32));
     return {
       module: InsightAppModule,
+      global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about: { name: 'muster-insight', version: '0.1.0' }, cursorKey }),
         EventLogModule.forRoot({ urls, kekFile, catalog, brokers, patienceMs, projections: insightProjections }),
         IdentityModule.forRoot({ routes: false }),
         InsightModule.forRoot({ url: urls.insight }),
       ],
+      providers: [
+        {
+          provide: READINESS_CHECKS,
+          inject: [Databases],
+          useFactory: (databases: Databases) => [postgresCheck(databases)],
+        },
+      ],
+      exports: [READINESS_CHECKS],
     };
   }
 }

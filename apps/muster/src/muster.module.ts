@@ -7,6 +7,7 @@ import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { type About, CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { type DiskLimits, Disks } from './disks.js';
 import { PostgresIdempotency } from './idempotency.js';
 import { HandsetAddress, InstallationController } from './installation.controller.js';
 import { readinessChecks } from './readiness.js';
@@ -21,6 +22,7 @@ export interface MusterModuleOptions {
   kekFile: string;
   /** Folder for uploads and contents. */
   data: string;
+  disks: DiskLimits;
   /** Kafka, when it carries the log. */
   brokers?: readonly string[];
   /** How long the start waits for brokers that are not there yet. */
@@ -48,8 +50,8 @@ export class MusterModule {
     const readiness = {
       provide: READINESS_CHECKS,
       inject: [Databases, KafkaPart, FileStore],
-      useFactory: (databases: Databases, kafka: KafkaPart, { uploads }: FileStore) =>
-        readinessChecks(databases, kafka, uploads),
+      useFactory: (databases: Databases, kafka: KafkaPart, { disk }: FileStore) =>
+        readinessChecks(databases, kafka, new Disks(disk, options.disks)),
     };
     return {
       module: MusterModule,

@@ -16,6 +16,7 @@ const app = {
     kek: new Uint8Array(32),
     kekFile: '',
     data: '',
+    disks: { lowBytes: 0 },
     showOnce: () => undefined,
   }),
   version,

@@ -50,6 +50,7 @@ export async function startMuster(
       kek,
       kekFile,
       data,
+      disks: { lowBytes: config.diskLowBytes, databaseFolder: store.folder },
       brokers: brokersOf(config),
       patienceMs,
       pollIntervalSeconds: config.pollIntervalSeconds,

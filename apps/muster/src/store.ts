@@ -6,6 +6,7 @@ import {
   awaited,
   bootstrapDatabase,
   createRoles,
+  homeFolder,
   LOGIN_ROLES,
   type LoginRole,
   type RolePasswords,
@@ -19,6 +20,8 @@ export interface Store {
   url(role: LoginRole): string;
   /** For creating logins of analysts. */
   superuserUrl: string;
+  /** Where a Postgres that was started here keeps its files. */
+  folder?: string;
   /** Resolves when a Postgres that was started here has died. */
   died: Promise<void>;
   /** Stops what was started for it; a Postgres that was given goes on. */
@@ -67,6 +70,7 @@ async function embedded(dataDir: string, log: Log): Promise<Opened> {
     database: DATABASE,
     passwords: postgres.passwords,
     superuserUrl: postgres.superuserUrl(),
+    folder: homeFolder(dataDir),
     url: (role) => postgres.url(role, DATABASE),
     died: postgres.died,
     stop: () => postgres.stop(),

@@ -74,6 +74,12 @@ export class Api {
     throw problemError(response.status, await response.text(), { server: this.options.server, hint });
   }
 
+  /** Asks what the process itself answers, whatever the status, and waits for nobody long. */
+  probe(path: string): Promise<Response> {
+    const signal = AbortSignal.any([this.options.signal, AbortSignal.timeout(5_000)]);
+    return this.fetch(new URL(path, this.options.server), { signal });
+  }
+
   /** Server-sent events, one parsed `data` at a time, until the signal or the server ends it. */
   async *stream<T>(path: string): AsyncGenerator<{ id: string | undefined; event: string; data: T }> {
     const response = await this.raw('GET', path, { headers: { accept: 'text/event-stream' } });

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { keyFinding, relayFinding } from './doctor.js';
+import { keyFinding } from './key-findings.js';
+import { diskFindings, relayFinding } from './lag-findings.js';
+import { clock, databaseFindings, versions } from './server-findings.js';
 
 const DAY = 86_400_000;
 const status = (days: number, due: boolean, online: boolean) => {
@@ -30,3 +32,43 @@ it.each([
 );
 
 it('tells of no relay where the log is Postgres alone', () => expect(relayFinding('up 1\n')).toEqual([]));
+
+const MIB = 1_048_576;
+const disk = (freeMib: number) => `muster_disk_free_bytes{disk="contents"} ${freeMib * MIB}
+muster_disk_low_bytes{disk="contents"} ${256 * MIB}
+`;
+
+it.each([
+  [255, 'bad'],
+  [1_023, 'due'],
+  [1_024, 'ok'],
+])('tells of a disk with %i MiB left, of which 256 are the least: %s', (free, state) =>
+  expect(diskFindings(disk(free))).toEqual([
+    { check: 'disk: contents', state, detail: `${free} MiB left; not ready below 256` },
+  ]),
+);
+
+it.each([
+  ['that agrees, as far as whole seconds tell', 10_000, 'ok', 'agrees with the server'],
+  ['that is behind', 70_000, 'bad', '60 s apart from the server'],
+  ['that is ahead', -50_000, 'bad', '60 s apart from the server'],
+])('tells of a clock %s', (_, now, state, detail) =>
+  expect(clock(10_000, now, now)).toEqual({ check: 'clock', state, detail }),
+);
+
+it('tells of a program that is not of the version of the server', () => {
+  expect(versions('0.2.0', '0.2.0').state).toBe('ok');
+  expect(versions('0.2.0', '0.1.0')).toMatchObject({
+    state: 'due',
+    detail: 'server 0.2.0, this program 0.1.0: use the same',
+  });
+});
+
+it.each([
+  ['that is the servers own', '18.4', 'B2', ['ok', 'ok']],
+  ['of a newer server', '18.4', 'C3', ['ok', 'bad']],
+  ['in a Postgres that is too old', '15.18', 'B2', ['bad', 'ok']],
+])('tells of a schema %s', (_, databaseVersion, applied, states) => {
+  const installation = { handsetUrl: '', caFingerprint: '', databaseVersion, schema: { applied, known: 'B2' } };
+  expect(databaseFindings(installation).map(({ state }) => state)).toEqual(states);
+});

@@ -36,6 +36,7 @@ import { StaleUploads } from './stale-uploads.js';
 import { PerTenant, Timer } from './timer.js';
 import { Transfers } from './transfers.js';
 import { TufController } from './tuf.controller.js';
+import { UnreferencedBytes } from './unreferenced-bytes.js';
 import { UploadController } from './upload.controller.js';
 import { Uploads } from './uploads.js';
 import { VocabularyController } from './vocabulary.controller.js';
@@ -53,12 +54,13 @@ const serving = [
   InboxAnswers,
 ];
 const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
-const duties = [CampaignClock, Catalogues, Duties, FollowUp, InboxOrders, PerTenant, RoleExpiry, StaleUploads, Timer];
+const following = [Duties, FollowUp, InboxOrders];
+const timed = [CampaignClock, Catalogues, PerTenant, RoleExpiry, StaleUploads, Timer, UnreferencedBytes];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
 const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
 
 /** Everything of this room that Nest makes, by what it is for. */
-export const campaignProviders = [...keeping, ...serving, ...storing, ...duties, ...commands, ...queries];
+export const campaignProviders = [...keeping, ...serving, ...storing, ...following, ...timed, ...commands, ...queries];
 
 export const campaignControllers = [
   CampaignController,

@@ -12,12 +12,17 @@ import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 /** Bytes of contents, once each, as `contents/<first two digits>/<sha-256>`. No name that anyone chose becomes a path. */
 @Injectable()
 export class FileStore {
-  private readonly root: string;
+  readonly root: string;
   readonly uploads: string;
 
   constructor(@Inject(CAMPAIGN_OPTIONS) { dataDir }: CampaignOptions) {
     this.root = path.resolve(dataDir, 'contents');
     this.uploads = path.resolve(dataDir, 'uploads');
+  }
+
+  /** Both lie on one disk: what is adopted is linked. */
+  get disk(): { name: string; folder: string } {
+    return { name: 'contents', folder: this.uploads };
   }
 
   /**
@@ -31,6 +36,11 @@ export class FileStore {
     } catch (error) {
       throw hasNoRoom(error) ? new CampaignError('upload.unavailable', {}, NO_ROOM) : error;
     }
+  }
+
+  /** Behind the commit of an event that names the bytes: a sweep that had not seen it may have put them aside. */
+  async keep(file: string, sha256: string): Promise<void> {
+    if ((await sizeOf(this.pathOf(sha256))) === undefined) await this.adopt(file, sha256);
   }
 
   read(sha256: string, range?: ByteRange): Readable {

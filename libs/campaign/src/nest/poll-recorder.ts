@@ -1,8 +1,9 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Counter, register } from 'prom-client';
 import { type Fact, partitionOf } from '#event-log/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import { type Log, newId } from '#runtime/index.js';
-import { LOG } from '#runtime/nest/runtime.module.js';
+import { countedGauge, LOG } from '#runtime/nest/runtime.module.js';
 import type { DeviceFactByServer } from '../events.js';
 import { batchPolls } from '../poll-batches.js';
 import type { Poll } from '../polls.js';
@@ -19,6 +20,13 @@ interface Batch {
 const FLUSH_MS = 500;
 /** Polls kept while the log is away; beyond it the newest are lost, and the log line says how many. */
 const KEPT = 100_000;
+const LOST = 'muster_polls_lost_total';
+
+/** A second application in a process takes it over. */
+function lostCounter(): Counter {
+  register.removeSingleMetric(LOST);
+  return new Counter({ name: LOST, help: 'Polls that were answered and will never be recorded.' });
+}
 
 /** Collects polls and records them in batches, one per tenant, channel and partition of the device. */
 @Injectable()
@@ -26,6 +34,7 @@ export class PollRecorder implements BeforeApplicationShutdown {
   private batches = new Map<string, Batch>();
   private kept = 0;
   private lost = 0;
+  private readonly losses = lostCounter();
   /** Packed, but refused by the log so far. */
   private facts: Fact<DeviceFactByServer>[] = [];
   private flushing: Promise<void> = Promise.resolve();
@@ -34,11 +43,15 @@ export class PollRecorder implements BeforeApplicationShutdown {
   constructor(
     @Inject(FactWriter) private readonly writer: FactWriter,
     @Inject(LOG) private readonly log: Log,
-  ) {}
+  ) {
+    const help = 'Polls that were answered and wait for being recorded.';
+    countedGauge({ name: 'muster_polls_waiting', help, labelNames: [] }, (set) => set({}, this.kept));
+  }
 
   record({ tenant, channel, deviceId }: DeviceIdentity, poll: Poll): void {
     if (this.kept >= KEPT) {
       this.lost += 1;
+      this.losses.inc();
       return;
     }
     this.kept += 1;

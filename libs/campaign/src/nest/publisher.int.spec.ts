@@ -17,6 +17,7 @@ import { Channels } from './channels.js';
 import { Publisher } from './publisher.js';
 import { RepositoryKeeper } from './repository-keeper.js';
 import { RunCampaign } from './run-campaign.handler.js';
+import { publishedDigests } from './unreferenced-bytes.js';
 
 const tenant = 'acme';
 const context = (): EventContext => ({ tenant, actor: 'person:p', commandId: newId() });
@@ -101,6 +102,9 @@ const versions = async (role: string) => {
   const sql = `select version from ops.tuf_file where role = '${role}' order by version`;
   return (await inTenant<{ version: number }>(database.database('muster_campaign'), sql)).map(({ version }) => version);
 };
+
+it('every digest that a log names is known to the sweep of contents', async () =>
+  expect(await publishedDigests(database.database('muster_tail'))).toEqual(new Set(['5e'.repeat(32)])));
 
 describe('two instances', () => {
   it('make the first channel once', async () => {

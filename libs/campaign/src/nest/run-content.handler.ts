@@ -55,6 +55,7 @@ export class RunContentHandler implements ICommandHandler<RunContent> {
       await this.files.adopt(file, sha256);
     }
     const view = await this.run(command, context);
+    if (file !== undefined) await this.files.keep(file, sha256);
     await this.uploads.forget(context.tenant, data.uploadId);
     return view;
   }

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Keyring, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import type { Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { CLOCK, countedGauge } from '#runtime/nest/runtime.module.js';
 import {
   createAuthority,
   fingerprintOf,
@@ -28,15 +28,25 @@ export interface ServerTls {
 
 /** The installation's two CAs, made at the first use: one signs devices, the other servers. Private keys stay in the keyring. */
 @Injectable()
-export class CertificateAuthority {
+export class CertificateAuthority implements OnModuleInit {
   private parsed?: { pem: string; ca: X509Certificate };
   private readonly loaded = new Map<Kind, Promise<KeyAndCertificate>>();
+  /** What this process presents, PEM. */
+  private presented: string | undefined;
 
   constructor(
     @Inject(Databases) private readonly databases: Databases,
     @Inject(Keyring) private readonly keyring: Keyring,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
+
+  onModuleInit(): void {
+    const help = 'Seconds until a certificate that this process presents, or issues by, expires; negative when it has.';
+    countedGauge({ name: 'muster_certificate_expiry_seconds', help, labelNames: ['certificate'] }, async (set) => {
+      for (const [certificate, pem] of await this.certificates())
+        set({ certificate }, (Date.parse(new X509Certificate(pem).validTo) - this.clock.now()) / 1_000);
+    });
+  }
 
   /** Issues devices' certificates. */
   async deviceCa(): Promise<X509Certificate> {
@@ -54,6 +64,7 @@ export class CertificateAuthority {
   async serverTls(hosts: readonly string[]): Promise<ServerTls> {
     const server = await this.authority('server');
     const issued = await issueServerCertificate(server, hosts, this.clock.now());
+    this.presented = issued.certificate;
     return {
       key: privateKeyPem(issued.privateKey),
       cert: `${issued.certificate}\n${server.certificate}\n`,
@@ -70,6 +81,13 @@ export class CertificateAuthority {
     const authority = await this.authority('device');
     const certificate = await issueDeviceCertificate(authority, device, { now: this.clock.now(), expiresAt });
     return `${certificate}\n${authority.certificate}\n`;
+  }
+
+  /** Those that this process has used so far. */
+  private async certificates(): Promise<Map<string, string>> {
+    const known = new Map(this.presented === undefined ? [] : [['server', this.presented]]);
+    for (const [kind, authority] of this.loaded) known.set(`${kind}-ca`, (await authority).certificate);
+    return known;
   }
 
   private authority(kind: Kind): Promise<KeyAndCertificate> {

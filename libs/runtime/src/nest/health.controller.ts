@@ -1,6 +1,7 @@
-import { Controller, Get, Header, HttpCode, Inject, Optional, Res } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Inject, type OnModuleInit, Optional, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { register } from 'prom-client';
+import { countedGauge } from './counted-gauge.js';
 import { ABOUT, READINESS_CHECKS } from './tokens.js';
 
 /** One thing that must work before traffic is welcome. Rejects with a reason that may be shown to anyone. */
@@ -19,15 +20,23 @@ export interface Readiness {
   checks: { name: string; ok: boolean; reason?: string }[];
 }
 
-const CHECK_TIMEOUT_MS = 2_000;
+/** Shorter than what a gauge may take, so that a check without an answer is told as failed. */
+const CHECK_TIMEOUT_MS = 1_500;
 
 /** For those who operate the process: is it alive, is it ready, what does it count, what is it. */
 @Controller()
-export class HealthController {
+export class HealthController implements OnModuleInit {
   constructor(
     @Inject(ABOUT) private readonly about: About,
     @Optional() @Inject(READINESS_CHECKS) private readonly checks: ReadinessCheck[] = [],
   ) {}
+
+  onModuleInit(): void {
+    const help = 'Whether what the process needs works (1) or not (0), as /readyz says.';
+    countedGauge({ name: 'muster_ready', help, labelNames: ['check'] }, async (set) => {
+      for (const { name: check, ok } of await Promise.all(this.checks.map(outcomeOf))) set({ check }, ok ? 1 : 0);
+    });
+  }
 
   /** Answers while the process runs. */
   @Get('livez')

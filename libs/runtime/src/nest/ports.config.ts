@@ -24,7 +24,7 @@ export class PeoplePortConfig extends LogConfig {
   hosts: string[] = [];
 }
 
-/** Where a service that handsets talk to, too, listens. */
+/** Where a service that handsets talk to, too, listens, and when it has too little room for what they and people send. */
 export class PortsConfig extends PeoplePortConfig {
   /** Port for handsets, mutual TLS. `MUSTER_HANDSET_PORT`; 0 = a free one. */
   @Env('MUSTER_HANDSET_PORT')
@@ -42,6 +42,12 @@ export class PortsConfig extends PeoplePortConfig {
   @Min(1)
   @Max(100_000)
   handsetLeastPerSecond: number = 50;
+
+  /** Bytes: a disk of contents, or of the embedded database, with less room makes the process not ready. `MUSTER_DISK_LOW_BYTES`. */
+  @Env('MUSTER_DISK_LOW_BYTES')
+  @IsInt()
+  @Min(16_777_216)
+  diskLowBytes: number = 268_435_456;
 }
 
 /** A given Postgres, as `DATABASE_URL` names it. */
