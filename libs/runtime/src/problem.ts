@@ -26,6 +26,7 @@ const exact = new Map<string, number>([
   ['request.media-type', 415],
   ['request.method', 405],
   ['request.slow', 408],
+  ['request.headers-too-large', 431],
   ['validation.failed', 400],
 ]);
 
@@ -69,6 +70,7 @@ const codeOfStatus = new Map<number, string>([
   [414, 'request.address-too-long'],
   [415, 'request.media-type'],
   [429, 'request.too-many'],
+  [431, 'request.headers-too-large'],
   [503, 'service.unavailable'],
 ]);
 

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBody } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import { BodyLimit, PageQuery } from '#runtime/nest/runtime.module.js';
@@ -36,6 +37,7 @@ export class EnrolmentCodesController {
   @Post()
   @Needs('enrolment:write')
   @ShowsSecret()
+  @ApiBody({ type: IssueCodeDto, required: false })
   async issue(
     @Body() { label, channel, lifetimeSeconds }: IssueCodeDto,
     @Context() context: EventContext,

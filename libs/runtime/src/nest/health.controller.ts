@@ -1,4 +1,5 @@
 import { Controller, Get, Header, HttpCode, Inject, type OnModuleInit, Optional, Res } from '@nestjs/common';
+import { ApiProduces } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { register } from 'prom-client';
 import { countedGauge } from './counted-gauge.js';
@@ -56,6 +57,7 @@ export class HealthController implements OnModuleInit {
 
   /** Counters in Prometheus' text format. */
   @Get('metrics')
+  @ApiProduces('text/plain')
   @Header('content-type', register.contentType)
   metrics(): Promise<string> {
     return register.metrics();

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { refuseBroken } from './broken-request.js';
 
 /** PEM texts. `ca` issues the client certificates that the listener asks for. */
 export interface TlsIdentity {
@@ -36,6 +37,7 @@ const http: ServerOptions = {
 function limited<S extends Server>(server: S): S {
   server.maxConnections = LISTENER_LIMITS.connections;
   server.setTimeout(LISTENER_LIMITS.idleMs);
+  server.on('clientError', refuseBroken);
   return server;
 }
 

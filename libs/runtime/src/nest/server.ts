@@ -71,6 +71,7 @@ export async function createServer(
   const adapter = new FastifyAdapter({
     bodyLimit: LISTENER_LIMITS.bodyBytes,
     serverFactory,
+    clientErrorHandler: () => undefined, // the listeners do it, both alike
     // An address that cannot be decoded or is too long is refused before there is a route, hence before Nest.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(reply, asProblem(error, request)),
