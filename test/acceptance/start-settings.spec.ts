@@ -54,6 +54,9 @@ describe('settings of the start', () => {
       path.join(data, 'server-ca.pem'),
     ]);
     expect(version.output).toContain('auth.required'); // it came through, and is asked who it is
+    const doctor = (...trust: string[]) => run(process.execPath, [CLI, 'doctor', '--server', server.url, ...trust]);
+    expect((await doctor('--ca', path.join(data, 'server-ca.pem'))).output).toMatch(/people port: names +ok/);
+    expect((await doctor()).output).toMatch(/server +BAD .*cannot be reached: .*certificate/);
   });
 
   it('take a Postgres that is there, and keep what is in it', async () => {
