@@ -21,6 +21,7 @@ const PARTS = {
     env: { MUSTER_FAULT_ROUNDS: '50', MUSTER_BROKER_AWAY_SECONDS: '30' },
     args: ['--project', 'fault*', ...APART.flatMap((file) => ['--exclude', file])],
   },
+  storm: { env: { MUSTER_STORM: 'long', MUSTER_PROPERTY_RUNS: '200' }, args: ['storm'] },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
 };
 

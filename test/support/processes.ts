@@ -24,6 +24,8 @@ export interface Running {
   stdout(): string;
   /** Resolves with the match once the output has it. */
   waitFor(pattern: RegExp, milliseconds?: number): Promise<RegExpExecArray>;
+  /** Writes to its standard input, if that is a pipe. */
+  write(text: string): void;
   exited: Promise<number | null>;
   isRunning(): boolean;
   /** Sends the signal and waits for the end. */
@@ -87,6 +89,7 @@ export function start(command: string, args: readonly string[], options: SpawnOp
     output: () => text,
     stdout: () => out,
     waitFor,
+    write: (input) => void child.stdin?.write(input),
     exited,
     isRunning: () => !ended,
     stop,

@@ -5,6 +5,7 @@ import { enrolHandset, fileStore, HandsetError, isRefusal } from '#handset/index
 import { processClock, processLog } from '#runtime/index.js';
 import { askDaemon, type ControlRequest, spoolEvent, takeFolder, wideIntegers } from './control.js';
 import { openAgent, perform, runDaemon } from './daemon.js';
+import { addFleetCommand } from './fleet/fleet-command.js';
 import { defaultFolder, type SharedOptions, socketPath } from './handset.config.js';
 import { tufDownload, tufInit, type TufOptions, tufRefresh } from './tuf-command.js';
 
@@ -147,6 +148,8 @@ async function askOnce(options: SharedOptions, request: ControlRequest): Promise
     control.release();
   }
 }
+
+addFleetCommand(program);
 
 const tuf = program
   .command('tuf')

@@ -1,0 +1,156 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { type Command, InvalidArgumentError } from 'commander';
+import { parse } from 'csv-parse/sync';
+import { HandsetError } from '#handset/index.js';
+import { processClock, processLog } from '#runtime/index.js';
+import { Rates } from './arrivals.js';
+import { Fleet } from './fleet.js';
+import { readPopulation } from './population.js';
+
+interface Options {
+  ca: string;
+  codes: string;
+  rate: number[];
+  seconds?: number;
+  arrival: 'poll' | 'network';
+  once?: boolean;
+  population?: string;
+  cut: number;
+  vanish: number;
+  failInstalls: number;
+  think: number;
+  away: number;
+  enrolAtOnce: number;
+}
+
+const print = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+
+function numberFrom(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('not a number from 0.');
+  return value;
+}
+function shareFrom(text: string): number {
+  const share = numberFrom(text);
+  if (share > 1) throw new InvalidArgumentError('not a share from 0 to 1.');
+  return share;
+}
+const ratesFrom = (text: string): number[] => text.split(',').map(numberFrom);
+
+/** Registers `fleet`. */
+export function addFleetCommand(program: Command): void {
+  program
+    .command('fleet <server>')
+    .description('Many handsets in this process, each an agent of its own over TLS of its own; a JSON line a second')
+    .requiredOption('--ca <fingerprint>', 'sha-256 of the server CA, hex')
+    .requiredOption(
+      '--codes <file>',
+      'CSV with a column `code`, as `muster device codes` answers: one a handset; - reads it from standard input',
+    )
+    .option(
+      '--rate <per second>',
+      'arrivals, by chance; several by comma, each for --seconds; 0: their own rules alone',
+      ratesFrom,
+      [0],
+    )
+    .option('--seconds <seconds>', 'how long each rate holds; without it until SIGTERM', numberFrom)
+    .option('--arrival <what>', 'poll, or network: an event, of which its rules may make a poll', 'poll')
+    .option('--once', 'each handset comes once; they live on until SIGTERM')
+    .option(
+      '--population <file>',
+      'JSON lines: {"count", "attributes", "refuses", "metered", "cuts", "vanishes", "failsInstall"}',
+    )
+    .option('--cut <share>', 'of the handsets that lose the connection in each first transfer', shareFrom, 0)
+    .option('--vanish <share>', 'of those that go away in it, and come back after --away', shareFrom, 0)
+    .option('--fail-installs <share>', 'of those whose installations fail', shareFrom, 0)
+    .option('--think <seconds>', 'how long owners think before a transfer, on average', numberFrom, 0)
+    .option('--away <seconds>', 'how long one is away', numberFrom, 30)
+    .option('--enrol-at-once <number>', '', numberFrom, 8)
+    .addHelpText('after', FLEET_HELP)
+    .action(runFleet);
+}
+
+const FLEET_HELP = `
+A line a second: arrivals (polls begun), inFlight, answered, sentAway (429, 503), failures, late (begun 100 ms after their
+time or more), p50Ms and p99Ms from arrival to answer; a summary at the end. A number on standard input, unless the
+codes came there, is the rate from then on.
+
+Example: muster device codes fleet.csv --json > codes.json   (or the CSV that the API answers)
+         muster-handset fleet https://127.0.0.1:8443 --ca 3f…9a --codes codes.csv --rate 20,40,80 --seconds 30`;
+
+async function runFleet(server: string, options: Options): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const folder = mkdtempSync(join(tmpdir(), 'muster-fleet-'));
+  try {
+    await live(server, options, { folder, stop: stop.signal });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function live(
+  server: string,
+  options: Options,
+  { folder, stop }: { folder: string; stop: AbortSignal },
+): Promise<void> {
+  const codes = codesFrom(readFileSync(options.codes === '-' ? 0 : options.codes, 'utf8'));
+  const rates = new Rates(options.rate, options.seconds ?? Infinity);
+  const before = process.memoryUsage().rss;
+  const fleet = new Fleet({
+    server: { server, caFingerprint: options.ca },
+    codes,
+    folder,
+    kinds: readPopulation(options.population === undefined ? '' : readFileSync(options.population, 'utf8')),
+    shares: { cuts: options.cut, vanishes: options.vanish, failsInstall: options.failInstalls },
+    rates,
+    arrival: options.arrival,
+    isOnce: options.once === true,
+    thinkMs: options.think * 1_000,
+    awayMs: options.away * 1_000,
+    enrolAtOnce: options.enrolAtOnce,
+    clock: processClock(),
+    // That polls fail is what a fleet is for; only mistakes of agents are told.
+    log: processLog('fleet', { MUSTER_LOG_LEVEL: 'error', ...process.env }),
+    random: Math.random,
+  });
+  const began = Date.now();
+  await fleet.enrol(stop);
+  const memory = () => Math.round((process.memoryUsage().rss - before) / codes.length / 102.4) / 10;
+  print({ enrolled: codes.length, seconds: (Date.now() - began) / 1_000, kibPerHandset: memory() });
+  const input = options.codes === '-' ? undefined : listenForRates(rates);
+  const lines = setInterval(() => print({ at: new Date().toISOString(), ...fleet.meter.nextSecond() }), 1_000);
+  await fleet.drive(stop, rates.totalMs);
+  if (options.once === true || options.seconds === undefined) await untilAborted(stop);
+  await fleet.stop();
+  clearInterval(lines);
+  input?.close();
+  print({ summary: { ...fleet.summary(), kibPerHandset: memory() } });
+  if (fleet.agentsFailed > 0) process.exitCode = 1;
+}
+
+function codesFrom(text: string): string[] {
+  const rows = parse<{ code?: string }>(text, { columns: true, skip_empty_lines: true, relax_column_count: true });
+  const codes = rows.flatMap(({ code }) => (code === undefined || code === '' ? [] : [code]));
+  if (codes.length === 0)
+    throw new HandsetError('enrol.missing', {}, 'no codes: a CSV with a column `code` is expected');
+  return codes;
+}
+
+function listenForRates(rates: Rates): Interface {
+  const input = createInterface({ input: process.stdin });
+  return input.on('line', (line) => {
+    const rate = Number(line);
+    if (line.trim() !== '' && Number.isFinite(rate) && rate >= 0) rates.set(rate);
+  });
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve());
+  });

@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Enrolment } from '#handset/index.js';
+import { type Clock, type Log } from '#runtime/index.js';
+import { Arrivals, type Rates } from './arrivals.js';
+import { fleetStore, SharedBytes } from './fleet-store.js';
+import { Member, type Surroundings, type Tally } from './member.js';
+import { type Line, Meter } from './meter.js';
+import { type Kind, kindOf, type Shares } from './population.js';
+
+export interface FleetOptions {
+  server: Omit<Enrolment, 'code'>;
+  /** One a handset. */
+  codes: readonly string[];
+  folder: string;
+  kinds: readonly Kind[];
+  shares: Shares;
+  rates: Rates;
+  /** What comes at each arrival: a poll, or a network, which rules may take for a reason to ask. */
+  arrival: 'poll' | 'network';
+  /** Each handset comes once. */
+  isOnce: boolean;
+  thinkMs: number;
+  awayMs: number;
+  enrolAtOnce: number;
+  clock: Clock;
+  log: Log;
+  random: () => number;
+}
+
+export interface FleetSummary extends Line, Tally {
+  handsets: number;
+  /** Still waiting for a handset to be free when the run ended. */
+  neverBegan: number;
+  /** Polls before the hour that the server had given: 0, or an agent does not obey. */
+  tooEarly: number;
+  failureCodes: Record<string, number>;
+  /** Mistakes of agents, which ended them. */
+  agentsFailed: number;
+}
+
+const TICK_MS = 10;
+
+/** Many handsets in this process, each an agent of its own over TLS of its own, and what brings them to ask. */
+export class Fleet {
+  readonly meter = new Meter();
+  readonly tally: Tally = { cutOff: 0, wentAway: 0, installed: 0, failedInstalls: 0 };
+  agentsFailed = 0;
+  private readonly members: Member[];
+  /** In the order in which they come next. */
+  private readonly idle: Member[] = [];
+  /** Arrivals that found everybody busy: the times at which they came. */
+  private readonly waiting: number[] = [];
+
+  constructor(private readonly options: FleetOptions) {
+    const { clock, log, random, thinkMs, awayMs, kinds, shares, folder, codes } = options;
+    const failed = (name: string, error: unknown) => {
+      this.agentsFailed += 1;
+      log.error('agent.failed', { name, err: error });
+    };
+    const { meter, tally } = this;
+    const around: Surroundings = { meter, tally, clock, log, random, thinkMs, awayMs, failed };
+    const shared = new SharedBytes();
+    this.members = codes.map((_, n) => {
+      const name = `handset-${n}`;
+      return new Member(name, fleetStore(folder, name, shared), kindOf(kinds, n, shares), around);
+    });
+  }
+
+  /** All of them, so many at a time; each lives from then on. */
+  async enrol(signal: AbortSignal): Promise<void> {
+    const { server, codes, enrolAtOnce } = this.options;
+    const queue = this.members.entries();
+    const worker = async () => {
+      for (const [n, member] of queue) {
+        await member.enrol({ ...server, code: codes[n]! }, signal);
+        member.start();
+        this.idle.push(member);
+      }
+    };
+    await Promise.all(Array.from({ length: enrolAtOnce }, worker));
+  }
+
+  /** Lets them come until the time is over or the signal says so; at the latest when each has come that was to come once. */
+  async drive(signal: AbortSignal, milliseconds: number): Promise<void> {
+    const { clock, random, rates, isOnce } = this.options;
+    const began = clock.now();
+    const arrivals = new Arrivals(random, began);
+    let left = isOnce ? this.members.length : Infinity;
+    for (let now = began; !signal.aborted && now < began + milliseconds && left > 0; now = clock.now()) {
+      const due = arrivals.due(now, rates.at(now - began)).slice(0, left);
+      left -= due.length;
+      for (const at of due) this.arrive(at);
+      await sleep(Math.max(TICK_MS, Math.min(arrivals.waitMs(clock.now()), 100)));
+    }
+  }
+
+  private arrive(at: number): void {
+    const member = this.idle.shift();
+    if (member === undefined) this.waiting.push(at);
+    else void this.send(member, at);
+  }
+
+  private async send(member: Member, at: number): Promise<void> {
+    const { arrival, isOnce, log } = this.options;
+    try {
+      await (arrival === 'poll' ? member.poll(at) : member.comeToNetwork());
+    } catch (error) {
+      this.agentsFailed += 1;
+      log.error('agent.failed', { name: member.name, err: error });
+    }
+    if (isOnce) return;
+    if (member.restMs > 0) setTimeout(() => this.isFree(member), member.restMs).unref();
+    else this.isFree(member);
+  }
+
+  /** Whoever has waited for a handset gets it. */
+  private isFree(member: Member): void {
+    const at = this.waiting.shift();
+    if (at === undefined) this.idle.push(member);
+    else void this.send(member, at);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.stop()));
+  }
+
+  summary(): FleetSummary {
+    const { meter, tally, agentsFailed, members, waiting } = this;
+    return {
+      handsets: members.length,
+      ...meter.total(),
+      neverBegan: waiting.length,
+      tooEarly: meter.tooEarly,
+      failureCodes: Object.fromEntries(meter.failures),
+      ...tally,
+      agentsFailed,
+    };
+  }
+}

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PackedPolls, unpackPolls } from '#campaign/events.js';
+import { type FleetLine, FleetRun, mean, peakOver } from '../support/fleet-run.js';
+import { Installation } from '../support/installation.js';
+
+/*
+ * Real agents, woken by the interval that the server names, lose it: its process is stopped (SIGSTOP), so that connections are
+ * taken and nobody answers. 300 agents and a minute are the long run (`npm run test:long -- storm`); with the other
+ * tests it is a sixth of both. The installation is told to send away from one a second on: 300 agents stand for a fleet,
+ * and what they ask for would be no surge to a server as it comes.
+ */
+
+const isLong = process.env.MUSTER_STORM === 'long';
+const { agents, intervalSeconds, pauseSeconds } = isLong
+  ? { agents: 300, intervalSeconds: 30, pauseSeconds: 60 }
+  : { agents: 50, intervalSeconds: 10, pauseSeconds: 12 };
+/** Chance evens out over this; an average of 10 or 5 a second still shows a peak. */
+const WINDOW_SECONDS = 5;
+
+let muster: Installation;
+let fleet: FleetRun;
+
+beforeAll(async () => {
+  const env = { MUSTER_POLL_INTERVAL_SECONDS: String(intervalSeconds), MUSTER_HANDSET_LEAST_PER_SECOND: '1' };
+  muster = await Installation.start('storm', env);
+  // Without a period of its own: the server's interval is the period.
+  const { version } = await muster.ok<{ version: number }>('GET', '/v1/rules/main');
+  const rules = [{ id: 'by-interval', on: ['timer'] }];
+  await muster.ok('PUT', '/v1/rules/main', { body: { version: version + 1, rules } });
+  fleet = await FleetRun.start(muster, agents);
+}, 300_000);
+afterAll(async () => {
+  await fleet?.stop().catch(() => undefined); // it has ended already when all went well
+  await muster?.stop();
+}, 120_000);
+
+const print = (what: string, figures: object) => console.log(`storm, ${what}: ${JSON.stringify(figures)}`);
+const arrivals = (lines: readonly FleetLine[]) => lines.map((line) => line.arrivals);
+const answered = (lines: readonly FleetLine[]) => lines.map((line) => line.answered);
+
+describe(`${agents} agents whose server stands still for ${pauseSeconds} s`, () => {
+  it('come back at three times the steady rate at most, obey Retry-After, and are all served', async () => {
+    await sleep(2 * intervalSeconds * 1_000); // until chance has spread them
+    const settledAt = Date.now();
+    await sleep(3 * intervalSeconds * 1_000);
+    const steady = mean(arrivals(fleet.linesSince(settledAt)));
+    expect(steady).toBeGreaterThan((0.7 * agents) / intervalSeconds);
+
+    const { pid } = muster.server.process;
+    process.kill(pid, 'SIGSTOP');
+    await sleep(pauseSeconds * 1_000).finally(() => process.kill(pid, 'SIGCONT'));
+    const backAt = Date.now();
+    await sleep(4 * intervalSeconds * 1_000);
+    const after = fleet.linesSince(backAt);
+    const peak = {
+      begun: peakOver(arrivals(after), WINDOW_SECONDS),
+      served: peakOver(answered(after), WINDOW_SECONDS),
+    };
+    const { sentAway, tooEarly, failureCodes } = await fleet.stop();
+    const heard = await heardSince(backAt);
+    const allHeardSeconds = (Math.max(...heard) - backAt) / 1_000;
+    const busiestSecond = Math.max(...answered(after));
+    print(isLong ? 'long' : 'short', { agents, steady, peak, busiestSecond, sentAway, allHeardSeconds, failureCodes });
+
+    expect(peak.begun / steady).toBeLessThanOrEqual(3);
+    expect(peak.served / steady).toBeLessThanOrEqual(3);
+    expect(sentAway).toBeGreaterThan(0);
+    expect(tooEarly).toBe(0);
+    expect(heard).toHaveLength(agents);
+    expect(mean(answered(after.slice(-intervalSeconds))) / steady).toBeGreaterThan(0.7);
+  }, 600_000);
+});
+
+/** When each handset that has polled since then first did, ms, by the log. */
+async function heardSince(ms: number): Promise<number[]> {
+  const first = new Map<number, number>();
+  for (let from = 'start'; ; ) {
+    const query = `topic=muster.device&type=PollsRecorded&limit=200&from=${encodeURIComponent(from)}`;
+    const page = await muster.ok<{ items: { data: PackedPolls }[]; position: string }>('GET', `/v1/events?${query}`);
+    if (page.items.length === 0) return [...first.values()];
+    for (const { deviceNo, at } of page.items.flatMap(({ data }) => unpackPolls(data)))
+      if (at >= ms && at < (first.get(deviceNo) ?? Infinity)) first.set(deviceNo, at);
+    from = page.position;
+  }
+}
