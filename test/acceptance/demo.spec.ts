@@ -16,12 +16,14 @@ afterAll(async () => {
   folder.remove();
 });
 
-it('muster demo runs a small fleet of real agents through one campaign and leaves no process behind', async () => {
+it('muster demo runs 200 real agents through one campaign and leaves no process behind', async () => {
+  const began = Date.now();
   const { code, output } = await cli.try('demo');
-  expect(output).toContain('3 of 7 handsets have it: exactly those that fit.');
+  console.log(`demo: ${(Date.now() - began) / 1_000} s`);
+  expect(output).toContain('128 of 200 handsets have it: exactly those that fit.');
   expect(code).toBe(0);
   const [campaign] = await cli.json<{ campaignId: string }[]>('campaign', 'list');
-  const whole = { polled: 6, matched: 4, requested: 3, transferred: 3, installed: 3, confirmed: 3 };
+  const whole = { polled: 180, matched: 152, requested: 136, transferred: 136, installed: 128, confirmed: 128 };
   // A poll's record may trail its answer by a second.
   await eventually('the funnel is whole', async () => {
     const { funnel } = await cli.json<{ funnel: Record<string, number> }>('campaign', 'progress', campaign!.campaignId);

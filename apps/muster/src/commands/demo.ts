@@ -15,20 +15,21 @@ import {
   CHANNEL,
   DECLINING,
   FITTING,
-  FLEET,
+  HANDSETS,
+  KINDS,
   RULES,
   SELECTOR,
   startFleet,
 } from '../demo/fleet.js';
 import { installationFor } from '../demo/installation.js';
 
-const CONTENT_BYTES = 3 * 1024 * 1024;
-const LONGEST_MS = 90_000;
+const CONTENT_BYTES = 1024 * 1024;
+const LONGEST_MS = 180_000;
 
 const demo = command({
   name: 'demo',
-  summary: 'Start a small real fleet of agents, run one campaign, and watch its funnel: about a minute',
-  options: { keep: { type: 'boolean', help: "keep the agents' folders, to look into" } },
+  summary: 'Start 200 real agents, run one campaign, and watch its funnel: about a minute',
+  options: { keep: { type: 'boolean', help: 'keep the folder of the demo, to look into' } },
   examples: ['muster demo'],
   run: async ({ keep }, context) => {
     const { out, signal } = context;
@@ -41,22 +42,24 @@ const demo = command({
         own === undefined ? `Using ${api.options.server}.` : `Started a server for the demo at ${api.options.server}.`,
       );
       await prepare(api);
-      out.note(`Enrolling ${FLEET.length} handsets, each a process of its own:`);
-      for (const { name, expectation } of FLEET) out.note(`  ${name.padEnd(9)} ${expectation}`);
-      children.push(...(await startFleet(api, folder)));
+      out.note(`Enrolling ${HANDSETS} handsets, each an agent of its own over TLS of its own:`);
+      for (const { count, expectation } of KINDS) out.note(`  ${String(count).padStart(3)} ${expectation}`);
+      const fleet = await startFleet(api, folder);
+      children.push(fleet);
       const campaignId = await launch({ ...context, api }, folder);
       out.note('The handsets come to a network, which wakes those whose stored rule it satisfies:');
-      const [progress] = await Promise.all([watch({ ...context, api }, campaignId), bringToNetwork(folder)]);
+      bringToNetwork(fleet);
+      const progress = await watch({ ...context, api }, campaignId);
       out.result(
         progress,
-        () => `${progress.funnel.installed} of ${FLEET.length} handsets have it: exactly those that fit.`,
+        () => `${progress.funnel.installed} of ${HANDSETS} handsets have it: exactly those that fit.`,
       );
       if (own === undefined) out.next(`muster campaign progress ${campaignId}`, 'muster device list');
       else out.note('The server of the demo goes with it; for one that stays: npm start');
     } finally {
       if (signal.aborted) out.note('Stopping the fleet.');
       for (const child of children.reverse()) await child.stop();
-      if (keep) out.note(`The folders stay in ${folder}.`);
+      if (keep) out.note(`The folder stays: ${folder}`);
       else rmSync(folder, { recursive: true, force: true });
     }
   },
@@ -129,7 +132,7 @@ async function watch({ api, out, signal }: Context, campaignId: string): Promise
 
 /** Those that fit have it, the others have said why not; and the record of each poll, which trails by a second, has come. */
 export function isDone({ funnel, dropped }: Pick<Progress, 'funnel' | 'dropped'>): boolean {
-  const gone = dropped.filter(({ kind }) => kind === 'declined').reduce((sum, { devices }) => sum + devices, 0);
+  const gone = dropped.filter(({ kind }) => kind !== 'withheld').reduce((sum, { devices }) => sum + devices, 0);
   return funnel.confirmed >= FITTING && gone >= DECLINING && funnel.polled >= FITTING + DECLINING;
 }
 

@@ -14,6 +14,8 @@ export interface Child {
   output(): string;
   /** @throws when it ends or the time passes without the text */
   waitFor(pattern: RegExp, milliseconds: number): Promise<RegExpExecArray>;
+  /** To its standard input. */
+  write(text: string): void;
   /** Its exit code, when it ends by itself. */
   ended: Promise<number | null>;
   /** SIGTERM, and SIGKILL for what does not listen. */
@@ -25,12 +27,13 @@ export function startChild(program: string, args: readonly string[], env: NodeJS
   const child: ChildProcess = spawn(process.execPath, [program, ...args], {
     env,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   let text = '';
   const hear = (chunk: Buffer) => (text += chunk.toString('utf8'));
   child.stdout?.on('data', hear);
   child.stderr?.on('data', hear);
+  child.stdin?.on('error', () => undefined); // it has gone: `ended` says so
   const ended = new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
       text += String(error);
@@ -54,5 +57,6 @@ export function startChild(program: string, args: readonly string[], env: NodeJS
     await ended;
     clearTimeout(kill);
   };
-  return { output: () => text, waitFor, ended, stop };
+  const write = (input: string): void => void child.stdin?.write(input);
+  return { output: () => text, waitFor, write, ended, stop };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Api } from '../cli/api.js';
 import { type Child, PROGRAMS, startChild } from './children.js';
@@ -18,80 +18,100 @@ export const SELECTOR = 'device.model.startsWith("Aurora") && device.freeMiB >= 
 /** What a handset of the demo stores: it asks when it comes to a network that costs nothing, and at no other event. */
 export const RULES = [{ id: 'free-network', on: ['network'], when: 'event.metered == false' }];
 
-interface Handset {
-  name: string;
+interface Kind {
+  count: number;
   attributes: { model: string; freeMiB: number; nfc: boolean };
-  /** Its owner says no. */
+  /** What befalls it, in the words of the fleet's population. */
   refuses?: boolean;
-  /** The network that it comes to costs money. */
-  isMetered?: boolean;
+  metered?: boolean;
+  cuts?: boolean;
+  vanishes?: boolean;
+  failsInstall?: boolean;
   /** What the demo says about it. */
   expectation: string;
+  ends: 'installed' | 'declined' | 'silent';
 }
 
-export const FLEET: readonly Handset[] = [
-  { name: 'aurora-1', attributes: { model: 'Aurora 5', freeMiB: 900, nfc: true }, expectation: 'fits' },
-  { name: 'aurora-2', attributes: { model: 'Aurora 6 Pro', freeMiB: 128, nfc: true }, expectation: 'fits' },
-  { name: 'aurora-3', attributes: { model: 'Aurora 6', freeMiB: 333, nfc: true }, expectation: 'fits' },
-  { name: 'aurora-4', attributes: { model: 'Aurora 5', freeMiB: 12, nfc: true }, expectation: 'has too little memory' },
-  { name: 'boreal-1', attributes: { model: 'Boreal X', freeMiB: 2_000, nfc: true }, expectation: 'is another model' },
+const aurora = (freeMiB: number) => ({ model: 'Aurora 6', freeMiB, nfc: true });
+
+export const KINDS: readonly Kind[] = [
+  { count: 104, attributes: aurora(900), expectation: 'fit', ends: 'installed' },
   {
-    name: 'aurora-5',
-    attributes: { model: 'Aurora 6', freeMiB: 512, nfc: true },
-    refuses: true,
-    expectation: 'fits, but its owner says no',
+    count: 16,
+    attributes: aurora(512),
+    cuts: true,
+    expectation: 'fit, lose the connection half-way, and go on from there',
+    ends: 'installed',
   },
   {
-    name: 'aurora-6',
-    attributes: { model: 'Aurora 6', freeMiB: 512, nfc: true },
-    isMetered: true,
-    expectation: 'would fit, but its stored rule is not satisfied: it never asks',
+    count: 8,
+    attributes: aurora(256),
+    vanishes: true,
+    expectation: 'fit, are switched off half-way, and come back',
+    ends: 'installed',
+  },
+  {
+    count: 8,
+    attributes: aurora(128),
+    failsInstall: true,
+    expectation: 'fit, but cannot install it',
+    ends: 'declined',
+  },
+  { count: 16, attributes: aurora(333), refuses: true, expectation: 'fit, but their owners say no', ends: 'declined' },
+  { count: 14, attributes: aurora(12), expectation: 'have too little memory', ends: 'declined' },
+  {
+    count: 14,
+    attributes: { model: 'Boreal X', freeMiB: 2_000, nfc: true },
+    expectation: 'are another model',
+    ends: 'declined',
+  },
+  {
+    count: 20,
+    attributes: aurora(512),
+    metered: true,
+    expectation: 'would fit, but their stored rule is not satisfied: they never ask',
+    ends: 'silent',
   },
 ];
 
-/** How many will have it in the end, and how many will have said that they do not take it. */
-export const FITTING = FLEET.filter(({ expectation }) => expectation === 'fits').length;
-export const DECLINING = FLEET.filter(({ isMetered }) => isMetered !== true).length - FITTING;
+const total = (kinds: readonly Kind[]): number => kinds.reduce((sum, { count }) => sum + count, 0);
+const ending = (how: Kind['ends']): number => total(KINDS.filter(({ ends }) => ends === how));
 
-const COMMAND_MS = 30_000;
+export const HANDSETS = total(KINDS);
+/** How many will have it in the end, and how many will have said that they do not. */
+export const FITTING = ending('installed');
+export const DECLINING = ending('declined');
 
-/** Enrols and starts one agent process a handset, each with a folder of its own. */
-export async function startFleet(api: Api, folder: string): Promise<Child[]> {
+const ENROLMENT_MS = 180_000;
+const ARRIVALS_PER_SECOND = 15;
+
+/** Enrols the handsets and starts them, all in one process. They are at no network yet. */
+export async function startFleet(api: Api, folder: string): Promise<Child> {
   const { handsetUrl, caFingerprint } = await api.get<{ handsetUrl: string; caFingerprint: string }>(
     '/v1/installation',
   );
-  const running: Child[] = [];
+  const lines = Array.from({ length: HANDSETS }, (_, n) => `demo-${n + 1},${CHANNEL}`);
+  const content = ['label,channel', ...lines].join('\n');
+  const issued = await api.call<string>('POST', '/v1/enrolment-codes/bulk?lifetimeSeconds=3600', {
+    text: { type: 'text/csv', content },
+    headers: { accept: 'text/csv' },
+  });
+  const codes = path.join(folder, 'codes.csv');
+  writeFileSync(codes, issued.body, { mode: 0o600 });
+  const population = path.join(folder, 'population.jsonl');
+  const kinds = KINDS.map(({ expectation: _, ends: __, ...kind }) => JSON.stringify(kind));
+  writeFileSync(population, kinds.join('\n'));
+  const fleet = ['fleet', handsetUrl, '--ca', caFingerprint, '--codes', codes, '--population', population];
+  const pace = ['--arrival', 'network', '--once', '--away', '5', '--think', '0.3'];
+  const child = startChild(PROGRAMS.handset, [...fleet, ...pace]);
   try {
-    for (const handset of FLEET) {
-      const data = path.join(folder, handset.name);
-      const { code } = await api.post<{ code: string }>('/v1/enrolment-codes', {
-        channel: CHANNEL,
-        label: handset.name,
-      });
-      const line = ['enrol', handsetUrl, '--ca', caFingerprint, '--code', code, '--folder', data];
-      await startChild(PROGRAMS.handset, line).waitFor(/"deviceId"/, COMMAND_MS);
-      running.push(startChild(PROGRAMS.handset, ['run', '--folder', data, ...hooksOf(handset, data)]));
-    }
-    return running;
+    await child.waitFor(/"enrolled"/, ENROLMENT_MS);
+    return child;
   } catch (error) {
-    await Promise.all(running.map((each) => each.stop()));
+    await child.stop();
     throw error;
   }
 }
 
-/** Tells each agent, as its platform would, that it has come to a network. */
-export async function bringToNetwork(folder: string): Promise<void> {
-  for (const { name, isMetered = false } of FLEET) {
-    const data = JSON.stringify({ network: isMetered ? 'cellular' : 'wifi', metered: isMetered });
-    const event = ['event', 'network', '--data', data, '--folder', path.join(folder, name)];
-    await startChild(PROGRAMS.handset, event).waitFor(/"fired"|"spooled"/, COMMAND_MS);
-  }
-}
-
-function hooksOf({ attributes, refuses = false }: Handset, data: string): string[] {
-  mkdirSync(data, { recursive: true });
-  const file = path.join(data, 'attributes.json');
-  writeFileSync(file, JSON.stringify(attributes));
-  const hooks = ['--attributes', file, '--install', '/bin/true'];
-  return refuses ? [...hooks, '--may-start', '/bin/false'] : hooks;
-}
+/** From now on they come to a network, one after the other. */
+export const bringToNetwork = (fleet: Child): void => fleet.write(`${ARRIVALS_PER_SECOND}\n`);
