@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '#runtime/index.js';
-import { type Agent, type AgentOptions, createAgent } from './agent.js';
-import { enrolHandset } from './enrolment.js';
+import { type Agent } from './agent.js';
+import { fileStore } from './file-store.js';
 import { type DeviceIdentity } from './identity.js';
 import { type Hooks } from './ports.js';
 import { CAMPAIGN, DEVICE, MusterSimulator, offer } from './simulator.js';
-import { fileStore } from './store.js';
 import { fakeClock } from './test-server.js';
 import { httpsTransport } from './transport.js';
+import { type AgentOptions, createAgent, enrolHandset } from './whole-agent.js';
 
 const CONTENT = '01890a5d-ac96-774b-bcce-b302099a8003';
 const SCHEMA = { version: 1, attributes: { model: { type: 'string' }, memory: { type: 'int' } } };

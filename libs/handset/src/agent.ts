@@ -1,35 +1,35 @@
 import { type TriggerName } from '#device-protocol/index.js';
-import {
-  checkAttributes,
-  type CheckedRuleSet,
-  EVENT_SCHEMA,
-  type Fire,
-  isTriggerEvent,
-  nextTimer,
-  stepTriggers,
-} from '#matching/index.js';
+import { type CheckedRuleSet, type Fire } from '#matching/index.js';
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
 import { type Collected, collectAttributes } from './attributes.js';
 import { spreadMs } from './backoff.js';
-import { type Catalogue, type CatalogueSource, keptCatalogue } from './catalogue-client.js';
+import { type Catalogue, type CatalogueClient, type CatalogueSource } from './catalogue.js';
 import { settleInterrupted } from './deliver.js';
 import { deviceApi } from './device-api.js';
 import { HandsetError, hasCode } from './errors.js';
 import { FactQueue } from './fact-queue.js';
 import { DEFAULT_GATES, type GateSettings, noteConditions } from './gates.js';
-import { type DeviceIdentity, isRenewalDue, readIdentity, renew } from './identity.js';
-import { type ExplainedOffer, explainOffers } from './offers.js';
+import { type ExplainedOffer } from './explain.js';
+import { type DeviceIdentity, isRenewalDue, readIdentity } from './identity.js';
 import { type Parts, record } from './parts.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
 import { awaitsProcessing, followUp, poll, type PollOutcome, refusalOf, rulesOf } from './round.js';
+import { type RuleEngine } from './rule-engine.js';
 import { adoptRules, readRules, type StoredRules } from './rules.js';
 import { SET_BACK_MS, StateKeeper } from './state.js';
 import { type AgentStatus, statusOf } from './status.js';
 import { type Store } from './store.js';
-import { httpsTransport } from './transport.js';
 
 export interface AgentOptions {
   store: Store;
+  /** What rules mean: `celRules()`, unless they are of another language. */
+  rules: RuleEngine;
+  /** How the channel's offers are learned and verified. */
+  catalogue: CatalogueClient;
+  /** How to reach the server as this device. Called again after a renewal. */
+  connect(identity: DeviceIdentity): Transport;
+  /** Gets a new certificate and keeps it, when a third of the old one's life is left. Absent: somebody else does. */
+  renew?(store: Store, identity: DeviceIdentity, clock: Clock): Promise<DeviceIdentity>;
   hooks?: Hooks;
   gates?: Partial<GateSettings>;
   /** IANA zone of the device, for windows in the device's own time. */
@@ -38,14 +38,9 @@ export interface AgentOptions {
   random?: Random;
   log?: Log;
   recorder?: Recorder;
-  /** How to reach the server as this device. Called again after a renewal. */
-  connect?(identity: DeviceIdentity): Transport;
 }
 
 const FULL_DISK_WAIT_MS = 30_000;
-
-export const connectByHttps = ({ server, serverCa, certificate, key }: DeviceIdentity): Transport =>
-  httpsTransport({ origin: server, ca: serverCa, certificate, key });
 
 /**
  * The agent of one enrolled handset. Everything that matters is in its store, so it may be killed at any point.
@@ -74,14 +69,14 @@ export class Agent {
     identity: DeviceIdentity,
     private readonly options: AgentOptions,
   ) {
-    const { store, hooks = {}, random = Math.random, recorder } = options;
+    const { store, hooks = {}, random = Math.random, recorder, rules: engine, catalogue: catalogues } = options;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silentLog;
     this.zone = options.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-    this.source = { store, clock: this.clock, tuf: identity.tuf };
-    this.rules = readRules(store, this.log);
-    const own = { store, hooks, random, recorder, clock: this.clock, log: this.log };
-    const state = new StateKeeper(store, this.clock);
+    this.source = { store, clock: this.clock, tuf: identity.tuf, engine };
+    this.rules = readRules(store, { engine, log: this.log });
+    const own = { store, hooks, random, recorder, engine, catalogues, clock: this.clock, log: this.log };
+    const state = new StateKeeper(store, this.clock, engine);
     const queue = this.openQueue(identity);
     const gates = { ...DEFAULT_GATES, ...options.gates };
     this.parts = { ...own, state, queue, gates, ...this.connection(identity) };
@@ -91,7 +86,7 @@ export class Agent {
   }
 
   private connection(identity: DeviceIdentity): Pick<Parts, 'identity' | 'transport' | 'api'> {
-    const transport = (this.options.connect ?? connectByHttps)(identity);
+    const transport = this.options.connect(identity);
     return { identity, transport, api: deviceApi(transport, this.clock) };
   }
 
@@ -139,7 +134,7 @@ export class Agent {
     const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules.rules);
     const hasGrown = catalogue.schema.version !== this.rules.schema.version;
     if (!isNew && !hasGrown) return;
-    this.rules = adoptRules(this.options.store, { schema: catalogue.schema, rules }, this.log) ?? this.rules;
+    this.rules = adoptRules(this.options.store, { schema: catalogue.schema, rules }, this.parts) ?? this.rules;
   }
 
   /**
@@ -148,14 +143,15 @@ export class Agent {
    * @throws HandsetError `event.unknown`; MatchingError `attributes.malformed` naming the field
    */
   async occur(on: string, data: Readonly<Record<string, unknown>> = {}): Promise<Fire | undefined> {
-    if (!isTriggerEvent(on)) throw new HandsetError('event.unknown', { on }, 'not an event that rules know');
-    const event = checkAttributes(EVENT_SCHEMA, data);
+    const { engine } = this.parts;
+    if (!engine.isTriggerEvent(on)) throw new HandsetError('event.unknown', { on }, 'not an event that rules know');
+    const event = engine.checkAttributes(engine.EVENT_SCHEMA, data);
     const { state, store, random } = this.parts;
     noteConditions(store, on, data);
     const isAsked = this.rules.ruleSet.rules.some((rule) => rule.on.includes(on) && rule.when !== undefined);
     const device = isAsked ? (await this.collect()).attributes : {};
     const occurrence = { on, at: this.clock.now(), event };
-    const step = stepTriggers(state.now.triggers, occurrence, { ruleSet: this.rules.ruleSet, device, random });
+    const step = engine.stepTriggers(state.now.triggers, occurrence, { ruleSet: this.rules.ruleSet, device, random });
     const due = earliest(state.now.due, step.fire);
     state.update({ triggers: step.state, ...(due === undefined ? {} : { due }) });
     if (step.fire !== undefined) this.fired(step.fire, on);
@@ -168,7 +164,7 @@ export class Agent {
   }
 
   private collect(): Promise<Collected> {
-    return collectAttributes(this.parts.hooks, this.rules.schema, this.log);
+    return collectAttributes(this.parts.hooks, this.rules.schema, this.parts);
   }
 
   /** Runs until aborted: rules, timers, back-off, and what waits. A killed agent goes on here. */
@@ -223,7 +219,10 @@ export class Agent {
   private timerAt(): number {
     const { triggers, intervalAt } = this.parts.state.now;
     const { ruleSet } = this.rules;
-    return Math.max(Math.min(nextTimer(triggers, ruleSet, this.clock.now()), intervalAt), this.pausedUntil);
+    return Math.max(
+      Math.min(this.parts.engine.nextTimer(triggers, ruleSet, this.clock.now()), intervalAt),
+      this.pausedUntil,
+    );
   }
 
   /** A timer that satisfied no rule: its attributes may be others in a while, so rules with a period are shown it again. */
@@ -248,9 +247,9 @@ export class Agent {
 
   private async renewWhenDue(): Promise<void> {
     const { store, identity } = this.parts;
-    if (!isRenewalDue(identity, this.clock.now())) return;
+    if (this.options.renew === undefined || !isRenewalDue(identity, this.clock.now())) return;
     try {
-      const renewed = await renew(store, identity, this.clock);
+      const renewed = await this.options.renew(store, identity, this.clock);
       this.parts.transport.close();
       this.parts = { ...this.parts, ...this.connection(renewed) };
       this.log.info('certificate.renewed', { deviceId: identity.deviceId });
@@ -265,10 +264,16 @@ export class Agent {
 
   /** Every condition of every offer at hand, for the device's owner. Nothing is fetched and nothing sent. */
   async explain(contentOrCampaign?: string): Promise<ExplainedOffer[]> {
-    const { contents, schema } = await keptCatalogue(this.source);
-    const { attributes } = await collectAttributes(this.parts.hooks, schema, this.log);
+    const { contents, schema } = await this.parts.catalogues.kept(this.source);
+    const { attributes } = await collectAttributes(this.parts.hooks, schema, this.parts);
     const { deviceId } = this.parts.identity;
-    const offers = explainOffers(contents, { deviceId, attributes, schema, now: this.clock.now(), zone: this.zone });
+    const offers = this.parts.engine.explainOffers(contents, {
+      deviceId,
+      attributes,
+      schema,
+      now: this.clock.now(),
+      zone: this.zone,
+    });
     return offers.filter(
       ({ contentId, campaignId }) =>
         contentOrCampaign === undefined || [contentId, campaignId].includes(contentOrCampaign),

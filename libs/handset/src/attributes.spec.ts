@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AttributeSchema } from '#matching/index.js';
 import { type Log } from '#runtime/index.js';
-import { attributesFromFile, collectAttributes } from './attributes.js';
+import { attributesFromFile } from './attribute-file.js';
+import { collectAttributes } from './attributes.js';
+import { celRules } from './cel-rules.js';
 
 const schema: AttributeSchema = { version: 1, attributes: { model: { type: 'string' }, memory: { type: 'int' } } };
+
+const engine = celRules();
 
 describe('attributes', () => {
   let root: string;
@@ -40,7 +44,10 @@ describe('attributes', () => {
     const lines: unknown[] = [];
     const log: Log = { debug: () => 0, info: () => 0, error: () => 0, warn: (...line) => void lines.push(line) };
     const values = { model: 'canary-a', memory: 'canary-b', constructor: 'canary-c' };
-    const { attributes, refused } = await collectAttributes({ collect: () => Promise.resolve(values) }, schema, log);
+    const { attributes, refused } = await collectAttributes({ collect: () => Promise.resolve(values) }, schema, {
+      engine,
+      log,
+    });
     expect(attributes).toEqual({ model: 'canary-a' });
     expect(refused.map(({ name }) => name)).toEqual(['memory', 'constructor']);
     expect(JSON.stringify([lines, refused])).not.toContain('canary');
@@ -49,8 +56,14 @@ describe('attributes', () => {
   it('are all unknown when the collector fails', async () => {
     const silent: Log = { debug: () => 0, info: () => 0, error: () => 0, warn: () => 0 };
     const collect = () => Promise.resolve('text');
-    expect(await collectAttributes({ collect }, schema, silent)).toEqual({ attributes: {}, refused: [] });
+    expect(await collectAttributes({ collect }, schema, { engine, log: silent })).toEqual({
+      attributes: {},
+      refused: [],
+    });
     const broken = () => Promise.reject(new TypeError('collector of the embedder'));
-    expect(await collectAttributes({ collect: broken }, schema, silent)).toEqual({ attributes: {}, refused: [] });
+    expect(await collectAttributes({ collect: broken }, schema, { engine, log: silent })).toEqual({
+      attributes: {},
+      refused: [],
+    });
   });
 });

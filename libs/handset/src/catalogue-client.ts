@@ -7,48 +7,23 @@ import {
   TRIGGER_HEADER,
   type TriggerName,
 } from '#device-protocol/index.js';
-import { type AttributeSchema, checkSchema } from '#matching/index.js';
 import { type Clock } from '#runtime/index.js';
 import { checkTarget, drive, type TargetFile, targetName, TufClient, TufError, type TufPorts } from '#tuf/index.js';
-import { refuseFailure } from './device-api.js';
+import {
+  type Catalogue,
+  type CatalogueClient,
+  type CataloguePoll,
+  type CatalogueSource,
+  NO_SCHEMA,
+  type OfferedContent,
+} from './catalogue.js';
+import { readBody, refuseFailure } from './device-api.js';
 import { HandsetError } from './errors.js';
-import { type GrantKeys, readGrantKeys } from './grant.js';
+import { readGrantKeys } from './grant.js';
 import { type HttpAnswer, type Transport } from './ports.js';
 import { parseJson, type Store } from './store.js';
-import { httpsTransport, readBody } from './transport.js';
+import { httpsTransport } from './transport.js';
 
-/** What the handset trusts of its channel's repository, verified down to the last target. */
-export interface Catalogue {
-  snapshotVersion: number;
-  contents: readonly OfferedContent[];
-  schema: AttributeSchema;
-  /** The channel's newest rule set, as it was signed; undefined while it has none. */
-  rules: Uint8Array | undefined;
-  grantKeys: GrantKeys;
-}
-
-export interface OfferedContent extends ContentTarget {
-  contentId: string;
-  target: TargetFile;
-}
-
-export interface CataloguePoll {
-  catalogue: Catalogue;
-  isChanged: boolean;
-  etag: string | undefined;
-  /** ETag of the inbox; absent when a cache answered, which does not know who asks. */
-  inboxEtag: string | undefined;
-  intervalSeconds: number | undefined;
-}
-
-export interface CatalogueSource {
-  store: Store;
-  clock: Clock;
-  /** Path of the repository at the server, with a slash at its end. */
-  tuf: string;
-}
-
-export const NO_SCHEMA: AttributeSchema = { version: 0, attributes: {} };
 const POLICY_BYTES = LIMITS.tufRoleFile;
 const metadataFile = (name: string): string => `tuf/${name}`;
 const documentFile = ({ hashes }: TargetFile): string => `documents/${hashes.sha256 ?? hashes.sha512 ?? 'none'}`;
@@ -87,6 +62,9 @@ export async function pollCatalogue(
   await drive(client.refresh(), ports);
   return { catalogue: await readCatalogue(client, ports, source, transport), isChanged: true, ...told };
 }
+
+/** The update framework's client over the store: what is offered is what two people's keys stand for. */
+export const tufCatalogue = (): CatalogueClient => ({ poll: pollCatalogue, kept: keptCatalogue });
 
 /** The whole workflow over a connection without a client certificate; what comes is kept as by any other poll. */
 export async function refreshAnonymously(
@@ -181,7 +159,7 @@ async function readCatalogue(
   const schemaFile = newest(targets, 'schema/');
   const rulesFile = newest(targets, 'rules/');
   const keysFile = targets.find(({ path }) => path === 'policy/grant-keys');
-  const schema = schemaFile === undefined ? NO_SCHEMA : checkSchema(parseJson(await open(schemaFile)));
+  const schema = schemaFile === undefined ? NO_SCHEMA : source.engine.checkSchema(parseJson(await open(schemaFile)));
   const rules = rulesFile === undefined ? undefined : await open(rulesFile);
   const grantKeys = keysFile === undefined ? new Map<never, never>() : readGrantKeys(await open(keysFile));
   forgetOtherDocuments(source.store, [schemaFile, rulesFile, keysFile]);

@@ -12,7 +12,6 @@ import { retryAfterMs } from './backoff.js';
 import { HandsetError } from './errors.js';
 import { type HttpAnswer, type HttpRequest, type Transport } from './ports.js';
 import { parseJson } from './store.js';
-import { readBody } from './transport.js';
 
 /** Answers of the device's routes that the server computes: none is larger. */
 const ANSWER_BYTES = 1_048_576;
@@ -71,6 +70,13 @@ export async function refuseFailure(answer: HttpAnswer, clock: Clock): Promise<v
   const retryAfter = retryAfterMs(headers['retry-after'], clock.now());
   if (status === 429 || status === 503) throw new HandsetError('server.busy', { status, retryAfterMs: retryAfter });
   throw new HandsetError('server.refused', { status, code, retryAfterMs: retryAfter }, code ?? `HTTP ${status}`);
+}
+
+/** The whole body; its size is already capped by the request. */
+export async function readBody(answer: HttpAnswer): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /** The JSON body, or undefined when it is none: the caller's check refuses both alike. */

@@ -1,14 +1,24 @@
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
 import { jitterMs } from './backoff.js';
-import { keptCatalogue, NO_SCHEMA, refreshAnonymously, trustRoot } from './catalogue-client.js';
+import { NO_SCHEMA } from './catalogue.js';
+import { keptCatalogue, refreshAnonymously, trustRoot } from './catalogue-client.js';
+import { type Enrolment, enrol } from './certify.js';
 import { HandsetError } from './errors.js';
 import { FactQueue } from './fact-queue.js';
-import { type DeviceIdentity, type Enrolment, enrol, keepIdentity, readIdentity } from './identity.js';
+import { type DeviceIdentity, keepIdentity, readIdentity } from './identity.js';
 import { type Random } from './ports.js';
 import { refusalOf, rulesOf } from './round.js';
+import { type RuleEngine } from './rule-engine.js';
 import { adoptRules } from './rules.js';
 import { StateKeeper } from './state.js';
 import { parseJson, type Store } from './store.js';
+
+export interface EnrolOptions {
+  rules: RuleEngine;
+  clock?: Clock;
+  log?: Log;
+  random?: Random;
+}
 
 /**
  * Makes a handset of an empty store: identity, trusted root, first rules, a sequence for its facts. The identity is
@@ -18,7 +28,7 @@ import { parseJson, type Store } from './store.js';
 export async function enrolHandset(
   store: Store,
   enrolment: Enrolment,
-  { clock = systemClock, log = silentLog, random = Math.random }: { clock?: Clock; log?: Log; random?: Random } = {},
+  { rules: engine, clock = systemClock, log = silentLog, random = Math.random }: EnrolOptions,
 ): Promise<DeviceIdentity> {
   if (readIdentity(store) !== undefined) throw new HandsetError('enrol.already', {}, 'this store is enrolled already');
   const { identity, answer } = await enrol(store, enrolment, clock);
@@ -27,10 +37,10 @@ export async function enrolHandset(
   const { intervalSeconds } = answer;
   // Over the whole of the first interval: those who enrol together shall not come back together.
   const intervalAt = clock.now() + jitterMs(intervalSeconds * 1000, random);
-  new StateKeeper(store, clock).update({ intervalSeconds, intervalAt });
+  new StateKeeper(store, clock, engine).update({ intervalSeconds, intervalAt });
   const rules = parseJson(Buffer.from(answer.rules));
-  if (adoptRules(store, { schema: NO_SCHEMA, rules }, silentLog) === undefined)
-    await adoptWithSchema(store, identity, { clock, log, rules });
+  if (adoptRules(store, { schema: NO_SCHEMA, rules }, { engine, log: silentLog }) === undefined)
+    await adoptWithSchema(store, identity, { engine, clock, log, rules });
   keepIdentity(store, identity);
   return identity;
 }
@@ -42,13 +52,13 @@ export async function enrolHandset(
 async function adoptWithSchema(
   store: Store,
   { server, serverCa, tuf }: DeviceIdentity,
-  { clock, log, rules }: { clock: Clock; log: Log; rules: unknown },
+  { engine, clock, log, rules }: { engine: RuleEngine; clock: Clock; log: Log; rules: unknown },
 ): Promise<void> {
   try {
-    const source = { store, clock, tuf };
+    const source = { store, clock, tuf, engine };
     await refreshAnonymously(source, { origin: server, ca: serverCa });
     const catalogue = await keptCatalogue(source);
-    adoptRules(store, { schema: catalogue.schema, rules: rulesOf(catalogue) ?? rules }, log);
+    adoptRules(store, { schema: catalogue.schema, rules: rulesOf(catalogue) ?? rules }, { engine, log });
   } catch (error) {
     log.warn('enrol.rules-later', { code: refusalOf(error).code });
   }

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DeviceFactByHandset } from './events.js';
 import { FactQueue } from './fact-queue.js';
-import { fileStore, type Store } from './store.js';
+import { fileStore } from './file-store.js';
+import { type Store } from './store.js';
 
 const AT = '2026-11-24T10:00:00.000Z';
 const progress: DeviceFactByHandset = { type: 'TransferStarted', data: { contentId: 'c', campaignId: 'k' } };

@@ -1,5 +1,3 @@
-import { statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { type DeclineReason } from '#device-protocol/index.js';
 import { type Store, parseJson, writeJson } from './store.js';
 
@@ -46,7 +44,7 @@ const FILE = 'conditions.json';
 export function readConditions(store: Store): Conditions {
   const kept = parseJson(store.read(FILE) ?? new Uint8Array());
   const told = typeof kept === 'object' && kept !== null ? (kept as Conditions) : {};
-  return { freeBytes: freeBytesAt(dirname(store.path('contents'))), ...told };
+  return { freeBytes: store.freeBytes(), ...told };
 }
 
 /** Events tell of conditions too: `network` of metering, `charging` of the battery. Others change nothing. */
@@ -58,9 +56,4 @@ export function noteConditions(store: Store, on: string, data: Readonly<Record<s
   if (Object.keys(noted).length === 0) return;
   const { freeBytes: _, ...kept } = readConditions(store);
   writeJson(store, FILE, { ...kept, ...noted });
-}
-
-function freeBytesAt(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
 }

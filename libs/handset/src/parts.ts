@@ -3,9 +3,11 @@ import { type DeviceApi, FACT_BATCH } from './device-api.js';
 import { hasCode } from './errors.js';
 import { type DeviceFactByHandset } from './events.js';
 import { type FactQueue } from './fact-queue.js';
+import { type CatalogueClient } from './catalogue.js';
 import { type GateSettings } from './gates.js';
 import { type DeviceIdentity } from './identity.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
+import { type RuleEngine } from './rule-engine.js';
 import { type StateKeeper } from './state.js';
 import { type Store } from './store.js';
 
@@ -20,6 +22,8 @@ export interface Parts {
   recorder: Recorder | undefined;
   hooks: Hooks;
   gates: GateSettings;
+  engine: RuleEngine;
+  catalogues: CatalogueClient;
   identity: DeviceIdentity;
   transport: Transport;
   api: DeviceApi;

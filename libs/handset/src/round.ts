@@ -1,15 +1,8 @@
 import { type TriggerName } from '#device-protocol/index.js';
-import { MatchingError, polled } from '#matching/index.js';
 import { TufError } from '#tuf/index.js';
 import { collectAttributes } from './attributes.js';
 import { jitterMs, restMs, spreadMs } from './backoff.js';
-import {
-  type Catalogue,
-  type CataloguePoll,
-  type CatalogueSource,
-  keptCatalogue,
-  pollCatalogue,
-} from './catalogue-client.js';
+import { type Catalogue, type CataloguePoll, type CatalogueSource } from './catalogue.js';
 import { keptDescription } from './deliver.js';
 import { HandsetError, isRefusal } from './errors.js';
 import { workInbox } from './inbox.js';
@@ -43,11 +36,11 @@ export interface RoundContext {
 }
 
 /** The state after a poll that the server answered: its question is settled, what follows from the answer goes on by itself. */
-function noteSuccess({ state, clock, random }: Parts, trigger: TriggerName, poll: CataloguePoll): void {
+function noteSuccess({ state, clock, random, engine }: Parts, trigger: TriggerName, poll: CataloguePoll): void {
   const now = clock.now();
   const intervalSeconds = poll.intervalSeconds ?? state.now.intervalSeconds ?? 3_600;
   state.update({
-    triggers: polled(state.now.triggers, now),
+    triggers: engine.polled(state.now.triggers, now),
     due: undefined,
     failures: 0,
     notBefore: 0,
@@ -64,11 +57,11 @@ function noteSuccess({ state, clock, random }: Parts, trigger: TriggerName, poll
  * the server is left alone; it is not thrown.
  */
 export async function poll(parts: Parts, trigger: TriggerName, context: RoundContext): Promise<PollOutcome> {
-  const { state, transport } = parts;
+  const { state, transport, catalogues } = parts;
   let answer: CataloguePoll;
   try {
     const etag = state.now.timestampEtag;
-    answer = await pollCatalogue(context.source, transport, { trigger, etag });
+    answer = await catalogues.poll(context.source, transport, { trigger, etag });
     noteSuccess(parts, trigger, answer);
   } catch (error) {
     return noteFailure(parts, trigger, error);
@@ -92,7 +85,8 @@ export async function poll(parts: Parts, trigger: TriggerName, context: RoundCon
   }
 }
 
-const isRefusedCatalogue = (error: unknown): boolean => error instanceof TufError || error instanceof MatchingError;
+/** By the update rules, or by the rule language: neither is a matter of the connection. */
+const isRefusedCatalogue = (error: unknown): boolean => isRefusal(error) && !(error instanceof HandsetError);
 
 /** When to go on with what failed, ms; the server that said when to come back is left alone until then. */
 function goOnLater({ state, clock, random, log }: Parts, error: unknown): number {
@@ -106,7 +100,7 @@ function goOnLater({ state, clock, random, log }: Parts, error: unknown): number
 /** Goes on with what waits, from the catalogue at hand: no poll, because nothing new is asked for. */
 export async function followUp(parts: Parts, context: RoundContext): Promise<number | undefined> {
   try {
-    const catalogue = await keptCatalogue(context.source, parts.transport);
+    const catalogue = await parts.catalogues.kept(context.source, parts.transport);
     const followUpAt = await act(parts, catalogue, { ...context, isManual: false, inboxEtag: undefined });
     if (parts.queue.hasOutcome) await flushFacts(parts);
     return followUpAt;
@@ -121,9 +115,9 @@ async function act(
   catalogue: Catalogue,
   context: RoundContext & { isManual: boolean; inboxEtag: string | undefined },
 ): Promise<number | undefined> {
-  const { state, hooks, log, clock } = parts;
+  const { state, hooks, clock } = parts;
   prune(parts, catalogue);
-  const collected = await collectAttributes(hooks, catalogue.schema, log);
+  const collected = await collectAttributes(hooks, catalogue.schema, parts);
   const opensAt = await takeOffers(parts, { ...context, catalogue, collected });
   const { inboxEtag } = context;
   const hasNews = inboxEtag !== undefined && inboxEtag !== state.now.inboxEtag;
@@ -158,7 +152,7 @@ function prune({ state }: Parts, { contents }: Catalogue): void {
 }
 
 async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): Promise<PollOutcome> {
-  const { state, clock, random, log } = parts;
+  const { state, clock, random, log, engine } = parts;
   const { code, retryAfterMs } = refusalOf(error);
   const failures = state.now.failures + 1;
   const now = clock.now();
@@ -169,7 +163,7 @@ async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): 
   // The floor counts from the attempt; the question stays open.
   const due = state.now.due ?? { ...trigger, at: now };
   const lastPoll = { at: now, ...trigger, answer: 'failed' as const, code };
-  state.update({ triggers: polled(state.now.triggers, now), due, failures, notBefore, lastPoll });
+  state.update({ triggers: engine.polled(state.now.triggers, now), due, failures, notBefore, lastPoll });
   if (isRefusedCatalogue(error) && state.now.refusal !== code) {
     record(parts, { type: 'CatalogueRefused', data: { code } });
     state.update({ refusal: code });

@@ -1,13 +1,15 @@
-import {
-  type AttributeSchema,
-  checkRuleSet,
-  type CheckedRuleSet,
-  checkSchema,
-  MatchingError,
-} from '#matching/index.js';
+import { type AttributeSchema, type CheckedRuleSet } from '#matching/index.js';
 import { type Log } from '#runtime/index.js';
-import { NO_SCHEMA } from './catalogue-client.js';
+import { NO_SCHEMA } from './catalogue.js';
+import { isRefusal } from './errors.js';
+import { type RuleEngine } from './rule-engine.js';
 import { readJson, type Store, writeJson } from './store.js';
+
+/** Who says what rules mean, and who hears of those that are refused. */
+export interface RuleReader {
+  engine: Pick<RuleEngine, 'checkSchema' | 'checkRuleSet'>;
+  log: Log;
+}
 
 const FILE = 'rules.json';
 
@@ -31,10 +33,10 @@ const isStored = (value: unknown): value is Stored =>
   typeof value === 'object' && value !== null && 'schema' in value && 'rules' in value;
 
 /** The rules as last adopted; the generation before when the newest does not read. */
-export function readRules(store: Store, log: Log): StoredRules {
-  const isSound = (value: unknown): value is Stored => isStored(value) && checked(value, log) !== undefined;
+export function readRules(store: Store, reader: RuleReader): StoredRules {
+  const isSound = (value: unknown): value is Stored => isStored(value) && checked(value, reader) !== undefined;
   const stored = readJson(store, FILE, isSound);
-  return (stored && checked(stored, log)) ?? NONE;
+  return (stored && checked(stored, reader)) ?? NONE;
 }
 
 /**
@@ -44,20 +46,20 @@ export function readRules(store: Store, log: Log): StoredRules {
 export function adoptRules(
   store: Store,
   { schema, rules }: { schema: AttributeSchema; rules: unknown },
-  log: Log,
+  reader: RuleReader,
 ): StoredRules | undefined {
   const stored = { schema: schema.version === 0 ? null : schema, rules };
-  const adopted = checked(stored, log);
+  const adopted = checked(stored, reader);
   if (adopted !== undefined) writeJson(store, FILE, stored);
   return adopted;
 }
 
-function checked({ schema, rules }: Stored, log: Log): StoredRules | undefined {
+function checked({ schema, rules }: Stored, { engine, log }: RuleReader): StoredRules | undefined {
   try {
-    const known = schema === null ? NO_SCHEMA : checkSchema(schema);
-    return { schema: known, ruleSet: rules === null ? NONE.ruleSet : checkRuleSet(rules, known), rules };
+    const known = schema === null ? NO_SCHEMA : engine.checkSchema(schema);
+    return { schema: known, ruleSet: rules === null ? NONE.ruleSet : engine.checkRuleSet(rules, known), rules };
   } catch (error) {
-    if (!(error instanceof MatchingError)) throw error;
+    if (!isRefusal(error)) throw error;
     log.error('rules.refused', { code: error.code, fields: error.fields.map(({ pointer }) => pointer) });
     return undefined;
   }

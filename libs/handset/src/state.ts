@@ -1,6 +1,7 @@
 import { type DeclineReason, type Gate } from '#device-protocol/index.js';
-import { type Fire, initialTriggers, TIMER_FLOOR_MS, type TriggerState } from '#matching/index.js';
+import { type Fire, type TriggerState } from '#matching/index.js';
 import { type Clock } from '#runtime/index.js';
+import { type RuleEngine } from './rule-engine.js';
 import { readJson, type Store, writeJson } from './store.js';
 
 const FILE = 'state.json';
@@ -55,11 +56,13 @@ export interface AgentState {
   done: readonly string[];
 }
 
-export const initialState = (now: number): AgentState => ({
-  triggers: initialTriggers(now),
+type Beginning = Pick<RuleEngine, 'initialTriggers' | 'TIMER_FLOOR_MS'>;
+
+const initialState = (now: number, engine: Beginning): AgentState => ({
+  triggers: engine.initialTriggers(now),
   notBefore: 0,
   failures: 0,
-  intervalAt: now + TIMER_FLOOR_MS,
+  intervalAt: now + engine.TIMER_FLOOR_MS,
   contents: {},
   declined: {},
   held: {},
@@ -76,8 +79,9 @@ export class StateKeeper {
   constructor(
     private readonly store: Store,
     private readonly clock: Clock,
+    engine: Beginning,
   ) {
-    this.state = readJson(store, FILE, isState) ?? initialState(clock.now());
+    this.state = readJson(store, FILE, isState) ?? initialState(clock.now(), engine);
   }
 
   /**

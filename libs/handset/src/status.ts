@@ -1,4 +1,4 @@
-import { type CheckedRuleSet, FLOOR_RULE } from '#matching/index.js';
+import { type CheckedRuleSet } from '#matching/index.js';
 import { isRenewalDue } from './identity.js';
 import { type Parts } from './parts.js';
 import { type AgentState } from './state.js';
@@ -21,7 +21,7 @@ export interface AgentStatus
 }
 
 export function statusOf(
-  { state, identity, queue, clock }: Parts,
+  { state, identity, queue, clock, engine }: Parts,
   ruleSet: CheckedRuleSet,
   timerAt: number,
 ): AgentStatus {
@@ -31,7 +31,7 @@ export function statusOf(
   return {
     ...{ tenant, deviceId, channel, server, lastPoll, due, failures, contents, declined, held },
     isRenewalDue: isRenewalDue(identity, now),
-    rules: { version: ruleSet.version, ids: [...ruleSet.rules.map(({ id }) => id), FLOOR_RULE] },
+    rules: { version: ruleSet.version, ids: [...ruleSet.rules.map(({ id }) => id), engine.FLOOR_RULE] },
     nextTimer: new Date(timerAt).toISOString(),
     notBefore: notBefore > now ? new Date(notBefore).toISOString() : null,
     factsWaiting: queue.size,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HandsetError } from './errors.js';
-import { fileStore, readJson, writeJson } from './store.js';
+import { fileStore } from './file-store.js';
+import { readJson, writeJson } from './store.js';
 
 const text = (bytes: Uint8Array | undefined) => (bytes === undefined ? undefined : Buffer.from(bytes).toString());
 const isRecord = (value: unknown): value is { n: number } => typeof value === 'object' && value !== null;

@@ -1,7 +1,7 @@
 import { type DeclineReason, LIMITS, type OfferRef } from '#device-protocol/index.js';
 import { jitterMs } from './backoff.js';
 import { type Collected } from './attributes.js';
-import { type Catalogue } from './catalogue-client.js';
+import { type Catalogue } from './catalogue.js';
 import { deliver, type Granted, keepDescription } from './deliver.js';
 import { HandsetError, hasCode } from './errors.js';
 import { gateAgainst, readConditions } from './gates.js';
@@ -33,7 +33,7 @@ export async function takeOffers(parts: Parts, round: Round): Promise<number | u
   const { state, clock } = parts;
   const { catalogue, collected, zone } = round;
   const context = { deviceId: parts.identity.deviceId, attributes: collected.attributes, schema: catalogue.schema };
-  const matched = matchContents(catalogue.contents, { ...context, now: clock.now(), zone });
+  const matched = matchContents(catalogue.contents, { ...context, now: clock.now(), zone }, parts.engine);
   const { taken, declines } = await decide(parts, matched.candidates, round.isManual);
   await say(parts, catalogue, [...matched.declines, ...declines]);
   const granted = await request(parts, catalogue, taken);

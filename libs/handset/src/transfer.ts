@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { GRANT_SCHEME } from '#device-protocol/index.js';
 import { type Clock } from '#runtime/index.js';
 import { TargetCheck, type TargetFile, TufError } from '#tuf/index.js';
@@ -75,7 +74,7 @@ async function isComplete({ contentId, target }: Download, store: Store): Promis
   if (store.sizeOf(contentFile(contentId)) !== target.length) return false;
   const check = new TargetCheck(target);
   try {
-    await hashFile(store.path(contentFile(contentId)), check);
+    await hashFile(store, contentFile(contentId), check);
     check.end();
     return true;
   } catch (error) {
@@ -84,8 +83,8 @@ async function isComplete({ contentId, target }: Download, store: Store): Promis
   }
 }
 
-async function hashFile(path: string, check: TargetCheck): Promise<void> {
-  for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) check.update(chunk);
+async function hashFile(store: Store, name: string, check: TargetCheck): Promise<void> {
+  for await (const chunk of store.chunks(name)) check.update(chunk);
 }
 
 interface Part {
@@ -103,7 +102,7 @@ async function openPart({ contentId, target }: Download, store: Store): Promise<
     drop(store, contentId);
     return { received: 0, etag: undefined, check };
   }
-  if (size > 0) await hashFile(store.path(partOf(contentId)), check);
+  if (size > 0) await hashFile(store, partOf(contentId), check);
   return { received: size, etag: sidecar.etag, check };
 }
 

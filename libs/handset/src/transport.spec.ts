@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HandsetErrorCode } from './errors.js';
 import { type Transport } from './ports.js';
 import { sendContent, type TestServer, testAuthority, testServer } from './test-server.js';
-import { httpsTransport, readBody, type TransportOptions } from './transport.js';
+import { readBody } from './device-api.js';
+import { httpsTransport, type TransportOptions } from './transport.js';
 
 const refused = (code: HandsetErrorCode) => expect.objectContaining({ code }) as Error;
 

@@ -191,10 +191,3 @@ function asTransportError(
   const cause = codeOf(error);
   return new HandsetError(OUT_OF_TIME.includes(cause) ? 'transport.certificate-time' : code, { cause });
 }
-
-/** The whole body; its size is already capped by the request. */
-export async function readBody(answer: HttpAnswer): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of answer.body) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}

@@ -7,8 +7,10 @@ import { runnerImport } from 'vite';
 const [, , root, fatalStep] = process.argv;
 const conditions = ['muster-src', 'node', 'import', 'default'];
 const sources = { configFile: false, resolve: { conditions }, ssr: { resolve: { conditions } }, logLevel: 'error' };
-const { module } = await runnerImport(new URL('../src/store.ts', import.meta.url).pathname, sources);
-const store = module.fileStore(root, (step) => {
+const load = async (file) => (await runnerImport(new URL(`../src/${file}`, import.meta.url).pathname, sources)).module;
+const { fileStore } = await load('file-store.ts');
+const { writeJson } = await load('store.ts');
+const store = fileStore(root, (step) => {
   if (step === fatalStep) process.kill(process.pid, 'SIGKILL');
 });
-module.writeJson(store, 'state.json', { n: 2 });
+writeJson(store, 'state.json', { n: 2 });

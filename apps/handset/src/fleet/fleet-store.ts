@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type Appender, HandsetError, type Store } from '#handset/index.js';
 
@@ -63,6 +74,11 @@ export function fleetStore(folder: string, name: string, shared: SharedBytes): S
         .filter((blob) => blob.startsWith(`${of}/`))
         .map((blob) => blob.slice(of.length + 1))
         .sort(),
+    chunks: (blob) => createReadStream(path(blob)) as AsyncIterable<Uint8Array>,
+    freeBytes: () => {
+      const { bavail, bsize } = statfsSync(folder);
+      return bavail * bsize;
+    },
     appendTo: (blob, keepBytes) =>
       ON_DISK.test(blob)
         ? fileAppender(path(blob), Math.min(keepBytes ?? Infinity, sizes.get(blob) ?? 0), (n) => sizes.set(blob, n))

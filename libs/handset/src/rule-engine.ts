@@ -1,0 +1,27 @@
+import type * as matching from '#matching/index.js';
+import { type OfferedContent } from './catalogue.js';
+import { type ExplainedOffer } from './explain.js';
+import { type MatchingContext } from './offers.js';
+
+/**
+ * What rules and offers mean: the room of matching as a port, so that the core of the agent carries no rule language. With
+ * `celRules()` it is what the server has, too.
+ */
+export interface RuleEngine
+  extends Pick<
+    typeof matching,
+    | 'checkAttributes'
+    | 'checkRuleSet'
+    | 'checkSchema'
+    | 'EVENT_SCHEMA'
+    | 'FLOOR_RULE'
+    | 'initialTriggers'
+    | 'isTriggerEvent'
+    | 'matchOffer'
+    | 'nextTimer'
+    | 'polled'
+    | 'stepTriggers'
+    | 'TIMER_FLOOR_MS'
+  > {
+  explainOffers(contents: readonly OfferedContent[], context: MatchingContext): ExplainedOffer[];
+}
