@@ -11,13 +11,34 @@ export interface Session extends Tx {
   release(): void;
 }
 
-/** Our counters stay far below 2^53, so `bigint` is a number everywhere. */
 const INT8: number = pg.types.builtins.INT8;
+const TIMESTAMPTZ: number = pg.types.builtins.TIMESTAMPTZ;
+const parseInstant = pg.types.getTypeParser(TIMESTAMPTZ) as (text: string) => Date | number | null;
+
+/** `2026-11-24 09:00:00.123+00`, as servers in UTC write it, in the form that the engine reads fastest; all others as the driver does. */
+function instantOf(text: string): Date | number | null {
+  if (!text.endsWith('+00') || text.charAt(4) !== '-') return parseInstant(text);
+  return new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
+}
+
+/** Our counters stay far below 2^53, so `bigint` is a number everywhere. */
 const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) => (Number(oid) === INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)),
+  getTypeParser: (oid, format) => {
+    if (Number(oid) === INT8) return Number;
+    if (Number(oid) === TIMESTAMPTZ && format !== 'binary') return instantOf;
+    return pg.types.getTypeParser(oid, format) as unknown;
+  },
 };
 
 const commitHooks = new WeakMap<Tx, (() => void)[]>();
+const clients = new WeakMap<Tx, pg.PoolClient>();
+
+/** Gives the connection of `tx` something to do that is no statement of its own, such as a stream to copy from. */
+export function submitIn<S extends pg.Submittable>(tx: Tx, work: S): S {
+  const client = clients.get(tx);
+  if (client === undefined) throw new Error('not a running transaction');
+  return client.query(work);
+}
 
 /** Runs `work` once `tx` is committed; never when it rolls back. */
 export function afterCommit(tx: Tx, work: () => void): void {
@@ -72,6 +93,7 @@ export class Database implements Tx {
         (await this.reached(client.query<R>(sql, [...params]))).rows;
       const tx: Tx = { query };
       commitHooks.set(tx, []);
+      clients.set(tx, client);
       const result = await work(tx);
       const { command } = await this.reached(client.query('commit'));
       // Postgres answers ROLLBACK, not an error, when a statement failed and `work` went on.

@@ -16,6 +16,7 @@ export { awaited } from './awaited.js';
 export { auditLog, type LogAudit } from './audit-log.js';
 export { auditRelay, type RelayCounts } from './audit-relay.js';
 export { factSource } from './audit-source.js';
+export { copyInto } from './copy-into.js';
 export { Database, type Tx } from './database.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 export { type Finding, type Invariant, placeOf, type Report, type RoomAuditor } from './finding.js';

@@ -1,5 +1,5 @@
 import type { EventCatalog } from './catalog.js';
-import { envelopeOf, type StoredRecord, subjectOf } from './envelope.js';
+import { recordOf, type StoredRecord, subjectOf } from './envelope.js';
 import { EventLogError, type EventRecord, type MaybeFaulty, type Topic } from './event-log.js';
 import { type Keyring, KeyringError } from './keyring.js';
 import { holdsSealed, openSealed } from './seal.js';
@@ -35,7 +35,7 @@ export async function openTolerantly(
     const fault = faultIn(error);
     const [row] = rows;
     if (fault === undefined || row === undefined) throw error;
-    if (rows.length === 1) return [{ ...envelopeOf(topic, row), type: row.type, schemaVersion: 0, data: {}, fault }];
+    if (rows.length === 1) return [{ ...recordOf(topic, row, { type: row.type, schemaVersion: 0, data: {} }), fault }];
   }
   const middle = rows.length >> 1;
   const [first, second] = [rows.slice(0, middle), rows.slice(middle)];
@@ -52,7 +52,7 @@ function faultIn(error: unknown): string | undefined {
 
 /** One record under its key; without it sealed fields are `null`. */
 export function openRecord(topic: Topic, row: StoredRecord, events: EventCatalog, key?: Uint8Array): EventRecord {
-  return { ...envelopeOf(topic, row), ...readData(topic, row, events, key) };
+  return recordOf(topic, row, readData(topic, row, events, key));
 }
 
 /** Opened, and of the current version. Without its key a sealed field is `null`. */

@@ -1,5 +1,6 @@
 import { type BuildLock, lockBuild } from './build-lock.js';
 import { failpoint, guarded } from '#runtime/index.js';
+import { takesCopies } from './copy-into.js';
 import type { Database, Tx } from './database.js';
 import {
   type EventLog,
@@ -47,6 +48,8 @@ const SILENCE_MS = 5_000;
 export class ProjectionBuild {
   /** Held from before the schema is there until after it is dropped, or has become the live one. */
   private lock: BuildLock | undefined;
+  /** Tables that are to be under row-level security once others can see them; while it is filled their owner is not. */
+  private unforced: readonly string[] | undefined;
 
   constructor(
     readonly projection: Projection,
@@ -61,7 +64,14 @@ export class ProjectionBuild {
     await this.database.transaction(async (tx) => {
       await tx.query(`create schema ${this.schema}`);
       await makeTables(tx, this.projection, this.schema);
+      this.unforced = await forcedTables(tx, this.schema);
+      for (const table of this.unforced) await tx.query(`alter table ${table} no force row level security`);
     });
+  }
+
+  /** Before others see the tables: row-level security holds for their owner too, as their definition says. */
+  async force(tx: Tx): Promise<void> {
+    for (const table of this.unforced ?? []) await tx.query(`alter table ${table} force row level security`);
   }
 
   /** @throws Superseded */
@@ -100,6 +110,7 @@ export class ProjectionBuild {
         `select set_config('search_path', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
         [this.schema, String(SILENCE_MS)],
       );
+      if (this.unforced !== undefined) takesCopies(tx);
       const [first] = records;
       if (first === undefined) throw new Error('an empty batch');
       const place = [...this.key, first.topic, first.partition];
@@ -218,6 +229,14 @@ export async function makeTables(tx: Tx, projection: Projection, schema: string)
       partitions.map(({ partition }) => partition),
     ],
   );
+}
+
+async function forcedTables(tx: Tx, schema: string): Promise<string[]> {
+  const rows = await tx.query<{ name: string }>(
+    `select format('%s.%I', relnamespace::regnamespace, relname) as name from pg_class where relnamespace = $1::regnamespace and relforcerowsecurity`,
+    [schema],
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** What a build keeps beside its tables. Queries may read the checkpoint, to say how far their rows are. */

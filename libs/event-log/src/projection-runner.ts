@@ -149,7 +149,10 @@ export class ProjectionRunner {
     try {
       await copy.create();
       await copy.fill(this.options.source, until);
-      await this.options.database.query(`grant usage on schema ${copy.schema} to muster_insight`);
+      await this.options.database.transaction(async (tx) => {
+        await copy.force(tx);
+        await tx.query(`grant usage on schema ${copy.schema} to muster_insight`);
+      });
     } catch (error) {
       await drop();
       throw error;

@@ -76,6 +76,7 @@ async function swap(
     const applied = await blue.hold(tx);
     await green.fill(source, { position: await source.heads(projection.topics) });
     requireReached(await green.position(), applied);
+    await green.force(tx);
     await lockGenerations(tx);
     await pointTo(tx, projection, green.schema);
     await tx.query(`delete from ${blue.schema}.checkpoint`);

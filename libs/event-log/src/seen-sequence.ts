@@ -30,12 +30,13 @@ export async function dropDuplicates<R extends EventRecord>(
   records: readonly R[],
 ): Promise<readonly R[]> {
   if (records[0]?.topic !== 'muster.device' || !guarded('dedupe')) return records;
-  const sources = [...new Set(records.flatMap((record) => sourceOf(record) ?? []))];
-  if (sources.length === 0) return records;
-  const seen = await lastOf(tx, place, sources);
-  const fresh = records.filter((record) => {
-    const { sequence, offset: off, receivedAt } = record;
-    const source = sourceOf(record);
+  const sources = records.map(sourceOf);
+  const named = new Set(sources);
+  named.delete(undefined);
+  if (named.size === 0) return records;
+  const seen = await lastOf(tx, place, [...named]);
+  const fresh = records.filter(({ sequence, offset: off, receivedAt }, index) => {
+    const source = sources[index];
     if (source === undefined || sequence === null) return true;
     const now = { epoch: sequence.epoch, n: sequence.n, off, receivedAt: Date.parse(receivedAt) };
     const last = seen.get(source);
@@ -52,7 +53,11 @@ export async function dropDuplicates<R extends EventRecord>(
 const isForgotten = (source: string, last: Last, now: Last): boolean =>
   isPassing(source) && now.off - last.off > FORGET.afterRecords && now.receivedAt - last.receivedAt > FORGET.afterMs;
 
-async function lastOf(tx: Tx, place: readonly unknown[], sources: readonly string[]): Promise<Map<string, Last>> {
+async function lastOf(
+  tx: Tx,
+  place: readonly unknown[],
+  sources: readonly (string | undefined)[],
+): Promise<Map<string, Last>> {
   const rows = await tx.query<{ source: string; epoch: number; n: number; off: number; received_at: Date }>(
     `select source, epoch, n, off, received_at from seen_sequence
      where projection = $1 and version = $2 and topic = $3 and part = $4 and source = any($5)`,

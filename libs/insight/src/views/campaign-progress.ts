@@ -133,12 +133,12 @@ export const campaignProgress = projection('campaign_progress', 1, {
   views: [analystView('v1_campaign_progress', funnelSql)],
   apply: async (batch, tx) => {
     const fold = ProgressFold.of(batch);
-    await upsert(tx, CAMPAIGN, fold.campaigns);
-    await upsert(tx, DEVICE, fold.devices);
-    await upsert(tx, POLL, fold.polls);
-    await upsert(tx, AVAILABILITY, fold.availability);
-    await upsert(tx, SNAPSHOT, fold.snapshots);
-    await upsert(tx, DESCRIBED, fold.described);
-    await upsert(tx, HANDSET, fold.handsets);
+    await upsert(tx, CAMPAIGN, fold.campaigns.sorted());
+    await upsert(tx, DEVICE, fold.devices.sorted());
+    await upsert(tx, POLL, fold.polls.sorted());
+    await upsert(tx, AVAILABILITY, fold.availability.sorted());
+    await upsert(tx, SNAPSHOT, fold.snapshots.sorted());
+    await upsert(tx, DESCRIBED, fold.described.sorted());
+    await upsert(tx, HANDSET, fold.handsets.sorted());
   },
 });

@@ -22,6 +22,7 @@ const LINE: Target<LineRow> = {
     label: 'text',
   },
   key: ['tenant', 'deviceId', 'topic', 'part', 'off'],
+  isOfOneRecord: true,
 };
 
 const POLLED: Target<PolledRow> = {
@@ -38,6 +39,7 @@ const POLLED: Target<PolledRow> = {
     answer: 'text',
   },
   key: ['tenant', 'deviceNo', 'part', 'off', 'item'],
+  isOfOneRecord: true,
 };
 
 const NUMBER: Target<NumberRow> = {
@@ -99,7 +101,7 @@ export const deviceTimeline = projection('device_timeline', 1, {
   ],
   apply: async (batch, tx) => {
     const fold = TimelineFold.of(batch);
-    await upsert(tx, NUMBER, fold.numbers);
+    await upsert(tx, NUMBER, fold.numbers.sorted());
     await upsert(tx, POLLED, fold.polls);
     await upsert(tx, LINE, fold.lines);
     await forget(tx, fold.forgotten);

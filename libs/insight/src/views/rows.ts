@@ -1,4 +1,4 @@
-import type { EventRecord, Tx } from '#event-log/index.js';
+import { copyInto, type EventRecord, type Tx } from '#event-log/index.js';
 
 /** Where a record stands in the log, for people and SQL: `topic/partition/offset`. */
 export const seqOf = (record: EventRecord): string => `${record.topic}/${record.partition}/${record.offset}`;
@@ -32,17 +32,24 @@ export interface Target<Row extends object> {
   table: string;
   columns: Readonly<Record<keyof Row & string, ColumnType>>;
   key: readonly (keyof Row & string)[];
+  /** No two records make one row, so that it is never there already when a read model is built anew: then rows may be copied. */
+  isOfOneRecord?: true;
   /** What a row that is there already becomes (`p` is it, `excluded` the new one); absent: it stays. */
   set?: string;
 }
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Writes folded rows by one statement, one array parameter a column. */
-export async function upsert<Row extends object>(tx: Tx, target: Target<Row>, fold: Fold<Row>): Promise<void> {
-  const rows = fold.sorted();
+/** Writes rows by one statement, one array parameter a column. */
+export async function upsert<Row extends Record<keyof Row, string | number | null>>(
+  tx: Tx,
+  target: Target<Row>,
+  rows: readonly Row[],
+): Promise<void> {
   if (rows.length === 0) return;
   const names = Object.keys(target.columns) as (keyof Row & string)[];
+  const columns = new Map(names.map((name) => [name, snake(name)]));
+  if (target.isOfOneRecord === true && (await copyInto<Row>(tx, target.table, columns, rows))) return;
   const arrays = names.map((name, index) => `$${index + 1}::${target.columns[name]}[]`);
   await tx.query(
     `insert into ${target.table} as p (${names.map(snake).join(', ')}) select * from unnest(${arrays.join(', ')})

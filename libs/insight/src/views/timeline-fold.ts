@@ -45,8 +45,9 @@ export interface NumberRow {
 
 /** What one batch adds to the timelines. */
 export class TimelineFold {
-  readonly lines = new Fold<LineRow>((row) => [row.tenant, row.deviceId, row.topic, row.part, row.off]);
-  readonly polls = new Fold<PolledRow>((row) => [row.tenant, row.deviceNo, row.part, row.off, row.item]);
+  /** One a record, and one a poll of a record: no two have one key. */
+  readonly lines: LineRow[] = [];
+  readonly polls: PolledRow[] = [];
   readonly numbers = new Fold<NumberRow>((row) => [row.tenant, row.deviceNo]);
   readonly forgotten = new Fold<{ tenant: string; deviceId: string }>((row) => [row.tenant, row.deviceId]);
 
@@ -62,7 +63,7 @@ export class TimelineFold {
     if (event.type === 'PollsRecorded') {
       unpackPolls(event.data).forEach(({ deviceNo, at, rule, answer }, item) => {
         const eventAt = instant(at);
-        this.polls.put({
+        this.polls.push({
           tenant,
           deviceNo,
           eventAt,
@@ -82,7 +83,7 @@ export class TimelineFold {
     }
     if (event.type === 'SubjectForgotten') this.forgotten.put({ tenant, deviceId: record.subject });
     const told = tell(record.type, record.data);
-    if (told !== undefined) this.lines.put(lineOf(record, told));
+    if (told !== undefined) this.lines.push(lineOf(record, told));
   }
 }
 
