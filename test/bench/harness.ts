@@ -22,8 +22,8 @@ export interface Bench {
   goals: readonly Goal[];
   /** By contender: the slope that would be an alarm. */
   slopesBelow?: Readonly<Record<string, number>>;
-  /** Said below the table: why a goal is not met, and what is next. */
-  notes?: readonly string[];
+  /** Said below the table: why a goal is not met, and what is next; a function is asked once all is measured. */
+  notes?: readonly string[] | (() => readonly string[]);
 }
 
 /** Interleaved, so that what disturbs the machine disturbs all. */
@@ -75,7 +75,8 @@ interface Outcome {
 }
 
 function say(spec: Bench, { least, slopes, verdicts, load }: Outcome): void {
-  const { name, load: what, unit, clock, sizes, notes = [] } = spec;
+  const { name, load: what, unit, clock, sizes } = spec;
+  const notes = typeof spec.notes === 'function' ? spec.notes() : (spec.notes ?? []);
   const lines: object[] = [];
   for (const [contender, costs] of least)
     for (const [size, micros] of costs)
