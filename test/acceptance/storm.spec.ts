@@ -29,6 +29,7 @@ beforeAll(async () => {
   const rules = [{ id: 'by-interval', on: ['timer'] }];
   await muster.ok('PUT', '/v1/rules/main', { body: { version: version + 1, rules } });
   fleet = await FleetRun.start(muster, agents);
+  print('fleet', fleet.enrolment);
 }, 300_000);
 afterAll(async () => {
   await fleet?.stop().catch(() => undefined); // it has ended already when all went well

@@ -6,7 +6,8 @@
  * MUSTER_FAILPOINT=@<file>                 the same from a file, read at every point, so that a running process is armed
  * MUSTER_UNGUARD=<guard>[,<guard>]         guards that do not stand
  *
- * Actions: kill (SIGKILL, no handler runs), throw, delay=<milliseconds> (nothing else of the process runs meanwhile).
+ * Actions: kill (SIGKILL, no handler runs), throw, delay=<milliseconds> (nothing else of the process runs meanwhile),
+ * leak=<bytes> (kept for ever). `*` for n: every time.
  */
 import { readFileSync } from 'node:fs';
 
@@ -14,6 +15,7 @@ const { MUSTER_FAILPOINT: setting = '', MUSTER_UNGUARD: unguarded = '' } = proce
 const taken = new Set(unguarded.split(',').filter(Boolean));
 let armed = '';
 let passed = 0;
+const leaked = [];
 
 export function failpoint(name) {
   const spec = setting.startsWith('@') ? contentOf(setting.slice(1)) : setting;
@@ -21,7 +23,7 @@ export function failpoint(name) {
   const [point, action = '', nth = '1'] = spec.split(':');
   if (point !== name) return;
   passed += 1;
-  if (passed === Number(nth)) act(name, action);
+  if (nth === '*' || passed === Number(nth)) act(name, action);
 }
 
 export const guarded = (guard) => !taken.has(guard);
@@ -31,6 +33,7 @@ function act(name, action) {
   else if (action === 'throw') throw new Error(`failpoint ${name}`);
   else if (action.startsWith('delay='))
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(action.slice(6)));
+  else if (action.startsWith('leak=')) leaked.push(Buffer.alloc(Number(action.slice(5)), 1));
   else throw new Error(`no such action of a failpoint: ${action}`);
 }
 

@@ -1,5 +1,5 @@
 // `npm run test:long` runs the counts that take long, one part after the other; `npm run test:long -- kills` one of them.
-// Each part takes 45 minutes at most on a quiet machine of two cores.
+// Each part takes 45 minutes at most on a quiet machine of two cores, the soak an hour and a quarter.
 import { spawnSync } from 'node:child_process';
 
 const APART = ['test/fault/kill-rounds.spec.ts', 'test/fault/nemesis.spec.ts'];
@@ -22,6 +22,7 @@ const PARTS = {
     args: ['--project', 'fault*', ...APART.flatMap((file) => ['--exclude', file])],
   },
   storm: { env: { MUSTER_STORM: 'long', MUSTER_PROPERTY_RUNS: '200' }, args: ['storm'] },
+  soak: { env: { MUSTER_SOAK_MINUTES: '60' }, args: ['--project', 'acceptance', 'test/acceptance/soak.spec.ts'] },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
 };
 

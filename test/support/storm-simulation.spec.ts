@@ -60,5 +60,5 @@ describe(`${AGENTS} agents whose server was away`, () => {
       ),
       { numRuns: RUNS },
     );
-  });
+  }, 300_000);
 });
