@@ -136,7 +136,7 @@ async function ramp(): Promise<number> {
     const answered = mean(lines.map((line) => line.answered));
     const late = mean(lines.map((line) => line.late));
     const p99Ms = median(lines.map((line) => line.p99Ms));
-    const isHeld = answered >= 0.9 * arrivals && late <= 0.2 * arrivals && p99Ms <= 1_000;
+    const isHeld = answered >= 0.8 * arrivals && late <= 0.2 * arrivals && p99Ms <= 1_000;
     print('ramp', { rate, arrivals, answered, late, p99Ms, isHeld });
     if (!isHeld) break;
     held = rate;
