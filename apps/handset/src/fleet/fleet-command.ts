@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parse } from 'csv-parse/sync';
-import { HandsetError } from '#handset/index.js';
 import { processClock, processLog } from '#runtime/index.js';
 import { Rates } from './arrivals.js';
+import { codesFrom } from './codes.js';
 import { Fleet } from './fleet.js';
 import { readPopulation } from './population.js';
 
@@ -26,6 +25,7 @@ interface Options {
   enrolAtOnce: number;
 }
 
+const EXIT_MS = 1_000;
 const print = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
 function numberFrom(text: string): number {
@@ -49,7 +49,7 @@ export function addFleetCommand(program: Command): void {
     .requiredOption('--ca <fingerprint>', 'sha-256 of the server CA, hex')
     .requiredOption(
       '--codes <file>',
-      'CSV with a column `code`, as `muster device codes` answers: one a handset; - reads it from standard input',
+      'what `muster device codes` printed, or a CSV with a column `code`: one a handset; - reads standard input',
     )
     .option(
       '--rate <per second>',
@@ -75,12 +75,12 @@ export function addFleetCommand(program: Command): void {
 }
 
 const FLEET_HELP = `
-A line a second: arrivals (polls begun), inFlight, answered, sentAway (429, 503), failures, late (begun 100 ms after their
-time or more), p50Ms and p99Ms from arrival to answer; a summary at the end. A number on standard input, unless the
-codes came there, is the rate from then on.
+A line a second: arrivals (polls begun), inFlight, answered, sentAway (429, 503), failures, late (polls that arrived and
+began 100 ms after that or later), p50Ms and p99Ms from arrival to answer; a summary at the end. A number on standard
+input, unless the codes came there, is the rate from then on.
 
-Example: muster device codes fleet.csv --json > codes.json   (or the CSV that the API answers)
-         muster-handset fleet https://127.0.0.1:8443 --ca 3f…9a --codes codes.csv --rate 20,40,80 --seconds 30`;
+Example: printf 'label\\n%s\\n' one two three | muster device codes - > codes.txt
+         muster-handset fleet https://127.0.0.1:8443 --ca 3f…9a --codes codes.txt --rate 20,40,80 --seconds 30`;
 
 async function runFleet(server: string, options: Options): Promise<void> {
   const stop = new AbortController();
@@ -90,6 +90,7 @@ async function runFleet(server: string, options: Options): Promise<void> {
     await live(server, options, { folder, stop: stop.signal });
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    setTimeout(() => process.exit(), EXIT_MS).unref(); // what is still under way is not waited for
   }
 }
 
@@ -131,14 +132,6 @@ async function live(
   input?.close();
   print({ summary: { ...fleet.summary(), kibPerHandset: memory() } });
   if (fleet.agentsFailed > 0) process.exitCode = 1;
-}
-
-function codesFrom(text: string): string[] {
-  const rows = parse<{ code?: string }>(text, { columns: true, skip_empty_lines: true, relax_column_count: true });
-  const codes = rows.flatMap(({ code }) => (code === undefined || code === '' ? [] : [code]));
-  if (codes.length === 0)
-    throw new HandsetError('enrol.missing', {}, 'no codes: a CSV with a column `code` is expected');
-  return codes;
 }
 
 function listenForRates(rates: Rates): Interface {

@@ -50,6 +50,7 @@ export class Fleet {
   private readonly idle: Member[] = [];
   /** Arrivals that found everybody busy: the times at which they came. */
   private readonly waiting: number[] = [];
+  private isStopped = false;
 
   constructor(private readonly options: FleetOptions) {
     const { clock, log, random, thinkMs, awayMs, kinds, shares, folder, codes } = options;
@@ -115,13 +116,17 @@ export class Fleet {
 
   /** Whoever has waited for a handset gets it. */
   private isFree(member: Member): void {
+    if (this.isStopped) return;
     const at = this.waiting.shift();
     if (at === undefined) this.idle.push(member);
     else void this.send(member, at);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.stop()));
+  /** Nobody begins any more; what goes on has so long to end. */
+  async stop(milliseconds = 5_000): Promise<void> {
+    this.isStopped = true;
+    const ended = Promise.all(this.members.map((member) => member.stop()));
+    await Promise.race([ended, sleep(milliseconds, undefined, { ref: false })]);
   }
 
   summary(): FleetSummary {
