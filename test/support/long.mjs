@@ -1,6 +1,8 @@
 // `npm run test:long` runs the counts that take long, one part after the other; `npm run test:long -- kills` one of them.
 // Each part takes 45 minutes at most on a quiet machine of two cores, the soak an hour and a quarter.
 import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { nodeLts } from './node-lts.mjs';
 
 const APART = ['test/fault/kill-rounds.spec.ts', 'test/fault/nemesis.spec.ts'];
 
@@ -24,6 +26,8 @@ const PARTS = {
   storm: { env: { MUSTER_STORM: 'long', MUSTER_PROPERTY_RUNS: '200' }, args: ['storm'] },
   soak: { env: { MUSTER_SOAK_MINUTES: '60' }, args: ['--project', 'acceptance', 'test/acceptance/soak.spec.ts'] },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
+  // Everything once, and the benches after it, on the other line of Node that is in support.
+  'node-lts': { env: {}, args: [], node: nodeLts, benches: true },
 };
 
 const asked = process.argv.slice(2);
@@ -33,10 +37,15 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const failed = (asked.length > 0 ? asked : Object.keys(PARTS)).filter((name) => {
-  const { env, args } = PARTS[name];
-  process.stdout.write(`long part ${name}: ${JSON.stringify(env)}\n`);
-  const options = { stdio: 'inherit', env: { ...process.env, ...env } };
-  return spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...args], options).status !== 0;
+  const { env, args, node, benches = false } = PARTS[name];
+  const { program, version } = node?.() ?? { program: process.execPath, version: process.version };
+  process.stdout.write(`long part ${name}: ${JSON.stringify(env)}, Node ${version}\n`);
+  // Programs that tests start by name are of the same Node.
+  const PATH = `${path.dirname(program)}${path.delimiter}${process.env.PATH}`;
+  const options = { stdio: 'inherit', env: { ...process.env, PATH, ...env } };
+  const isDone = (...script) => spawnSync(program, script, options).status === 0;
+  const isGood = isDone('node_modules/vitest/vitest.mjs', 'run', ...args);
+  return !((!benches || isDone('test/bench/run.mjs')) && isGood);
 });
 if (failed.length > 0) process.stderr.write(`failed: ${failed.join(', ')}\n`);
 process.exitCode = failed.length > 0 ? 1 : 0;

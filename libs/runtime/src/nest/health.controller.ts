@@ -27,6 +27,8 @@ const CHECK_TIMEOUT_MS = 1_500;
 /** For those who operate the process: is it alive, is it ready, what does it count, what is it. */
 @Controller()
 export class HealthController implements OnModuleInit {
+  private counting: Promise<string> | undefined;
+
   constructor(
     @Inject(ABOUT) private readonly about: About,
     @Optional() @Inject(READINESS_CHECKS) private readonly checks: ReadinessCheck[] = [],
@@ -60,7 +62,9 @@ export class HealthController implements OnModuleInit {
   @ApiProduces('text/plain')
   @Header('content-type', register.contentType)
   metrics(): Promise<string> {
-    return register.metrics();
+    // Some are counted in the database when asked for, and nobody is asked who they are: many who ask at once share one count.
+    this.counting ??= register.metrics().finally(() => (this.counting = undefined));
+    return this.counting;
   }
 
   /** Name and version of the software. */
