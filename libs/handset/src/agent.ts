@@ -1,5 +1,5 @@
 import { type TriggerName } from '#device-protocol/index.js';
-import { type CheckedRuleSet, type Fire } from '#matching/index.js';
+import { type CheckedRuleSet, type Fire, type TriggerState } from '#matching/index.js';
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
 import { type Collected, collectAttributes } from './attributes.js';
 import { spreadMs } from './backoff.js';
@@ -11,7 +11,7 @@ import { FactQueue } from './fact-queue.js';
 import { DEFAULT_GATES, type GateSettings, noteConditions } from './gates.js';
 import { type ExplainedOffer } from './explain.js';
 import { type DeviceIdentity, isRenewalDue, readIdentity } from './identity.js';
-import { type Parts, record } from './parts.js';
+import { type Parts, recordChange } from './parts.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
 import { awaitsProcessing, followUp, poll, type PollOutcome, refusalOf, rulesOf } from './round.js';
 import { type RuleEngine } from './rule-engine.js';
@@ -152,14 +152,15 @@ export class Agent {
     const device = isAsked ? (await this.collect()).attributes : {};
     const occurrence = { on, at: this.clock.now(), event };
     const step = engine.stepTriggers(state.now.triggers, occurrence, { ruleSet: this.rules.ruleSet, device, random });
-    const due = earliest(state.now.due, step.fire);
-    state.update({ triggers: step.state, ...(due === undefined ? {} : { due }) });
-    if (step.fire !== undefined) this.fired(step.fire, on);
+    if (step.fire === undefined) state.update({ triggers: step.state });
+    else this.fired(step.fire, step.state, on);
     return step.fire;
   }
 
-  private fired({ rule, version }: Fire, on: string): void {
-    record(this.parts, { type: 'TriggerFired', data: { rule, version, on } });
+  private fired(fire: Fire, triggers: TriggerState, on: string): void {
+    const { rule, version } = fire;
+    const due = earliest(this.parts.state.now.due, fire);
+    recordChange(this.parts, { type: 'TriggerFired', data: { rule, version, on } }, { triggers, due });
     this.wake();
   }
 
@@ -316,7 +317,4 @@ function pauseMs({ rules }: CheckedRuleSet): number {
   return Math.min(60, ...periods) * 1000;
 }
 
-function earliest(a: Fire | undefined, b: Fire | undefined): Fire | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return b.at < a.at ? b : a;
-}
+const earliest = (a: Fire | undefined, b: Fire): Fire => (a === undefined || b.at < a.at ? b : a);

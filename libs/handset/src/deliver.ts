@@ -3,8 +3,8 @@ import { type ContentDescription, contentTargetPath } from '#device-protocol/ind
 import { HandsetError, hasCode } from './errors.js';
 import { gateAgainst, readConditions } from './gates.js';
 import { checkGrant, type GrantKeys } from './grant.js';
-import { type Parts, record } from './parts.js';
-import { type HeldContent } from './state.js';
+import { finishTelling, type Parts, record, recordChange } from './parts.js';
+import { type AgentState } from './state.js';
 import { parseJson, writeJson } from './store.js';
 import { contentFile, drop, transfer } from './transfer.js';
 
@@ -86,8 +86,8 @@ async function receive(
     state.updateContent(contentId, { stage: 'failed', at: parts.clock.now() });
     return 'digest';
   }
-  record(parts, { type: 'TransferCompleted', data: { contentId, campaignId, bytes: sizeBytes, sha256 } });
-  state.updateContent(contentId, { stage: 'transferred', at: parts.clock.now() });
+  const completed = { type: 'TransferCompleted' as const, data: { contentId, campaignId, bytes: sizeBytes, sha256 } };
+  recordChange(parts, completed, state.withContent(contentId, { stage: 'transferred', at: parts.clock.now() }));
   return undefined;
 }
 
@@ -156,25 +156,24 @@ async function install(parts: Parts, contentId: string): Promise<DeclineReason |
 }
 
 function reportInstalled(parts: Parts, contentId: string, description: ContentDescription): void {
-  parts.state.updateContent(contentId, { stage: 'installed', at: parts.clock.now() });
-  report(parts, contentId);
+  const { campaignId } = parts.state.now.contents[contentId]!;
+  const installed = {
+    type: 'InstallReported' as const,
+    data: { contentId, campaignId, outcome: 'installed' as const },
+  };
+  recordChange(parts, installed, parts.state.withContent(contentId, { stage: 'installed', at: parts.clock.now() }));
   confirmWhenProcessed(parts, contentId, description);
 }
 
+/** The file goes when its failure is on the record: before that it would be missed, and after it nobody looks. */
 function reportFailure(parts: Parts, contentId: string, code: string): void {
-  parts.state.updateContent(contentId, { stage: 'failed', code, at: parts.clock.now() });
+  const { campaignId } = parts.state.now.contents[contentId]!;
+  const failed = {
+    type: 'InstallReported' as const,
+    data: { contentId, campaignId, outcome: 'failed' as const, code },
+  };
+  recordChange(parts, failed, parts.state.withContent(contentId, { stage: 'failed', code, at: parts.clock.now() }));
   parts.store.remove(contentFile(contentId));
-  report(parts, contentId);
-}
-
-function report(parts: Parts, contentId: string): void {
-  const { campaignId, stage, code } = parts.state.now.contents[contentId]!;
-  const outcome = stage === 'installed' ? 'installed' : 'failed';
-  record(parts, {
-    type: 'InstallReported',
-    data: { contentId, campaignId, outcome, ...(code === undefined ? {} : { code }) },
-  });
-  parts.state.updateContent(contentId, { stage, isReported: true });
 }
 
 /** A content for applications is confirmed when the last of them has processed it, any other when it is installed. */
@@ -182,28 +181,32 @@ export function confirmWhenProcessed(parts: Parts, contentId: string, descriptio
   const content = parts.state.now.contents[contentId]!;
   const isProcessed = (description.applications ?? []).every((application) => content.processed.includes(application));
   if (!isProcessed || content.isConfirmed) return;
-  confirm(parts, contentId, content);
+  confirm(parts, contentId);
 }
 
-export function confirm(parts: Parts, contentId: string, { campaignId, stage }: HeldContent): void {
-  record(parts, { type: 'OutcomeConfirmed', data: { contentId, campaignId, outcome: 'confirmed' } });
-  parts.state.updateContent(contentId, { stage, isConfirmed: true });
+/** @param done inbox items that are done by it */
+export function confirm(parts: Parts, contentId: string, change: Pick<Partial<AgentState>, 'done'> = {}): void {
+  const { campaignId } = parts.state.now.contents[contentId]!;
+  const confirmed = {
+    type: 'OutcomeConfirmed' as const,
+    data: { contentId, campaignId, outcome: 'confirmed' as const },
+  };
+  recordChange(parts, confirmed, { ...change, ...parts.state.withContent(contentId, { isConfirmed: true }) });
 }
 
 /**
  * After a start: what was under way when the agent died. An installation by a hook got nobody knows how far, and is not run
- * twice; without a hook the file in its place is all there is to it. An outcome that was not queued yet is queued now.
+ * twice; without a hook the file in its place is all there is to it.
  */
 export function settleInterrupted(parts: Parts): void {
-  for (const [contentId, content] of Object.entries(parts.state.now.contents)) {
+  finishTelling(parts);
+  for (const [contentId, { stage }] of Object.entries(parts.state.now.contents)) {
     const description = keptDescription(parts, contentId);
-    if (content.stage === 'installing') {
+    if (stage === 'installing') {
       if (parts.hooks.install === undefined) reportInstalled(parts, contentId, description);
       else reportFailure(parts, contentId, 'install.interrupted');
-    } else if (content.stage === 'installed') {
-      if (!content.isReported) report(parts, contentId);
-      confirmWhenProcessed(parts, contentId, description);
-    } else if (content.stage === 'failed' && content.code !== undefined && !content.isReported)
-      report(parts, contentId);
+    } else if (stage === 'installed') confirmWhenProcessed(parts, contentId, description);
+    else if (stage === 'failed' && parts.store.sizeOf(contentFile(contentId)) !== undefined)
+      parts.store.remove(contentFile(contentId));
   }
 }

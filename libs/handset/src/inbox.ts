@@ -1,7 +1,8 @@
 import { type InboxItem } from '#device-protocol/index.js';
 import { confirm, confirmWhenProcessed, giveUp, keptDescription } from './deliver.js';
 import { HandsetError } from './errors.js';
-import { flushFacts, type Parts, record } from './parts.js';
+import { flushFacts, type Parts, recordChange } from './parts.js';
+import { type AgentState } from './state.js';
 import { contentFile } from './transfer.js';
 
 /** Items remembered as done; the server removes them when it has read the acknowledgement. */
@@ -25,7 +26,7 @@ export async function workInbox(parts: Parts): Promise<void> {
       const isDone = await work(parts, item);
       isAllDone &&= isDone;
       hasWorked ||= isDone;
-      if (isDone) state.update({ done: [...state.now.done, item.id].slice(-REMEMBERED) });
+      if (isDone && !state.now.done.includes(item.id)) state.update(withDone(parts, item));
     }
     // An item that must wait is looked at again next time, so its inbox is not yet known.
     state.update({ inboxEtag: isAllDone ? answer.etag : undefined });
@@ -41,7 +42,7 @@ async function work(parts: Parts, item: InboxItem): Promise<boolean> {
     case 'process':
       return content?.stage === 'installed' ? processItem(parts, item) : false;
     case 'confirm':
-      if (content?.stage === 'installed') confirm(parts, item.contentId, content);
+      if (content?.stage === 'installed') confirm(parts, item.contentId, withDone(parts, item));
       return content?.stage === 'installed';
     case 'cancel':
       // What is installed stays: a cancel is about what is still on its way.
@@ -49,6 +50,10 @@ async function work(parts: Parts, item: InboxItem): Promise<boolean> {
       return true;
   }
 }
+
+const withDone = ({ state }: Parts, { id }: InboxItem): Pick<AgentState, 'done'> => ({
+  done: [...state.now.done, id].slice(-REMEMBERED),
+});
 
 /** Without a hook the file in its place is what there is to process. */
 async function processItem(parts: Parts, item: Extract<InboxItem, { kind: 'process' }>): Promise<boolean> {
@@ -66,13 +71,12 @@ async function processItem(parts: Parts, item: Extract<InboxItem, { kind: 'proce
       code: error instanceof HandsetError ? error.code : 'hook.failed',
     });
   }
-  record(parts, {
-    type: 'ProcessingAcknowledged',
+  const acknowledged = {
+    type: 'ProcessingAcknowledged' as const,
     data: { contentId, campaignId, application, outcome, inboxId: item.id },
-  });
-  if (outcome === 'failed') return true;
-  const content = state.now.contents[contentId]!;
-  state.updateContent(contentId, { stage: content.stage, processed: [...content.processed, application] });
-  confirmWhenProcessed(parts, contentId, description);
+  };
+  const processed = [...state.now.contents[contentId]!.processed, ...(outcome === 'done' ? [application] : [])];
+  recordChange(parts, acknowledged, { ...withDone(parts, item), ...state.withContent(contentId, { processed }) });
+  if (outcome === 'done') confirmWhenProcessed(parts, contentId, description);
   return true;
 }

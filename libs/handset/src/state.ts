@@ -1,6 +1,7 @@
 import { type DeclineReason, type Gate } from '#device-protocol/index.js';
 import { type Fire, type TriggerState } from '#matching/index.js';
 import { type Clock } from '#runtime/index.js';
+import { type DeviceFactByHandset } from './events.js';
 import { type RuleEngine } from './rule-engine.js';
 import { readJson, type Store, writeJson } from './store.js';
 
@@ -23,9 +24,15 @@ export interface HeldContent {
   processed: readonly string[];
   /** Why it failed. */
   code?: string;
-  /** The installation's outcome is in the queue. Set after the fact, so that a crash between repeats it and loses nothing. */
-  isReported: boolean;
   isConfirmed: boolean;
+}
+
+/** A fact that the state's last such change makes true, with the number that it has in the queue. */
+export interface Telling {
+  epoch: number;
+  n: number;
+  occurredAt: string;
+  fact: DeviceFactByHandset;
 }
 
 /** Everything that the agent must not forget, besides identity, metadata and facts. Holds no attribute value. */
@@ -54,6 +61,8 @@ export interface AgentState {
   held: Record<string, { gate: Gate; retryAt?: number }>;
   /** Inbox items that were done. */
   done: readonly string[];
+  /** Written with the change that it tells of, and queued after it: see `recordChange`. */
+  telling?: Telling;
 }
 
 type Beginning = Pick<RuleEngine, 'initialTriggers' | 'TIMER_FLOOR_MS'>;
@@ -100,10 +109,15 @@ export class StateKeeper {
     this.state = next;
   }
 
-  updateContent(contentId: string, change: Partial<HeldContent> & Pick<HeldContent, 'stage'>): void {
+  updateContent(contentId: string, change: Partial<HeldContent>): void {
+    this.update(this.withContent(contentId, change));
+  }
+
+  /** The change that this is for one content. */
+  withContent(contentId: string, change: Partial<HeldContent>): Pick<AgentState, 'contents'> {
     const before = this.now.contents[contentId];
     if (before === undefined) throw new Error(`unknown content ${contentId}`);
-    this.update({ contents: { ...this.now.contents, [contentId]: { ...before, ...change } } });
+    return { contents: { ...this.now.contents, [contentId]: { ...before, ...change } } };
   }
 }
 

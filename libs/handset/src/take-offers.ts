@@ -126,7 +126,7 @@ async function request(
           sha256: hashes.sha256 ?? '',
           sizeBytes,
         };
-        const fresh = { ...taking, at: clock.now(), processed: [], isReported: false, isConfirmed: false };
+        const fresh = { ...taking, at: clock.now(), processed: [], isConfirmed: false };
         state.update({ held, contents: { ...state.now.contents, [answer.contentId]: fresh } });
       } else {
         const { gate, retryAfterSeconds } = answer;
