@@ -9,12 +9,15 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 };
 
+/** All else is of the connection: a handshake that failed or took too long would be answered, late, as if the request were wrong. */
+const OF_HTTP = /^(HPE_|ERR_HTTP_)/;
+
 /**
  * Answers what Node's parser refuses, before there is a request that a route could answer: a problem document as for
  * every other refusal, then the end of the connection.
  */
 export function refuseBroken(error: Error & { code?: string }, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  if (!OF_HTTP.test(error.code ?? '') || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
