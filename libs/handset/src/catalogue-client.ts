@@ -19,7 +19,7 @@ import {
 } from './catalogue.js';
 import { readBody, refuseFailure } from './device-api.js';
 import { HandsetError } from './errors.js';
-import { readGrantKeys } from './grant.js';
+import { readGrantKeys } from './grant-keys.js';
 import { type HttpAnswer, type Transport } from './ports.js';
 import { parseJson, type Store } from './store.js';
 import { httpsTransport } from './transport.js';

@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type GrantClaims } from '#device-protocol/index.js';
-import { checkGrant, readGrantKeys, requestHash } from './grant.js';
+import { checkGrant, requestHash } from './grant.js';
+import { readGrantKeys } from './grant-keys.js';
 import { signedJws } from './simulator.js';
 
 const subject = { deviceId: 'd1', contentId: 'c1', campaignId: 'k1' };

@@ -1,24 +1,10 @@
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { createHash, type KeyObject, verify } from 'node:crypto';
 import { type GrantClaims } from '#device-protocol/index.js';
 import { HandsetError } from './errors.js';
 import { parseJson } from './store.js';
 
 /** The target `policy/grant-keys`: a JWK set (RFC 7517) of Ed25519 keys, each with its `kid`. */
 export type GrantKeys = ReadonlyMap<string, KeyObject>;
-
-export function readGrantKeys(bytes: Uint8Array): GrantKeys {
-  const set = parseJson(bytes);
-  const keys = typeof set === 'object' && set !== null && 'keys' in set && Array.isArray(set.keys) ? set.keys : [];
-  return new Map(keys.filter(isJwk).map((jwk) => [jwk.kid, createPublicKey({ key: jwk, format: 'jwk' })]));
-}
-
-const isJwk = (value: unknown): value is JsonWebKey & { kid: string } =>
-  typeof value === 'object' &&
-  value !== null &&
-  'kid' in value &&
-  typeof value.kid === 'string' &&
-  'crv' in value &&
-  value.crv === 'Ed25519';
 
 /** What the grant must be about. */
 export interface GrantSubject {

@@ -1,7 +1,8 @@
 /** Tier 0: what every room may use. No noun of the domain. */
 export { Admission, TICK_MS } from './admission.js';
 export { DomainError, impossible, type FieldError } from './errors.js';
-export { instant, processClock, systemClock, type Clock } from './clock.js';
+export { instant, systemClock, type Clock } from './clock.js';
+export { processClock } from './process-clock.js';
 export { idFrom, isId, newId, randomToken } from './id.js';
 export { processLog, silentLog, type Log, type LogFields } from './log.js';
 // By its alias, not by its path: the test build puts another file in its place.
