@@ -53,6 +53,11 @@ const fieldsOf = (answer: Answer): string[] =>
   ((answer.body as { errors?: { pointer: string }[] }).errors ?? []).map(({ pointer }) => pointer);
 
 describe('a JSON body', () => {
+  it('that is null is refused also by a route where the body may be left out', async () => {
+    expectProblem(await muster.people('POST', '/v1/enrolment-codes', { body: 'null' }), 400, 'request.malformed', '');
+    await nothingHappened();
+  });
+
   const contents = () => `"contents":["${contentId}"]`;
   it.each<[what: string, text: () => string | Buffer, pointer: string]>([
     ['that is empty', () => '', ''],

@@ -25,6 +25,10 @@ const PARTS = {
   },
   storm: { env: { MUSTER_STORM: 'long', MUSTER_PROPERTY_RUNS: '200' }, args: ['storm'] },
   soak: { env: { MUSTER_SOAK_MINUTES: '60' }, args: ['--project', 'acceptance', 'test/acceptance/soak.spec.ts'] },
+  schemathesis: {
+    env: { MUSTER_FUZZ_EXAMPLES: '1000' },
+    args: ['--project', 'acceptance', 'test/acceptance/schemathesis.spec.ts'],
+  },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
   // Everything once, and the benches after it, on the other line of Node that is in support.
   'node-lts': { env: {}, args: [], node: nodeLts, benches: true },

@@ -1,4 +1,4 @@
-export class SchemaDto {
+export class DatabaseSchemaDto {
   /** The newest migration that the database has. */
   applied!: string;
   /** The newest migration that this server knows; another one means that servers of two versions share the database. */
@@ -12,5 +12,5 @@ export class InstallationDto {
   caFingerprint!: string;
   /** Version of the Postgres that keeps the log. */
   databaseVersion!: string;
-  schema!: SchemaDto;
+  schema!: DatabaseSchemaDto;
 }

@@ -1,9 +1,12 @@
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import { ApiParam } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CatalogueServer, type Repository } from './catalogue-server.js';
 
 /** The TUF repository of a channel, for anyone: a certificate is asked for and not required. Prose: deploy/protocol.md. */
 @Controller('tuf/:tenant/:channel')
+@ApiParam({ name: 'tenant', type: String })
+@ApiParam({ name: 'channel', type: String })
 export class TufController {
   constructor(@Inject(CatalogueServer) private readonly catalogue: CatalogueServer) {}
 
@@ -15,6 +18,7 @@ export class TufController {
 
   /** Metadata by version, and small targets below `targets/`; never the bytes of a content. */
   @Get('*')
+  @ApiParam({ name: 'path', type: String })
   file(
     @Param() { '*': name, ...at }: Repository & { '*': string },
     @Req() request: FastifyRequest,

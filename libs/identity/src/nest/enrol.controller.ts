@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { ApiProduces } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { LIMITS } from '#device-protocol/index.js';
 import { BodyLimit } from '#runtime/nest/runtime.module.js';
@@ -19,6 +20,7 @@ export class EnrolController {
 
   /** The CA of the server's own certificate, PEM: compare its fingerprint with the enrol line's, then trust it. */
   @Get('ca')
+  @ApiProduces('application/x-pem-file')
   @Header('content-type', 'application/x-pem-file')
   ca(): Promise<string> {
     return this.authority.serverCa();

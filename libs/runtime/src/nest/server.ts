@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.js';
-import { readJson } from '../json.js';
+import { JsonError, readJson } from '../json.js';
 import type { Log } from '../log.js';
 import { HandsetDoor } from './handset-door.js';
 import { countRequests } from './http-metrics.js';
@@ -124,7 +124,7 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
   });
   fastify.removeContentTypeParser(['application/json', 'text/plain']);
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
-    readJson(body),
+    bodyOf(body),
   );
   fastify.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   // tus sends its bytes as this type; the route that reads them is marked @StreamsBody.
@@ -139,6 +139,13 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
     done(null, payload);
   });
   countRequests(fastify, (request) => (handsetSockets.has(request.raw.socket) ? 'handset' : 'people'));
+}
+
+/** No route takes null, and behind the parser it would look like a body that was left out. */
+function bodyOf(bytes: Uint8Array): unknown {
+  const value = readJson(bytes);
+  if (value !== null) return value;
+  throw new JsonError('request.malformed', {}, 'null is no body', [{ pointer: '', message: 'null is no body' }]);
 }
 
 /** What is refused before anything is read: a route of the other port, U+0000, a body that would have to be inflated. */
