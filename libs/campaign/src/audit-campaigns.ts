@@ -29,8 +29,9 @@ export class CampaignAuditor implements RoomAuditor {
     const { topic, stream, subject, tenant } = record;
     const streams = { 'muster.content': this.contents, 'muster.campaign': this.campaigns }[topic as string];
     if (streams === undefined) return;
-    const records = streams.get(stream) ?? [];
-    streams.set(stream, [...records, record]);
+    const records = streams.get(stream);
+    if (records === undefined) streams.set(stream, [record]);
+    else records.push(record); // the catalogue's stream alone grows with every publication
     this.learn(record);
     if (!subject.includes('-')) return; // not an id of its own
     const owner = this.tenantOf.get(subject) ?? tenant;

@@ -139,7 +139,7 @@ export class KafkaReader {
     const { topic, partition } = place;
     const decoded = decodeRecord(topic, { part: partition, off: offset }, record);
     if ('fault' in decoded && !record.isControl) this.report(place, record.offset, decoded.fault);
-    return { partition, offset, ...decoded };
+    return 'stored' in decoded ? { partition, offset, stored: decoded.stored } : { partition, offset, ...decoded };
   }
 
   /** Once a record, although many read it. */
