@@ -58,6 +58,7 @@ export async function openLog(urls) {
     );
   return {
     actor,
+    keyring,
     projector,
     backends,
     /** The driver alone, for what is compared with. */

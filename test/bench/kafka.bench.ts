@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll } from 'vitest';
+import { eventLogMigrations } from '#event-log/nest/event-log.module.js';
+import { missing } from '../../deploy/kafka/broker.mjs';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import { GivenKafka } from '../support/given-kafka.js';
+import { runJob } from './child.js';
+import type { Cost } from './figures.js';
+import { bench, type Contender } from './harness.js';
+
+const SIZES = [10_000, 30_000, 100_000];
+const hasKcat = spawnSync('kcat', ['-V']).status === 0;
+
+if (missing() === undefined) measure();
+else console.log(`${missing()}: kafka is not measured`);
+
+function measure(): void {
+  let kafka: GivenKafka;
+  let database: TestDatabase;
+  const prefixOf = (events: number) => `of-${events}.`;
+  const job = (kind: string) => (events: number) =>
+    runJob('kafka-jobs.mjs', {
+      kind,
+      events,
+      brokers: kafka.brokers,
+      prefix: prefixOf(events),
+      warmUp: { prefix: prefixOf(SIZES[0]!), events: SIZES[0] },
+      urls: {
+        muster_campaign: database.url('muster_campaign'),
+        muster_projector: database.url('muster_projector'),
+      },
+    });
+  /** Its own count of its time, start and all. */
+  const kcat = async (events: number): Promise<Cost> => {
+    const line = `kcat -b ${kafka.brokers[0]} -C -t ${prefixOf(events)}muster.device -o beginning -e -q > /dev/null`;
+    const { stderr } = spawnSync('bash', ['-c', `TIMEFORMAT='%U %S'; time ${line}`], { encoding: 'utf8' });
+    return { count: events, seconds: secondsOf(stderr) };
+  };
+
+  beforeAll(async () => {
+    kafka = await GivenKafka.start();
+    database = await testDatabase(eventLogMigrations);
+    for (const events of SIZES) await job('fill')(events);
+  }, 600_000);
+  afterAll(async () => {
+    await kafka.remove();
+    await database.drop();
+  });
+
+  const reference: Contender[] = hasKcat ? [{ name: 'kcat', run: kcat }] : [];
+  bench({
+    name: 'kafka',
+    load: 'numbered facts of devices with some 15 headers, 12 partitions, one broker; ours as projections get them, 500 a read; the others by groups of their own',
+    unit: 'record',
+    clock: 'cpu',
+    sizes: { of: 'records', values: SIZES },
+    contenders: [
+      { name: 'our reader', run: job('reader') },
+      { name: 'bare eachBatch', run: job('bare') },
+      { name: 'eachBatch that parses', run: job('parsing') },
+      ...reference,
+    ],
+    goals: [
+      { of: 'our reader', against: 'bare eachBatch', runsAtLeast: 0.8 },
+      { of: 'our reader', against: 'eachBatch that parses', runsAtLeast: 0.8 },
+    ],
+  });
+}
+
+const secondsOf = (said: string): number => {
+  const [user = 0, system = 0] = said.trim().split(' ').map(Number);
+  return user + system;
+};
