@@ -45,15 +45,6 @@ export async function runJob(script: string, job: object): Promise<Run> {
       (sum, each) => sum + cpuSecondsOf([each]) - (spentBefore.get(each) ?? 0), // one that came meanwhile began at 0
       0,
     );
-    console.log(
-      JSON.stringify(job).slice(0, 60),
-      'own',
-      ((cpuSecondsOf([pid]) - (spentBefore.get(pid) ?? 0)) / count) * 1e6,
-      'all',
-      (seconds / count) * 1e6,
-      'wall',
-      (wallSeconds / count) * 1e6,
-    );
     return { count, seconds, wallSeconds, peakBytes };
   } finally {
     if (child.connected) child.disconnect(); // it ends by itself, so that a profile is written
