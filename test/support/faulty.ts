@@ -136,11 +136,16 @@ interface ProjectionLine {
 
 /** Holes in partitions or streams, heads that are not where the records end, event ids that come twice. */
 const UNSOUND = `
-  select 'offsets' as what, topic || '/' || part as at from log.record group by topic, part
-    having min(off) <> 0 or max(off) <> count(*) - 1
+  select 'offsets' as what, topic || '/' || part as at from log.record r group by topic, part
+    having min(off) <> (select coalesce(max(next_off), 0) from log.archive a where a.topic = r.topic and a.part = r.part)
+      or max(off) - min(off) <> count(*) - 1
+  union all
+  select 'archive', topic || '/' || part from log.archive group by topic, part
+    having min(first_off) <> 0 or max(next_off) <> sum(next_off - first_off)
   union all
   select 'head', topic || '/' || part from log.head h
     where next_off <> (select count(*) from log.record r where r.topic = h.topic and r.part = h.part)
+      + (select coalesce(sum(a.next_off - a.first_off), 0) from log.archive a where a.topic = h.topic and a.part = h.part)
   union all
   select 'versions', topic || ' ' || stream from log.record where ver > 0 group by topic, stream
     having min(ver) <> 1 or max(ver) <> count(*)

@@ -10,6 +10,7 @@ import { Databases, type DatabaseUrls, EventLogModule, KafkaPart } from '#event-
 import { IdentityModule } from '#identity/nest/identity.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { archiveFolder } from '../../muster/src/data-folder.js';
 import { Disks } from '../../muster/src/disks.js';
 import { PostgresIdempotency } from '../../muster/src/idempotency.js';
 import { HandsetAddress, InstallationController } from '../../muster/src/installation.controller.js';
@@ -55,7 +56,15 @@ export class CampaignAppModule {
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about, cursorKey: keyFor('cursors') }),
-        EventLogModule.forRoot({ urls, kekFile, catalog, brokers, patienceMs, projections: campaignProjections }),
+        EventLogModule.forRoot({
+          urls,
+          kekFile,
+          catalog,
+          brokers,
+          patienceMs,
+          archive: archiveFolder(campaign.dataDir),
+          projections: campaignProjections,
+        }),
         IdentityModule.forRoot(),
         CampaignModule.forRoot(campaign),
       ],

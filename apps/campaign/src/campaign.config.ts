@@ -8,7 +8,7 @@ export class CampaignConfig extends PortsConfig {
   @Matches(DATABASE_URL, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
   databaseUrl!: string;
 
-  /** Folder of uploads and contents. `MUSTER_DATA`. */
+  /** Folder of uploads, contents and archive files. `MUSTER_DATA`. */
   @Env('MUSTER_DATA')
   @IsString()
   @IsNotEmpty()

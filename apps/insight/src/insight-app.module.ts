@@ -22,12 +22,14 @@ export interface InsightAppOptions {
   brokers?: readonly string[];
   /** How long the start waits for brokers that are not there yet. */
   patienceMs?: number;
+  /** Folder of the files with old records. */
+  archive: string;
 }
 
 /** The read side alone: its routes, and of identity only the guard. */
 @Module({})
 export class InsightAppModule {
-  static forRoot({ clock, log, urls, kek, kekFile, brokers, patienceMs }: InsightAppOptions): DynamicModule {
+  static forRoot({ clock, log, urls, kek, kekFile, brokers, patienceMs, archive }: InsightAppOptions): DynamicModule {
     const catalog = eventCatalog([...campaignDefinitions, deviceDefinitions, handsetDefinitions, auditDefinitions]);
     // As in apps/muster, so that a cursor of one service is good at the other.
     const cursorKey = new Uint8Array(hkdfSync('sha256', kek, '', 'muster cursors', 32));
@@ -36,7 +38,15 @@ export class InsightAppModule {
       global: true,
       imports: [
         RuntimeModule.forRoot({ clock, log, about: { name: 'muster-insight', version: '0.1.0' }, cursorKey }),
-        EventLogModule.forRoot({ urls, kekFile, catalog, brokers, patienceMs, projections: insightProjections }),
+        EventLogModule.forRoot({
+          urls,
+          kekFile,
+          catalog,
+          brokers,
+          patienceMs,
+          archive,
+          projections: insightProjections,
+        }),
         IdentityModule.forRoot({ routes: false }),
         InsightModule.forRoot({ url: urls.insight }),
       ],

@@ -8,6 +8,12 @@ export class InsightConfig extends PeoplePortConfig {
   @Matches(DATABASE_URL, { message: 'databaseUrl must be postgres://user:password@host:port/database' })
   databaseUrl!: string;
 
+  /** Folder whose `archive/` has old records of the log; shared with the services that write, read only here. `MUSTER_DATA`. */
+  @Env('MUSTER_DATA')
+  @IsString()
+  @IsNotEmpty()
+  data: string = '.muster';
+
   /** File of the key-encryption key, the same for all services of an installation. `MUSTER_KEK_FILE`. */
   @Env('MUSTER_KEK_FILE')
   @IsString()

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Database, loadKek, migrate } from '#event-log/index.js';
 import { eventLogMigrations } from '#event-log/nest/event-log.module.js';
 import { CertificateAuthority, identityMigrations } from '#identity/nest/identity.module.js';
@@ -5,6 +6,7 @@ import { publishViews } from '#insight/index.js';
 import { insightMigrations } from '#insight/nest/insight.module.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
+import { archiveFolder } from '../../muster/src/data-folder.js';
 import { openStore, type Store, urlsOf } from '../../muster/src/store.js';
 import type { InsightConfig } from './insight.config.js';
 import { InsightAppModule } from './insight-app.module.js';
@@ -18,7 +20,7 @@ const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 
 /** Brings the read side up on a given Postgres; what is up goes down again when a later step fails. */
 export async function startInsight(config: InsightConfig, log: Log): Promise<RunningInsight> {
-  const { host, port, hosts, databaseUrl, kekFile } = config;
+  const { host, port, hosts, databaseUrl, kekFile, data } = config;
   const kek = loadKek(kekFile);
   const patienceMs = config.startPatienceSeconds * 1_000;
   const store = await openStore({ data: '', databaseUrl, kek, log, patienceMs });
@@ -32,6 +34,7 @@ export async function startInsight(config: InsightConfig, log: Log): Promise<Run
     kekFile,
     brokers: brokersOf(config),
     patienceMs,
+    archive: archiveFolder(path.resolve(data)),
   });
   const server = await createServer(module, { log, peopleTls: !isPlain });
   try {

@@ -1,4 +1,5 @@
 import type { Command } from './cli/command.js';
+import { archiveCommands } from './commands/archive.js';
 import { auditCommands } from './commands/audit.js';
 import { backupCommands } from './commands/backup.js';
 import { campaignCommands } from './commands/campaign.js';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   ...projectionCommands,
   ...demoCommands,
   ...doctorCommands,
+  ...archiveCommands,
   ...auditCommands,
   ...backupCommands,
 ];

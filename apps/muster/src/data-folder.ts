@@ -9,6 +9,9 @@ export class DataFolderError extends DomainError<'data.in-use' | 'data.half-rest
 /** Stands in the folder for as long as a restore fills it. */
 export const RESTORING = 'restore.unfinished';
 
+/** Files with old records of the log. */
+export const archiveFolder = (data: string): string => path.join(data, 'archive');
+
 interface Holder {
   pid: number;
   /** When that process began, as the system writes it: a pid alone may have been given to another by now. */

@@ -7,6 +7,7 @@ import { insightProjections } from '#insight/index.js';
 import { InsightModule } from '#insight/nest/insight.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { type About, CLOCK, IDEMPOTENCY_STORE, READINESS_CHECKS, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { archiveFolder } from './data-folder.js';
 import { type DiskLimits, Disks } from './disks.js';
 import { PostgresIdempotency } from './idempotency.js';
 import { HandsetAddress, InstallationController } from './installation.controller.js';
@@ -20,7 +21,7 @@ export interface MusterModuleOptions {
   urls: DatabaseUrls;
   kek: Uint8Array;
   kekFile: string;
-  /** Folder for uploads and contents. */
+  /** Folder for uploads, contents and archive files. */
   data: string;
   disks: DiskLimits;
   /** Kafka, when it carries the log. */
@@ -64,6 +65,7 @@ export class MusterModule {
           catalog,
           brokers,
           patienceMs,
+          archive: archiveFolder(data),
           projections: [...campaignProjections, ...insightProjections],
         }),
         IdentityModule.forRoot(),

@@ -1,7 +1,8 @@
-import { type Audited, type AuditSource, type RawRecord, tableSource } from './audit-source.js';
+import type { ArchiveReader } from './archive-reader.js';
+import { type Audited, type AuditSource, tableSource } from './audit-source.js';
 import type { EventCatalog } from './catalog.js';
 import type { Tx } from './database.js';
-import { subjectOf } from './envelope.js';
+import { type RawRecord, subjectOf } from './envelope.js';
 import { EventLogError, type EventRecord, PARTITIONS, type Topic, TOPICS } from './event-log.js';
 import { type Finding, type Invariant, type Report, type RoomAuditor } from './finding.js';
 import { STRAIGHT } from './kafka/kafka-topics.js';
@@ -25,6 +26,8 @@ interface AuditLogOptions {
   keyring: Keyring;
   rooms: readonly RoomAuditor[];
   report: Report;
+  /** Where old records are. */
+  archive: ArchiveReader;
   /** Grows by four bytes a record, so it is there only when somebody keeps or compares a head. */
   chain?: LogChain;
   /** Where Kafka keeps the facts of devices. Its ends are from after the first look of `tx`: no row is ahead of them. */
@@ -37,7 +40,7 @@ export async function auditLog(options: AuditLogOptions): Promise<LogAudit> {
   const audit = new Walk(options, new Set(tenants.map(({ tenant }) => tenant)));
   const facts = await options.facts?.();
   for (const topic of TOPICS) {
-    const table = await tableSource(options.tx, topic);
+    const table = await tableSource(options, topic);
     await audit.topic(topic, topic === STRAIGHT ? (facts ?? table) : table);
   }
   await audit.wholes();
@@ -194,6 +197,13 @@ class Walk {
     );
     for (const { event_id, places } of twice)
       this.find('I2', 'log.event-twice', places[0] ?? '', `event ${event_id} is also at ${places.slice(1).join(', ')}`);
+    const both = await tx.query<{ place: string; n: number }>(
+      `select r.topic || '/' || r.part || '/' || min(r.off) as place, count(*) as n from log.record r
+       join (select topic, part, max(next_off) as next from log.archive group by topic, part) a using (topic, part)
+       where r.off < a.next group by r.topic, r.part`,
+    );
+    for (const { place, n } of both)
+      this.find('I2', 'archive.twice', place, `${n} records are in the table and in files`);
     const again = await tx.query<{ place: string; command_id: string }>(
       `select min(topic || '/' || part || '/' || off) as place, command_id from log.record where ver > 0
        group by topic, stream, command_id having max(ver) - min(ver) + 1 <> count(*)`,

@@ -29,6 +29,9 @@ export interface StoredRecord {
   data: object;
 }
 
+/** A record with its data's text, byte for byte. */
+export type RawRecord = StoredRecord & { raw: string };
+
 export const STORED_COLUMNS = `part, off, tenant, stream, ver, type, event_id, occurred_at, received_at, actor, command_id,
   correlation_id, causation_id, traceparent, seq_source, seq_epoch, seq_n, data`;
 

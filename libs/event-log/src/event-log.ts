@@ -112,7 +112,11 @@ export type EventLogErrorCode =
   | 'log.kept-on-kafka'
   | 'log.not-durable'
   | 'position.malformed'
-  | 'chain.malformed';
+  | 'chain.malformed'
+  | 'archive.missing'
+  | 'archive.damaged'
+  | 'archive.running'
+  | 'archive.on-kafka';
 /** A refused append or an unreadable position. Nothing was stored. */
 export class EventLogError extends DomainError<EventLogErrorCode> {}
 

@@ -11,6 +11,8 @@ export {
   type JsonSchema,
   wireType,
 } from './catalog.js';
+export { archivable, archive, type Archiving } from './archive.js';
+export { type ArchiveFile, archiveFiles, archiveName, ArchiveReader } from './archive-reader.js';
 export { type AsyncApiAbout, asyncApi } from './asyncapi.js';
 export { awaited } from './awaited.js';
 export { auditLog, type LogAudit } from './audit-log.js';

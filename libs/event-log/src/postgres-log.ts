@@ -1,5 +1,6 @@
 import { failpoint, guarded, instant, systemClock } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
+import { ARCHIVED, ArchiveReader, readAcross } from './archive-reader.js';
 import { afterCommit, type Database, enterTenant, type Tx } from './database.js';
 import { checkContext, STORED_COLUMNS, type StoredRecord, streamOf } from './envelope.js';
 import {
@@ -24,6 +25,8 @@ export interface PostgresLogOptions extends Preparing {
   database: Database;
   /** How soon a reader looks again for what another process appended. */
   pollMs?: number;
+  /** Old records of `muster.device` that are in files. */
+  archive?: ArchiveReader;
 }
 
 /** A stream to append to; without an expected version the events go to its end, whatever it holds. */
@@ -34,7 +37,11 @@ export interface StreamEnd {
 
 /** The log in Postgres: a counter row per partition, moved by the appending transaction, gives dense offsets in commit order. */
 export class PostgresLog implements EventLog {
-  constructor(protected readonly options: PostgresLogOptions) {}
+  private readonly archive: ArchiveReader;
+
+  constructor(protected readonly options: PostgresLogOptions) {
+    this.archive = options.archive ?? new ArchiveReader();
+  }
 
   async append<E extends EventShape>(
     topic: Topic,
@@ -114,13 +121,7 @@ export class PostgresLog implements EventLog {
   /** The events with a version; on `muster.device`, where there are none, the facts in the order of their partition. */
   async readStream<E extends EventShape>(topic: Topic, tenant: string, subject: string): Promise<EventRecord<E>[]> {
     const stream = streamOf(tenant, subject);
-    // muster.device holds facts only, and they have no index by stream: its partition is read instead.
-    const where = topic === 'muster.device' ? 'part = $3 order by off' : 'ver > 0 and $3 >= 0 order by ver';
-    const rows = await this.rows(
-      `select ${STORED_COLUMNS} from log.record where topic = $1 and stream = $2 and ${where}`,
-      [topic, stream, partitionOf(stream)],
-      tenant,
-    );
+    const rows = topic === ARCHIVED ? await this.factsOf(stream, tenant) : await this.eventsOf(topic, stream, tenant);
     return (await openRecords(topic, rows, this.options)) as EventRecord<E>[];
   }
 
@@ -193,13 +194,37 @@ export class PostgresLog implements EventLog {
     return { partition, firstOffset, version, eventIds: [] };
   }
 
-  private part(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {
+  private eventsOf(topic: Topic, stream: string, tenant: string): Promise<StoredRecord[]> {
     return this.rows(
-      `select ${STORED_COLUMNS} from log.record
-       where topic = $1 and part = $2 and off >= $3 and ($5::text is null or tenant = $5) order by off limit $4`,
-      [topic, partition, fromOffset, limit, tenant],
+      `select ${STORED_COLUMNS} from log.record where topic = $1 and stream = $2 and ver > 0 order by ver`,
+      [topic, stream],
       tenant,
     );
+  }
+
+  /** Facts have no index by stream: their partition is read instead. */
+  private async factsOf(stream: string, tenant: string): Promise<StoredRecord[]> {
+    const rows = await this.part(ARCHIVED, partitionOf(stream), 0, Number.MAX_SAFE_INTEGER, tenant);
+    return rows.filter((row) => row.stream === stream);
+  }
+
+  private part(
+    topic: Topic,
+    partition: number,
+    fromOffset: number,
+    limit: number,
+    tenant?: string,
+  ): Promise<StoredRecord[]> {
+    const table = (from: number, count: number) =>
+      this.rows(
+        `select ${STORED_COLUMNS} from log.record
+         where topic = $1 and part = $2 and off >= $3 and ($5::text is null or tenant = $5) order by off limit $4`,
+        [topic, partition, from, count, tenant],
+        tenant,
+      );
+    if (topic !== ARCHIVED) return table(fromOffset, limit);
+    const sources = { archive: this.archive, db: this.options.database, table };
+    return readAcross(sources, { topic, partition, from: fromOffset, limit, tenant });
   }
 
   private rows(sql: string, params: readonly unknown[], tenant?: string): Promise<StoredRecord[]> {

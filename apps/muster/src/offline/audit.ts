@@ -1,6 +1,7 @@
 import { CampaignRowsAuditor, CampaignAuditor } from '#campaign/index.js';
 import { campaignProjections } from '#campaign/nest/campaign.module.js';
 import {
+  ArchiveReader,
   auditLog,
   auditRelay,
   type ChainHead,
@@ -60,7 +61,7 @@ export async function audit(installation: Installation, { kept, keep }: AuditOpt
 
 /** Log and rows in one snapshot, so that a server may go on. */
 function auditRecords(
-  { superuser, data, kafka }: Installation,
+  { superuser, data, archive, kafka }: Installation,
   { keyring, report, chain }: { keyring: Keyring; report: Report; chain: LogChain | undefined },
 ): Promise<LogAudit> {
   const facts = kafka && (() => factSource(kafka.client));
@@ -72,7 +73,16 @@ function auditRecords(
       new CampaignAuditor(report),
       new CampaignRowsAuditor(report, data, kafka !== undefined),
     ];
-    const audited = await auditLog({ tx, events: catalog, keyring, rooms, report, chain, facts });
+    const audited = await auditLog({
+      tx,
+      events: catalog,
+      keyring,
+      rooms,
+      report,
+      chain,
+      facts,
+      archive: new ArchiveReader(archive),
+    });
     for (const room of rooms) await room.finish(tx);
     return audited;
   });
@@ -80,10 +90,10 @@ function auditRecords(
 
 /** What people read must be what a rebuild would make. @returns the names of what was compared */
 async function auditProjections(installation: Installation, keyring: Keyring, report: Report): Promise<string[]> {
-  const { kafka } = installation;
+  const { kafka, archive } = installation;
   const database = new Database(installation.url('muster_projector'), { max: 6, applicationName: 'muster audit' });
   const projections = [...campaignProjections, ...insightProjections];
-  const options = { database, events: catalog, keyring, clock: systemClock };
+  const options = { database, events: catalog, keyring, clock: systemClock, archive: new ArchiveReader(archive) };
   const source = kafka === undefined ? new PostgresLog(options) : kafka.logOf(options);
   const runner = new ProjectionRunner({ database, source, projections });
   const find: Find = (code, where, message) => report({ invariant: 'I4', code, where, message });
@@ -115,6 +125,8 @@ async function place(
     find('projection.parked', `${topic}/${partition}/${fromOffset}`, `${name} put ${stream} aside: ${error}`);
 }
 
+const NOT_WHOLE: ReadonlySet<string> = new Set(['log.gap', 'archive.missing', 'archive.damaged']);
+
 /** A rebuild needs a whole log: what is missing there stops it, and is named. */
 async function compare(runner: ProjectionRunner, name: string, find: Find): Promise<void> {
   try {
@@ -127,7 +139,7 @@ async function compare(runner: ProjectionRunner, name: string, find: Find): Prom
         `${shown(live)}, a rebuild makes ${shown(rebuilt)}`,
       );
   } catch (error) {
-    if (!(error instanceof EventLogError) || error.code !== 'log.gap') throw error;
+    if (!(error instanceof EventLogError) || !NOT_WHOLE.has(error.code)) throw error;
     find('projection.gap', `proj.checkpoint ${name}`, `cannot be rebuilt: ${JSON.stringify(error.details)}`);
   }
 }

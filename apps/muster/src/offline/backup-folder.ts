@@ -32,6 +32,8 @@ export interface Manifest {
   tables: readonly (TableShape & { rows: number; sha256: string })[];
   /** sha-256 of each content, in `contents/<sha-256>`. */
   contents: readonly { sha256: string; sizeBytes: number }[];
+  /** Old records of the log, in `archive/<file>`; absent before there were such files. */
+  archives?: readonly { file: string; bytes: number; sha256: string }[];
   /** Tenants whose analysts had a login; its password is Postgres' own, and is made anew. */
   analysts: readonly string[];
   /** Where Kafka carries the log; then `log.record` has no facts of devices. */
@@ -44,14 +46,16 @@ export interface Manifest {
 }
 
 const MANIFEST = 'manifest.json';
-const PARTS = ['tables', 'facts', 'contents'];
+const PARTS = ['tables', 'facts', 'contents', 'archive'];
 const DIGEST = /^[0-9a-f]{64}$/;
+const ARCHIVE = /^muster\.[a-z]+-\d\d-\d+-[0-9a-f]{16}\.ndjson\.gz$/;
 const TABLE = /^(log|ops)\.[a-z_]+$/;
 
 export const tableFile = (folder: string, table: string): string => path.join(folder, 'tables', `${table}.ndjson`);
 export const factFile = (folder: string, partition: number): string =>
   path.join(folder, 'facts', `${partition}.ndjson`);
 export const contentFile = (folder: string, sha256: string): string => path.join(folder, 'contents', sha256);
+export const archiveFile = (folder: string, file: string): string => path.join(folder, 'archive', file);
 
 /** Makes the folder, which must be empty. @throws BackupError `backup.not-empty` */
 export async function makeBackupFolder(folder: string): Promise<void> {
@@ -116,6 +120,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   for (const { table, sha256 } of manifest.tables) await requireDigest(tableFile(folder, table), sha256);
   for (const { partition, sha256 } of manifest.kafka?.facts ?? [])
     await requireDigest(factFile(folder, partition), sha256);
+  for (const { file, sha256 } of manifest.archives ?? []) await requireDigest(archiveFile(folder, file), sha256);
   for (const { sha256 } of manifest.contents) await requireDigest(contentFile(folder, sha256), sha256);
   return manifest;
 }
@@ -131,6 +136,7 @@ function parse(text: string, folder: string): Manifest {
         ({ table, columns, sha256 }) => TABLE.test(table) && DIGEST.test(sha256) && columns.every(isColumn),
       ) &&
       manifest.contents.every(({ sha256 }) => DIGEST.test(sha256)) &&
+      (manifest.archives ?? []).every(({ file, sha256 }) => ARCHIVE.test(file) && DIGEST.test(sha256)) &&
       (manifest.kafka === undefined || isKafka(manifest.kafka)) &&
       [...manifest.migrations, ...manifest.analysts].every((each) => typeof each === 'string');
     if (isOurs) return manifest;

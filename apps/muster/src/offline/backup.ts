@@ -1,6 +1,16 @@
 import path from 'node:path';
-import { dumpTable, type KafkaSide, type Position, type Tx, tablesIn } from '#event-log/index.js';
 import {
+  archiveFiles,
+  archiveName,
+  ArchiveReader,
+  dumpTable,
+  type KafkaSide,
+  type Position,
+  type Tx,
+  tablesIn,
+} from '#event-log/index.js';
+import {
+  archiveFile,
   BackupError,
   contentFile,
   copyContent,
@@ -24,7 +34,7 @@ const LEFT_OUT = new Set(['ops.migration', 'ops.upload', 'ops.analyst']);
  * carries the log, also every fact of `muster.device` that was acknowledged before, which is nowhere else. The key-encryption key is not in it, and without it nothing secret or personal in it opens.
  */
 export async function backup(installation: Installation, folder: string, version: string): Promise<Manifest> {
-  const { data, kekFile, superuser, kafka, migrated } = installation;
+  const { data, archive, kekFile, superuser, kafka, migrated } = installation;
   for (const taken of [data, path.dirname(kekFile)])
     if (isWithin(folder, taken))
       throw new BackupError('backup.kek-inside', { folder }, `${folder} must lie outside ${taken}`);
@@ -43,17 +53,26 @@ export async function backup(installation: Installation, folder: string, version
       ends,
       tables,
       contents: await publishedContents(tx),
+      ...(tables.some(({ table }) => table === 'log.archive') && { archives: await archivesOf(tx) }),
       analysts: analysts.map(({ tenant }) => tenant),
     };
   });
-  // After the snapshot: a content's bytes are there before the event that publishes it, and never change.
+  // After the snapshot: the bytes of a content or an archive file are there before what names them, and never change.
   for (const { sha256 } of saved.contents)
     await copyContent(path.join(data, 'contents', sha256.slice(0, 2), sha256), contentFile(folder, sha256), sha256);
+  if (saved.archives !== undefined) await new ArchiveReader(archive).requireFiles(superuser);
+  for (const { file, sha256 } of saved.archives ?? [])
+    await copyContent(path.join(archive, file), archiveFile(folder, file), sha256);
   const inKafka = kafka && ends && { kafka: { ends, facts: await saveFacts(folder, kafka, ends) } };
   const format = inKafka === undefined ? 1 : 2;
   const manifest: Manifest = { format, version, migrations: migrated, ...saved, ...inKafka };
   await writeManifest(folder, manifest);
   return manifest;
+}
+
+async function archivesOf(tx: Tx): Promise<NonNullable<Manifest['archives']>> {
+  const files = await archiveFiles(tx);
+  return files.map((each) => ({ file: archiveName(each), bytes: each.bytes, sha256: each.sha256 }));
 }
 
 async function publishedContents(tx: Tx): Promise<Manifest['contents']> {

@@ -11,7 +11,7 @@ import {
 import { DomainError, type Log, systemClock } from '#runtime/index.js';
 import { loadConfig } from '#runtime/nest/runtime.module.js';
 import { brokersFor } from '../brokers-file.js';
-import { holderOf, takeDataFolder } from '../data-folder.js';
+import { archiveFolder, holderOf, takeDataFolder } from '../data-folder.js';
 import { derived, MusterConfig } from '../muster.config.js';
 import { DATABASE, given, openStore } from '../store.js';
 import { migrations } from '../rooms.js';
@@ -24,6 +24,8 @@ export class OfflineError extends DomainError<
 /** An installation's database and files, for commands that do not speak to its server; which may run meanwhile. */
 export interface Installation {
   data: string;
+  /** Where old records of the log are. */
+  archive: string;
   kek: Uint8Array;
   kekFile: string;
   /** Under no row-level security: sees all tenants' rows at once. */
@@ -63,7 +65,17 @@ export async function openInstallation(env: NodeJS.ProcessEnv, log: Log): Promis
     if (brokers !== undefined)
       kafka = await KafkaSide.attach(new KafkajsClient({ brokers, log }), { clock: systemClock, log });
     const done = await superuser.query<{ name: string }>('select name from ops.migration order by timestamp');
-    return { data, kek, kekFile, superuser, url, kafka, migrated: done.map(({ name }) => name), close };
+    return {
+      data,
+      archive: archiveFolder(data),
+      kek,
+      kekFile,
+      superuser,
+      url,
+      kafka,
+      migrated: done.map(({ name }) => name),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

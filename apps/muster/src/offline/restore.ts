@@ -14,11 +14,12 @@ import {
 import { provisionAnalyst } from '#insight/index.js';
 import type { Log } from '#runtime/index.js';
 import { brokersOf, loadConfig } from '#runtime/nest/runtime.module.js';
-import { RESTORING, takeDataFolder } from '../data-folder.js';
+import { archiveFolder, RESTORING, takeDataFolder } from '../data-folder.js';
 import { derived, MusterConfig } from '../muster.config.js';
 import { migrations } from '../rooms.js';
 import { DATABASE, openStore, type Store } from '../store.js';
 import {
+  archiveFile,
   BackupError,
   contentFile,
   copyContent,
@@ -67,8 +68,7 @@ export async function restore(
   const giveBack = takeDataFolder(data);
   try {
     writeFileSync(path.join(data, RESTORING), '', { flush: true });
-    for (const { sha256 } of manifest.contents)
-      await copyContent(contentFile(folder, sha256), path.join(data, 'contents', sha256.slice(0, 2), sha256), sha256);
+    await placeFiles(saved, data);
     if (!existsSync(kekFile)) placeKek(path.resolve(kekSource ?? kekFile), kekFile);
     await kafka?.fill(saved); // before the rows: what is cut off here can be repeated
     const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log });
@@ -108,6 +108,13 @@ async function checkedKek(folder: string, { tables }: Manifest, kekFile: string)
       if (row[tenant!] === PROBE.tenant && row[purpose!] === PROBE.purpose && row[id!] === PROBE.id)
         if (Keyring.opens(kek, Buffer.from((row[wrapped!] ?? '').replace('\\x', ''), 'hex'))) return kek;
   throw new BackupError('restore.kek-wrong', { kekFile }, `${kekFile} is not the key-encryption key of this backup`);
+}
+
+async function placeFiles({ folder, manifest }: { folder: string; manifest: Manifest }, data: string): Promise<void> {
+  for (const { sha256 } of manifest.contents)
+    await copyContent(contentFile(folder, sha256), path.join(data, 'contents', sha256.slice(0, 2), sha256), sha256);
+  for (const { file, sha256 } of manifest.archives ?? [])
+    await copyContent(archiveFile(folder, file), path.join(archiveFolder(data), file), sha256);
 }
 
 function placeKek(from: string, to: string): void {

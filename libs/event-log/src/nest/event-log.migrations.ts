@@ -1,3 +1,4 @@
+import { CreateArchive1767000000004 } from './migrations/create-archive.js';
 import { CreateKeyring1767000000001 } from './migrations/create-keyring.js';
 import { CreateLog1767000000000 } from './migrations/create-log.js';
 import { CreatePassedOver1767000000003 } from './migrations/create-passed-over.js';
@@ -9,4 +10,5 @@ export const eventLogMigrations = [
   CreateKeyring1767000000001,
   CreateRelay1767000000002,
   CreatePassedOver1767000000003,
+  CreateArchive1767000000004,
 ];

@@ -6,6 +6,7 @@ import { Keyring, loadKek } from '../keyring.js';
 import { PostgresLog } from '../postgres-log.js';
 import type { Projection } from '../projection.js';
 import { ProjectionRunner } from '../projection-runner.js';
+import { ArchiveSize } from './archive-size.js';
 import { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases.js';
 import { EventLogLifecycle } from './event-log.lifecycle.js';
 import { KafkaPart, logProviders } from './kafka.provider.js';
@@ -43,13 +44,15 @@ export interface EventLogModuleOptions {
   /** `host:port` of brokers, when Kafka carries the log, and how long the start waits for them; otherwise Postgres alone keeps it. */
   brokers?: readonly string[];
   patienceMs?: number;
+  /** Folder of the files with old records of `muster.device`. */
+  archive?: string;
 }
 
 /** Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule. */
 @Module({})
 export class EventLogModule {
   static forRoot(options: EventLogModuleOptions): DynamicModule {
-    const { urls, kekFile, catalog, projections = [], brokers, patienceMs } = options;
+    const { urls, kekFile, catalog, projections = [], brokers, patienceMs, archive } = options;
     return {
       module: EventLogModule,
       global: true,
@@ -61,15 +64,14 @@ export class EventLogModule {
           inject: [Databases],
           useFactory: ({ actor }: Databases) => Keyring.open({ database: actor, kek: loadKek(kekFile) }),
         },
-        ...logProviders({ brokers, tailUrl: urls.tail, patienceMs }),
+        ...logProviders({ brokers, tailUrl: urls.tail, patienceMs, archive }),
         {
           provide: ProjectionRunner,
           inject: [Databases, TailLog, LOG],
           useFactory: ({ projector }: Databases, source: TailLog, log: Log) =>
             new ProjectionRunner({ database: projector, source, projections, log }),
         },
-        EventLogLifecycle,
-        RelayLag,
+        ...[EventLogLifecycle, RelayLag, ArchiveSize],
       ],
       exports: [CommittedLog, Databases, EventCatalog, KafkaPart, Keyring, PostgresLog, TailLog, ProjectionRunner],
     };

@@ -1,5 +1,6 @@
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import { ArchiveReader } from '../archive-reader.js';
 import { awaited } from '../awaited.js';
 import { EventCatalog } from '../catalog.js';
 import { KafkaSide } from '../kafka/kafka-side.js';
@@ -30,14 +31,16 @@ interface KafkaOptions {
   tailUrl: string;
   /** How long the start waits for brokers that are not there yet. */
   patienceMs?: number;
+  /** Folder of the files with old records, of the log in Postgres alone. */
+  archive?: string;
 }
 
-const kafkaPart = ({ brokers, ...options }: KafkaOptions) => ({
+const kafkaPart = ({ brokers, ...options }: KafkaOptions, archive: ArchiveReader) => ({
   provide: KafkaPart,
   inject: [Databases, CLOCK, LOG],
   useFactory: (databases: Databases, clock: Clock, log: Log) =>
     brokers === undefined
-      ? onPostgres(databases)
+      ? onPostgres(databases, archive)
       : awaited('kafka', () => onKafka({ brokers, ...options, clock, log }, databases), { log, ...options }),
 });
 
@@ -57,33 +60,37 @@ async function onKafka(
   }
 }
 
-/** @throws EventLogError `log.kept-on-kafka` */
-async function onPostgres({ tail }: Databases): Promise<KafkaPart> {
+/** @throws EventLogError `log.kept-on-kafka`, `archive.missing`, `archive.damaged` */
+async function onPostgres({ tail }: Databases, archive: ArchiveReader): Promise<KafkaPart> {
   await requireKeeper(tail, 'postgres');
+  await archive.requireFiles(tail);
   return new KafkaPart();
 }
 
 /** The log under one role: of Postgres alone, or of Postgres and Kafka. */
-const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog) => ({
+const logOf = (role: 'actor' | 'tail', Kind: typeof PostgresLog, archive: ArchiveReader) => ({
   provide: Kind,
   inject: [Databases, EventCatalog, Keyring, CLOCK, KafkaPart],
   useFactory: (databases: Databases, events: EventCatalog, keyring: Keyring, clock: Clock, { side }: KafkaPart) => {
-    const options = { database: databases[role], events, keyring, clock };
+    const options = { database: databases[role], events, keyring, clock, archive };
     return side === undefined ? new Kind(options) : side.logOf(options);
   },
 });
 
-const committedLog = {
+const committedLog = (archive: ArchiveReader) => ({
   provide: CommittedLog,
   inject: [Databases, EventCatalog, Keyring, CLOCK],
   useFactory: ({ tail: database }: Databases, events: EventCatalog, keyring: Keyring, clock: Clock) =>
-    new CommittedLog({ database, events, keyring, clock }),
-};
+    new CommittedLog({ database, events, keyring, clock, archive }),
+});
 
 /** This process's part in Kafka, and the log: the actor's, that across tenants, and the same of Postgres alone. */
-export const logProviders = (options: KafkaOptions) => [
-  kafkaPart(options),
-  logOf('actor', PostgresLog),
-  logOf('tail', TailLog),
-  committedLog,
-];
+export const logProviders = (options: KafkaOptions) => {
+  const archive = new ArchiveReader(options.archive);
+  return [
+    kafkaPart(options, archive),
+    logOf('actor', PostgresLog, archive),
+    logOf('tail', TailLog, archive),
+    committedLog(archive),
+  ];
+};

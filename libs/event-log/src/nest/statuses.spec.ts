@@ -7,6 +7,8 @@ it.each([
   'log.unreadable',
   'log.unknown-version',
   'log.unknown-type',
+  'archive.missing',
+  'archive.damaged',
   'keyring.kek-wrong',
   'keyring.kek-malformed',
   'keyring.kek-readable-by-others',
