@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../errors.js';
-import { JsonError, readJson } from '../json.js';
+import { readJson } from '../json.js';
 import type { Log } from '../log.js';
 import { HandsetDoor } from './handset-door.js';
 import { countRequests } from './http-metrics.js';
@@ -145,7 +145,7 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
 function bodyOf(bytes: Uint8Array): unknown {
   const value = readJson(bytes);
   if (value !== null) return value;
-  throw new JsonError('request.malformed', {}, 'null is no body', [{ pointer: '', message: 'null is no body' }]);
+  throw new DomainError('validation.failed', {}, 'null is no body', [{ pointer: '', message: 'null is no body' }]);
 }
 
 /** What is refused before anything is read: a route of the other port, U+0000, a body that would have to be inflated. */
