@@ -11,6 +11,8 @@ import { run } from '../support/processes.js';
 
 /** On each port, fifty more a second: it is about slow ones, not about a flood. */
 const CONNECTIONS = 300;
+/** So many of both ports' are there at once, or it was no attack: the first are cut off while the last still come. */
+const HELD = CONNECTIONS / 2;
 /** How long the tool holds on at most. */
 const SECONDS = 50;
 const IN_TIME_MS = 3_000;
@@ -32,13 +34,13 @@ const attacks: Record<string, Attack> = {
     options: ['-H', '-i', '1', '-t', 'GET', '-x', '24'],
     people: '/v1/me',
     handset: '/enrol/v1/ca',
-    withinSeconds: 20,
+    withinSeconds: 30,
   },
   'slow bodies': {
     options: ['-B', '-i', '1', ...body],
     people: '/v1/sessions',
     handset: '/enrol/v1',
-    withinSeconds: 25,
+    withinSeconds: 35,
   },
   // What is left of an answer lies with the kernel, so the tool sees no end; the server's own sockets tell.
   'slow reading': {
@@ -98,7 +100,7 @@ async function serveMeanwhile(work: Promise<unknown>, before: number, withinSeco
     watched.most = Math.max(watched.most, open);
     // The pools of the database may have grown meanwhile.
     if (open > before + CONNECTIONS / 4) watched.letGoAfter = undefined;
-    else if (watched.most >= before + CONNECTIONS) watched.letGoAfter ??= seconds();
+    else if (watched.most >= before + HELD) watched.letGoAfter ??= seconds();
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   return watched;
@@ -113,16 +115,17 @@ describe.skipIf(!canRun('slowhttptest', 'attacks by slow HTTP'))('slowhttptest',
 
   it.each(Object.keys(attacks))(`with ${CONNECTIONS} connections of %s on each port harms nobody`, async (name) => {
     const { options, people, handset, withinSeconds } = attacks[name]!;
+    const before = socketsOfServer();
     const both = Promise.all([
       attack(`${muster.server.url}${people}`, options),
       attack(`https://127.0.0.1:${muster.server.handsetPort}${handset}`, options),
     ]);
-    const { took, most, letGoAfter } = await serveMeanwhile(both, socketsOfServer(), withinSeconds);
+    const { took, most, letGoAfter } = await serveMeanwhile(both, before, withinSeconds);
     const slowest = Math.round(Math.max(...took));
     console.log(
       `${name}: ${took.length} answers, the slowest after ${slowest} ms; let go after ${letGoAfter?.toFixed(0)} s`,
     );
-    expect(most, 'connections that the attack held').toBeGreaterThanOrEqual(CONNECTIONS);
+    expect(most, 'connections that the attack held').toBeGreaterThanOrEqual(before + HELD);
     expect(took.length).toBeGreaterThan(8);
     expect(slowest).toBeLessThan(IN_TIME_MS);
     expect(letGoAfter).toBeLessThan(withinSeconds);

@@ -54,6 +54,10 @@ describe('settings of the start', () => {
       path.join(data, 'server-ca.pem'),
     ]);
     expect(version.output).toContain('auth.required'); // it came through, and is asked who it is
+    const health = (port: string) =>
+      run(process.execPath, ['deploy/healthcheck.mjs'], { env: { MUSTER_HOST: '0.0.0.0', MUSTER_PORT: port } });
+    expect(await health(new URL(server.url).port)).toMatchObject({ code: 0, output: '' });
+    expect(await health(String(await freePort()))).toMatchObject({ code: 1 });
     const doctor = (...trust: string[]) => run(process.execPath, [CLI, 'doctor', '--server', server.url, ...trust]);
     expect((await doctor('--ca', path.join(data, 'server-ca.pem'))).output).toMatch(/people port: names +ok/);
     expect((await doctor()).output).toMatch(/server +BAD .*cannot be reached: .*certificate/);
