@@ -3,11 +3,12 @@ import { type Clock, systemClock } from './clock.js';
 
 /**
  * The clock of a process. With `MUSTER_TEST_CLOCK=<file>` the time is the system's plus the number of milliseconds that
- * the file holds, read at every call, so that a test moves all processes at once without waiting. A missing file is 0.
+ * the file holds, read at every call, so that a test moves all processes at once without waiting. A missing file is 0; an empty
+ * setting is none.
  */
 export function processClock(env: NodeJS.ProcessEnv = process.env): Clock {
   const file = env.MUSTER_TEST_CLOCK;
-  return file === undefined ? systemClock : { now: () => Date.now() + offsetIn(file) };
+  return file === undefined || file === '' ? systemClock : { now: () => Date.now() + offsetIn(file) };
 }
 
 function offsetIn(file: string): number {

@@ -16,6 +16,8 @@ export const LISTENER_LIMITS = {
   /** Whole body of an ordinary request; an upload must make progress within the same time. */
   bodyMs: 10_000,
   handshakeMs: 5_000,
+  /** How long a TLS ticket is good: beyond the floor of a day, at which every handset asks; a week at most (RFC 8446 §4.6.1). */
+  ticketSeconds: 172_800,
   keepAliveMs: 30_000,
   /** A connection on which nothing moves; live streams send a comment more often. */
   idleMs: 120_000,
@@ -48,6 +50,7 @@ export function tlsListener(handler: RequestListener, asksForCertificate: boolea
   const tls = {
     minVersion: 'TLSv1.2' as const,
     handshakeTimeout: LISTENER_LIMITS.handshakeMs,
+    sessionTimeout: LISTENER_LIMITS.ticketSeconds,
     requestCert: asksForCertificate,
     // A handset without a certificate, or with a foreign one, may still enrol and read the catalogue: guards decide.
     rejectUnauthorized: false,

@@ -8,6 +8,7 @@ import { Cursors } from './cursors.js';
 import { type About, HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.interceptor.js';
 import { ProblemFilter } from './problem.filter.js';
+import { ShortCuts } from './short-cut.js';
 import { ABOUT, CLOCK, LOG } from './tokens.js';
 import { validationPipe } from './validation.js';
 
@@ -30,6 +31,8 @@ export { type Page, PageQuery } from './page.dto.js';
 export { etagOf, IfMatch, PreconditionError, requireVersion } from './preconditions.js';
 export { asProblem, sendProblem } from './problem.filter.js';
 export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
+export { requestTimes } from './http-metrics.js';
+export { type ShortCut, ShortCuts } from './short-cut.js';
 export { BodyLimit, RouteSetting, StreamsBody } from './route-settings.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
 export { MayBeAbsent } from './validation.js';
@@ -56,12 +59,13 @@ export class RuntimeModule {
         { provide: LOG, useValue: log },
         { provide: ABOUT, useValue: about },
         { provide: Cursors, useValue: new Cursors(cursorKey ?? randomBytes(32)) },
+        ShortCuts,
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useFactory: validationPipe },
         { provide: APP_INTERCEPTOR, useClass: AnswerHeaders },
         { provide: APP_INTERCEPTOR, useClass: Idempotency },
       ],
-      exports: [CLOCK, LOG, ABOUT, Cursors],
+      exports: [CLOCK, LOG, ABOUT, Cursors, ShortCuts],
     };
   }
 }

@@ -23,6 +23,7 @@ import type { TlsIdentity } from './listener.js';
 import { nestLogger } from './nest-logger.js';
 import { asProblem, sendProblem } from './problem.filter.js';
 import { type RouteSettings, streamsBody } from './route-settings.js';
+import { type ShortCut, ShortCuts } from './short-cut.js';
 
 export type { TlsIdentity } from './listener.js';
 
@@ -61,8 +62,12 @@ export async function createServer(
 ): Promise<MusterServer> {
   let dispatch: RequestListener = () => undefined;
   const handler: RequestListener = (request, response) => dispatch(request, response);
+  let shortCut: ShortCut = () => false;
   const door = new HandsetDoor(log, handsetLeastPerSecond);
-  const handset = tlsListener(door.before(handler), true);
+  const behindDoor: RequestListener = (request, response) => {
+    if (!shortCut(request, response)) dispatch(request, response);
+  };
+  const handset = tlsListener(door.before(behindDoor), true);
   const people = peopleTls ? tlsListener(handler, false) : plainListener(handler);
   const serverFactory = (routes: RequestListener): Server => {
     dispatch = routes;
@@ -80,6 +85,7 @@ export async function createServer(
   // Runs after Nest's `onModuleDestroy`, which ends live streams, and before its shutdown hooks, which close the pools.
   adapter.getInstance<FastifyInstance>().addHook('preClose', async () => {
     door.close();
+    shortCut = () => false; // Fastify refuses from now on
     await Promise.all([people, handset].map((server) => closeListener(server, SHUTDOWN_GRACE_MS)));
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
@@ -88,6 +94,8 @@ export async function createServer(
     bodyParser: false, // ours below; Nest's would also take forms
   });
   await initialise(app, log);
+  const shortCuts = app.get(ShortCuts);
+  shortCut = (request, response) => shortCuts.take(request, response);
 
   const renew: MusterServer['renew'] = (identities) => {
     if (identities.handset !== undefined) present(handset, identities.handset);
