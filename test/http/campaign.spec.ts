@@ -3,9 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import supertest from 'supertest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type CampaignOptions,
   campaignMigrations,
@@ -17,11 +18,12 @@ import type { ContentRequestsAnswer, EnrolAnswer, Inbox, RequestAnswer } from '#
 import { eventCatalog, type EventRecord, ProjectionRunner, type Topic } from '#event-log/index.js';
 import { Databases, EventLogModule, eventLogMigrations, TailLog } from '#event-log/nest/event-log.module.js';
 import { deviceDefinitions } from '#handset/events.js';
+import { httpsTransport } from '#handset/index.js';
 import { auditDefinitions, handsetDefinitions } from '#identity/events.js';
 import { Bootstrap, CertificateAuthority, IdentityModule, identityMigrations } from '#identity/nest/identity.module.js';
 import { type TestKey, testKey } from '#identity/testing.js';
 import { type Log, type LogFields, newId, silentLog } from '#runtime/index.js';
-import { createServer, type MusterServer, RuntimeModule } from '#runtime/nest/runtime.module.js';
+import { createServer, type MusterServer, RuntimeModule, ShortCuts } from '#runtime/nest/runtime.module.js';
 import { drive, TufClient, type TufPorts } from '#tuf/index.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 
@@ -644,6 +646,171 @@ describe('the catalogue', () => {
     expect((await admin.put('/v1/rules/main', { ...next, version: 99 }).expect(409)).body).toMatchObject({
       code: 'rules.not-next',
     });
+  });
+});
+
+describe('a poll of which all is known', () => {
+  let device: Enrolled;
+  let took: boolean[];
+  beforeAll(async () => (device = await enrol()));
+  beforeEach(() => {
+    const shortCuts = server.app.get(ShortCuts);
+    const take = shortCuts.take.bind(shortCuts);
+    took = [];
+    vi.spyOn(shortCuts, 'take').mockImplementation((...args) => {
+      took.push(take(...args));
+      return took.at(-1)!;
+    });
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  const at = '/tuf/acme/main/timestamp.json';
+  /** The same route for the router, and an address that the short cut does not know. */
+  const ordinary = '/%74uf/acme/main/timestamp.json';
+
+  /** Asks until it is answered at once. */
+  const pollShortly = (asking: Asking) =>
+    until(async () => {
+      const answer = await onHandsetPort('GET', at, asking);
+      return took.at(-1) && answer;
+    });
+  const inboxOf = async (by: Enrolled) => (await onHandsetPort('GET', at, { device: by })).headers['muster-inbox'];
+  const pollsOf = async ({ deviceNo }: Enrolled) =>
+    (await records('muster.device'))
+      .filter(({ type }) => type === 'PollsRecorded')
+      .flatMap(({ data }) => unpackPolls(data as Parameters<typeof unpackPolls>[0]))
+      .filter((poll) => poll.deviceNo === deviceNo);
+
+  it.each([
+    ['nobody', 'nothing'],
+    ['nobody', 'it'],
+    ['a device', 'nothing'],
+    ['a device', 'it'],
+    ['a device', 'it among others'],
+    ['a device of another channel', 'it'],
+  ])('is answered as the ordinary route answers, for %s who holds %s', async (who, held) => {
+    if (who.includes('channel')) await admin.post('/v1/channels', { channel: 'gamma' });
+    const by =
+      { nobody: undefined, 'a device': device }[who] ?? (who === 'nobody' ? undefined : await enrol(admin, 'gamma'));
+    const etag = String((await onHandsetPort('GET', at)).headers.etag);
+    const conditions = {
+      nothing: {},
+      it: { 'if-none-match': etag },
+      'it among others': { 'if-none-match': `"x", W/${etag}` },
+    };
+    const asking = {
+      device: by,
+      headers: { ...conditions[held as keyof typeof conditions], 'muster-trigger': 'boot;v=7' },
+    };
+    const plain = ({ status, headers: { date: _, ...headers }, bytes }: Answer) => ({ status, headers, bytes });
+    const shortly = plain(await pollShortly(asking));
+    expect(shortly).toEqual(plain(await onHandsetPort('GET', ordinary, asking)));
+    expect(took.at(-1)).toBe(false);
+    expect([shortly.status, shortly.headers['muster-inbox'] !== undefined]).toEqual([
+      held === 'nothing' ? 200 : 304,
+      who === 'a device',
+    ]);
+  });
+
+  it('is recorded and counted once, whoever answers', async () => {
+    const counted = async () => {
+      const { text } = await supertest(people).get('/metrics').expect(200);
+      const lines = text
+        .split('\n')
+        .filter((line) => line.startsWith('muster_http_request_seconds_count') && line.includes('timestamp.json'));
+      return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    };
+    const own = await enrol();
+    const before = await counted();
+    took = [];
+    const headers = { 'muster-trigger': 'boot;v=7' };
+    await onHandsetPort('GET', ordinary, { device: own, headers });
+    await pollShortly({ device: own, headers });
+    for (const trigger of ['network;v=2', 'no trigger'])
+      await pollShortly({ device: own, headers: { 'muster-trigger': trigger } });
+    await until(async () => (await counted()) - before === took.length);
+    expect(took.filter(Boolean)).toHaveLength(3);
+    const polls = await until(async () => {
+      const found = await pollsOf(own);
+      return found.length >= took.length && found;
+    });
+    expect(polls).toHaveLength(took.length);
+    expect([...new Set(polls.map(({ rule }) => rule))]).toEqual(['boot;v=7', 'network;v=2', 'unknown;v=0']);
+    expect(new Set(polls.map(({ answer }) => answer))).toEqual(new Set(['sent']));
+  });
+
+  it.each([
+    ['HEAD', at, {}, 200],
+    ['POST', at, {}, 404],
+    ['GET', `${at}?x`, {}, 200],
+    ['GET', '/tuf/nobody/main/timestamp.json', {}, 404],
+    ['GET', at, { 'content-length': '0' }, 200],
+    ['GET', at, { 'content-encoding': 'gzip' }, 415],
+  ])(
+    'is left to the ordinary route when it is asked by %s %s %j',
+    async (method, url, headers: Asking['headers'], expected) => {
+      await pollShortly({});
+      const { status } = await onHandsetPort(method, url, { headers });
+      expect(took.at(-1)).toBe(false);
+      expect(status).toBe(expected);
+    },
+  );
+
+  it('is no more the device’s as soon as it is revoked here', async () => {
+    const own = await enrol();
+    expect((await pollShortly({ device: own })).headers['muster-inbox']).toBeDefined();
+    await admin.post(`/v1/devices/${own.deviceId}/revoke`, { reason: 'lost' }).expect(200);
+    expect(await inboxOf(own)).toBeUndefined();
+    expect((await pollShortly({ device: own })).headers['muster-inbox']).toBeUndefined();
+  });
+
+  it('tells what another process has done to inbox and key a second before', async () => {
+    const own = await enrol();
+    const empty = (await pollShortly({ device: own })).headers['muster-inbox'];
+    const other = database.database('muster_campaign');
+    await other.inTenant('acme', (tx) =>
+      tx.query(
+        'insert into ops.inbox_item (tenant, device_id, item_id, body, created_at) values ($1, $2, $3, $4, now())',
+        ['acme', own.deviceId, newId(), { id: newId(), kind: 'cancel', campaignId: newId(), contentId: newId() }],
+      ),
+    );
+    await sleep(1_000);
+    const told = await inboxOf(own);
+    expect(told).not.toBe(empty);
+    expect((await onHandsetPort('GET', '/d/v1/inbox', { device: own })).headers.etag).toBe(told);
+    expect((await pollShortly({ device: own })).headers['muster-inbox']).toBe(told);
+    await other.inTenant('acme', (tx) =>
+      tx.query('update ops.device_key set retired_at = now() where tenant = $1 and device_id = $2', [
+        'acme',
+        own.deviceId,
+      ]),
+    );
+    await sleep(1_000);
+    expect(await inboxOf(own)).toBeUndefined();
+  });
+
+  it('runs on a resumed TLS session from the second connection on, and is the device’s all the same', async () => {
+    const resumed: boolean[] = [];
+    const transport = httpsTransport({
+      origin: `https://127.0.0.1:${handsets}`,
+      ca,
+      certificate: device.certificate,
+      key: device.key.privateKeyPem,
+      onExchange: ({ isResumed }) => resumed.push(isResumed),
+    });
+    // More connections than a full handshake gives tickets: each must be used again.
+    for (let i = 0; i < 6; i += 1) {
+      const answer = await transport.send({
+        method: 'GET',
+        url: at,
+        headers: { connection: 'close' },
+        maxBytes: 16_384,
+      });
+      for await (const part of answer.body) expect(part.length).toBeGreaterThan(0);
+      expect(answer.headers['muster-inbox']).toBeDefined();
+    }
+    transport.close();
+    expect(resumed).toEqual([false, true, true, true, true, true]);
   });
 });
 

@@ -55,10 +55,7 @@ describe('a device certificate', () => {
   });
   it('is read back with the name of its key', async () => {
     const { keyHash } = await checkCsr(csr);
-    const read = readDeviceCertificate(
-      new X509Certificate(certificate).raw,
-      new X509Certificate(authority.certificate),
-    );
+    const read = readDeviceCertificate(new X509Certificate(certificate), new X509Certificate(authority.certificate));
     expect(read).toMatchObject({ tenant: 'acme', deviceId: DEVICE, keyHash });
   });
   it('of another CA with the same name is not ours', async () => {

@@ -154,15 +154,15 @@ export interface DeviceCertificate {
 }
 
 /**
- * Reads a device certificate and checks that `authority` signed it. By OpenSSL, because this runs at every new connection.
- * @param input PEM (the first certificate counts), or DER as a TLS connection has it
+ * Reads a device certificate and checks that `authority` signed it. By OpenSSL, because this runs at new connections.
+ * @param input PEM (the first certificate counts), or as a TLS connection has it
  * @returns undefined when it is not one of ours
  */
 export function readDeviceCertificate(
-  input: string | Uint8Array,
+  input: string | X509Certificate,
   authority: X509Certificate,
 ): DeviceCertificate | undefined {
-  const certificate = parseCertificate(input);
+  const certificate = typeof input === 'string' ? parseCertificate(input) : input;
   if (certificate === undefined || !isSignedBy(certificate, authority)) return undefined;
   const [, tenant, deviceId] = SAN.exec(certificate.subjectAltName ?? '') ?? [];
   if (tenant === undefined || deviceId === undefined) return undefined;
@@ -176,7 +176,7 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate): b
   certificate.checkIssued(authority) &&
   certificate.verify(authority.publicKey);
 
-function parseCertificate(input: string | Uint8Array): X509Certificate | undefined {
+function parseCertificate(input: string): X509Certificate | undefined {
   try {
     return new X509Certificate(input);
   } catch {

@@ -23,6 +23,7 @@ import { InboxOrders } from './inbox-orders.js';
 import { LiveBoard } from './live-board.js';
 import { PollIntervals } from './poll-intervals.js';
 import { PollRecorder } from './poll-recorder.js';
+import { PollShortCut } from './poll-short-cut.js';
 import { Publisher } from './publisher.js';
 import { GetOneHandler, GetVocabularyHandler, ListOfHandler } from './read-campaign.handler.js';
 import { RepositoryKeeper } from './repository-keeper.js';
@@ -52,6 +53,7 @@ const serving = [
   GrantOffice,
   Inboxes,
   InboxAnswers,
+  PollShortCut,
 ];
 const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const following = [Duties, FollowUp, InboxOrders];

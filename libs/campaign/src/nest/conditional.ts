@@ -1,13 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-
-/** `If-None-Match` (RFC 9110 §13.1.2): a list, compared weakly. */
-const holds = (header: string | undefined, etag: string): boolean =>
-  header !== undefined &&
-  header
-    .slice(0, 2_048)
-    .split(',')
-    .map((each) => each.trim().replace(/^W\//, ''))
-    .some((each) => each === etag || each === '*');
+import { isHeld } from '../poll-answer.js';
 
 /** Sends the body under its ETag. @returns false when the client has it already (304) */
 export function sendConditional(
@@ -16,7 +8,7 @@ export function sendConditional(
   { body, etag, headers }: { body: Buffer | object; etag: string; headers: Record<string, string> },
 ): boolean {
   void reply.headers({ ...headers, etag });
-  const isHeld = holds(request.headers['if-none-match'], etag);
-  void (isHeld ? reply.status(304).send() : reply.send(body));
-  return !isHeld;
+  const held = isHeld(request.headers['if-none-match'], etag);
+  void (held ? reply.status(304).send() : reply.send(body));
+  return !held;
 }

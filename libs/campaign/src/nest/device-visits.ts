@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import type { FastifyRequest } from 'fastify';
-import { formatTrigger, parseTrigger, TRIGGER_HEADER } from '#device-protocol/index.js';
+import { formatTrigger, parseTrigger } from '#device-protocol/index.js';
 import { DeliverRules, type DeviceIdentity } from '#identity/nest/identity.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
@@ -21,20 +20,25 @@ export class DeviceVisits {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  async inboxOf(device: DeviceIdentity): Promise<string> {
-    return (await this.inboxes.of(device)).etag;
+  inboxOf(device: DeviceIdentity): Promise<string> {
+    return this.inboxes.etagOf(device);
   }
 
+  /** The same where nobody has to be asked; undefined where the database has to. */
+  knownInboxOf(device: DeviceIdentity): string | undefined {
+    return this.inboxes.knownEtagOf(device);
+  }
+
+  /** @param header `Muster-Trigger`, as it came. @param sent whether it got the timestamp, and not a 304 */
   polled(
     device: DeviceIdentity,
     { digest }: ServedTimestamp,
-    { request, sent }: { request: FastifyRequest; sent: boolean },
+    { header, sent }: { header: string | undefined; sent: boolean },
   ): void {
-    const trigger = parseTrigger(request.headers[TRIGGER_HEADER]?.toString()) ?? { rule: 'unknown', version: 0 };
     this.polls.record(device, {
       deviceNo: device.deviceNo,
       at: this.clock.now(),
-      rule: formatTrigger(trigger),
+      rule: ruleOf(header),
       answer: sent ? 'sent' : 'not-modified',
       digest,
     });
@@ -56,3 +60,6 @@ export class DeviceVisits {
     await this.commands.execute(new DeliverRules(device, version));
   }
 }
+
+const ruleOf = (header: string | undefined): string =>
+  formatTrigger(parseTrigger(header) ?? { rule: 'unknown', version: 0 });

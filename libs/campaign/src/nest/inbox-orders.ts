@@ -1,18 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { PostgresLog, type Tx } from '#event-log/index.js';
+import { PostgresLog, type RowName, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
 import { type Clock, newId } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { CampaignEvent, DeviceFactByServer } from '../events.js';
 import { itemId, nextProcessing } from '../processing.js';
-import { closeItem, insertItem } from './inbox.js';
+import { closeItem, Inboxes, insertItem } from './inbox.js';
 import { LiveBoard } from './live-board.js';
 
-interface Addressee {
-  tenant: string;
-  deviceId: string;
-}
 type FactOf<Type> = Extract<DeviceFactByHandset, { type: Type }>['data'];
 
 const RECALL_PAGE = 1_000;
@@ -24,29 +20,32 @@ export class InboxOrders {
     @Inject(Databases) private readonly databases: Databases,
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(Inboxes) private readonly inboxes: Inboxes,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** The content is there: its first application is told. */
-  async afterTransfer(to: Addressee, { contentId, campaignId, sha256 }: FactOf<'TransferCompleted'>): Promise<void> {
+  async afterTransfer(to: RowName, { contentId, campaignId, sha256 }: FactOf<'TransferCompleted'>): Promise<void> {
     const { contents } = await this.board.tenant(to.tenant);
     if (contents.get(contentId)?.published?.sha256 !== sha256) return;
     await this.databases.actor.inTenant(to.tenant, (tx) => this.order(tx, to, { contentId, campaignId, done: 0 }));
+    this.inboxes.changed(to);
   }
 
   /** An application is done: the next is told. One that failed ends the row. */
-  async afterProcessing(to: Addressee, { inboxId, outcome }: FactOf<'ProcessingAcknowledged'>): Promise<void> {
+  async afterProcessing(to: RowName, { inboxId, outcome }: FactOf<'ProcessingAcknowledged'>): Promise<void> {
     await this.databases.actor.inTenant(to.tenant, async (tx) => {
       const item = await closeItem(tx, to, inboxId, this.clock.now());
       if (item?.kind !== 'process' || outcome !== 'done') return;
       await this.order(tx, to, { ...item, done: item.order + 1 });
     });
+    this.inboxes.changed(to);
   }
 
   /** Row and fact commit together; whoever finds the row there has nothing left to do. */
   private async order(
     tx: Tx,
-    to: Addressee,
+    to: RowName,
     { contentId, campaignId, done }: { contentId: string; campaignId: string; done: number },
   ): Promise<void> {
     const { contents, campaigns } = await this.board.tenant(to.tenant);
@@ -77,12 +76,12 @@ export class InboxOrders {
     while (last !== undefined);
   }
 
-  private recallPage(
+  private async recallPage(
     tenant: string,
     campaignId: string,
     after?: { device_id: string; content_id: string },
   ): Promise<{ device_id: string; content_id: string } | undefined> {
-    return this.databases.actor.inTenant(tenant, async (tx) => {
+    const told = await this.databases.actor.inTenant(tenant, async (tx) => {
       const rows = await tx.query<{ device_id: string; content_id: string }>(
         `select device_id, content_id from ops.granted where tenant = $1 and campaign_id = $2
            and ($3::uuid is null or (device_id, content_id) > ($3::uuid, $4::uuid))
@@ -100,7 +99,9 @@ export class InboxOrders {
         const id = itemId('cancel', { ...to, contentId, campaignId });
         await insertItem(tx, to, { id, kind: 'cancel', campaignId, contentId }, now);
       }
-      return rows.length < RECALL_PAGE ? undefined : rows.at(-1);
+      return rows;
     });
+    for (const { device_id: deviceId } of told) this.inboxes.changed({ tenant, deviceId });
+    return told.length < RECALL_PAGE ? undefined : told.at(-1);
   }
 }

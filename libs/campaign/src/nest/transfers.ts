@@ -75,11 +75,11 @@ export class Transfers {
   }
 
   /** What cannot be looked up now stops nothing: the next look is soon. */
-  private async mayGoOn({ tenant, keyHash }: DeviceIdentity, { contentId, campaignId }: Source): Promise<boolean> {
+  private async mayGoOn(bearer: DeviceIdentity, { contentId, campaignId }: Source): Promise<boolean> {
     try {
       const [{ contents, campaigns }, device] = await Promise.all([
-        this.board.tenant(tenant),
-        this.devices.byKeyHash(tenant, keyHash),
+        this.board.tenant(bearer.tenant),
+        this.devices.byKey(bearer),
       ]);
       return device !== undefined && !stopsTransfer(campaigns.get(campaignId), contents.get(contentId));
     } catch {

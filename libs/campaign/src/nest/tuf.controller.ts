@@ -1,7 +1,8 @@
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { ApiParam } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CatalogueServer, type Repository } from './catalogue-server.js';
+import { CatalogueServer } from './catalogue-server.js';
+import type { Repository } from './served-files.js';
 
 /** The TUF repository of a channel, for anyone: a certificate is asked for and not required. Prose: deploy/protocol.md. */
 @Controller('tuf/:tenant/:channel')

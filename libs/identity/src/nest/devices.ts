@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { KnownRows, type RowName } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { IdentityError } from '../errors.js';
 import type { DeviceView } from './views.dto.js';
@@ -26,35 +27,47 @@ interface DeviceRow {
   version: number;
 }
 
-/** How long a key's answer may be kept: the longest that a revocation by another process takes here. */
-const KEPT_MS = 1_000;
-const KEPT_AT_MOST = 50_000;
+/** Whose key it is by its certificate. */
+export interface DeviceKey extends RowName {
+  keyHash: string;
+}
+
+/** What the rows say of a device's key. */
+interface KnownKey {
+  keyHash: string;
+  /** None when the key was renewed, replaced or revoked. */
+  identity: DeviceIdentity | undefined;
+}
+
+/** About 0.5 KB each. */
+const KNOWN_AT_MOST = 100_000;
 
 @Injectable()
 export class Devices {
-  private kept = new Map<string, { identity: DeviceIdentity | undefined; until: number }>();
-  /** Grows with every change, so that an answer read before it is not kept after it. */
-  private changes = 0;
+  private readonly keys: KnownRows<KnownKey>;
 
-  constructor(@Inject(Databases) private readonly databases: Databases) {}
+  constructor(@Inject(Databases) private readonly databases: Databases) {
+    const tables = ['ops.device', 'ops.device_key'];
+    this.keys = new KnownRows({ database: databases.tail, tables, atMost: KNOWN_AT_MOST });
+  }
 
-  /** The device whose key it is, unless the key was renewed, replaced or revoked. */
-  async byKeyHash(tenant: string, keyHash: string): Promise<DeviceIdentity | undefined> {
-    const key = `${tenant}/${keyHash}`;
-    const known = this.kept.get(key);
-    // Not the port's clock: this is about how old an answer is, which a test's clock does not change.
-    if (known !== undefined && performance.now() < known.until) return known.identity;
-    const before = this.changes;
-    const until = performance.now() + KEPT_MS;
-    const identity = await this.find(tenant, keyHash);
-    if (this.changes === before) this.keep(key, { identity, until });
+  /** The device whose key it is, unless the key was renewed, replaced or revoked: by another process a second ago at most. */
+  async byKey(key: DeviceKey): Promise<DeviceIdentity | undefined> {
+    const known = this.knownByKey(key);
+    if (known !== undefined) return known === 'nobody' ? undefined : known;
+    const { identity } = await this.keys.read(key, () => this.find(key));
     return identity;
   }
 
-  /** To be called when a change of keys has been committed: counts at once in this process. */
-  keysChanged(): void {
-    this.changes += 1;
-    this.kept.clear();
+  /** The same where nobody has to be asked; undefined where the database has to. */
+  knownByKey(key: DeviceKey): DeviceIdentity | 'nobody' | undefined {
+    const known = this.keys.get(key);
+    return known?.keyHash === key.keyHash ? (known.identity ?? 'nobody') : undefined;
+  }
+
+  /** To be called when a change of its keys has been committed: it counts at once in this process. */
+  keysChanged(device: RowName): void {
+    this.keys.changed(device);
   }
 
   /** @throws IdentityError `device.unknown`, also for another tenant's device */
@@ -78,22 +91,17 @@ export class Devices {
     return rows.map(viewOfDevice);
   }
 
-  private async find(tenant: string, keyHash: string): Promise<DeviceIdentity | undefined> {
+  private async find({ tenant, deviceId, keyHash }: DeviceKey): Promise<KnownKey> {
     const [row] = await this.databases.actor.inTenant(tenant, (tx) =>
       tx.query<DeviceRow>(
         `select d.* from ops.device_key k join ops.device d using (tenant, device_id)
-         where k.tenant = $1 and k.key_hash = $2 and k.retired_at is null and d.status = 'active'`,
-        [tenant, keyHash],
+         where k.tenant = $1 and k.key_hash = $2 and k.device_id = $3 and k.retired_at is null and d.status = 'active'`,
+        [tenant, keyHash, deviceId],
       ),
     );
-    if (row === undefined) return undefined;
-    const { device_id: deviceId, device_no: deviceNo, channel, epoch } = row;
-    return { tenant, deviceId, deviceNo, channel, keyHash, epoch };
-  }
-
-  private keep(key: string, entry: { identity: DeviceIdentity | undefined; until: number }): void {
-    if (this.kept.size >= KEPT_AT_MOST) this.kept.clear();
-    this.kept.set(key, entry);
+    if (row === undefined) return { keyHash, identity: undefined };
+    const { device_no: deviceNo, channel, epoch } = row;
+    return { keyHash, identity: { tenant, deviceId, deviceNo, channel, keyHash, epoch } };
   }
 }
 

@@ -38,7 +38,8 @@ export class Handsets {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const decided = await this.runOnce(context, deviceId, commandFor);
-        if (decided.events.some(({ type }) => type !== 'RulesDelivered')) this.devices.keysChanged();
+        if (decided.events.some(({ type }) => type !== 'RulesDelivered'))
+          this.devices.keysChanged({ tenant: context.tenant, deviceId });
         return decided;
       } catch (error) {
         const isOvertaken = error instanceof EventLogError && error.code === 'log.version-conflict';

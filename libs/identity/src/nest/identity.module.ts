@@ -7,6 +7,7 @@ import { Credentials } from './credentials.js';
 import { DeviceConnections, DeviceGuard } from './device.guard.js';
 import { Devices } from './devices.js';
 import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
+import { NoteDeviceChanges1767100000002 } from './migrations/note-device-changes.js';
 import { PeopleGuard } from './people.guard.js';
 import { controllers, handlers } from './routes.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -26,7 +27,7 @@ export { Tenants } from './tenants.js';
 export type { DeviceView, TenantView } from './views.dto.js';
 
 /** In order; they come after those of the event log. */
-export const identityMigrations = [CreateIdentity1767100000001];
+export const identityMigrations = [CreateIdentity1767100000001, NoteDeviceChanges1767100000002];
 
 export interface IdentityOptions {
   /** False for an app that only asks who calls: guards without routes and commands. True when absent. */
