@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { selfSigned } from '../../../../test/support/certificate.js';
 import { silentLog } from '../log.js';
 import { createServer } from './server.js';
+import { ShortCuts } from './short-cut.js';
 
 class Parts {}
 
@@ -28,7 +29,7 @@ describe('a server', () => {
   });
 
   it('answers what is no request at all by a problem document too, on both ports', async () => {
-    const server = await createServer(Parts, { log: silentLog });
+    const server = await createServer({ module: Parts, providers: [ShortCuts] }, { log: silentLog });
     const host = '127.0.0.1';
     try {
       const handset = { host, port: 0, tls: await selfSigned() };
