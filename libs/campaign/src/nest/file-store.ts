@@ -8,6 +8,7 @@ import { failpoint } from '#runtime/index.js';
 import { CampaignError } from '../errors.js';
 import type { ByteRange } from '../range.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
+import { PacedFile } from './paced-file.js';
 
 /** Bytes of contents, once each, as `contents/<first two digits>/<sha-256>`. No name that anyone chose becomes a path. */
 @Injectable()
@@ -44,8 +45,7 @@ export class FileStore {
   }
 
   read(sha256: string, range?: ByteRange): Readable {
-    const { first, last } = range ?? {};
-    return createReadStream(this.pathOf(sha256), { start: first, end: last });
+    return new PacedFile(this.pathOf(sha256), range);
   }
 
   private async place(file: string, sha256: string): Promise<void> {
