@@ -11,7 +11,7 @@ import { FactQueue } from './fact-queue.js';
 import { DEFAULT_GATES, type GateSettings, noteConditions } from './gates.js';
 import { type ExplainedOffer } from './explain.js';
 import { type DeviceIdentity, isRenewalDue, readIdentity } from './identity.js';
-import { type Parts, recordChange } from './parts.js';
+import { type Parts, record } from './parts.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
 import { awaitsProcessing, followUp, poll, type PollOutcome, refusalOf, rulesOf } from './round.js';
 import { type RuleEngine } from './rule-engine.js';
@@ -160,7 +160,7 @@ export class Agent {
   private fired(fire: Fire, triggers: TriggerState, on: string): void {
     const { rule, version } = fire;
     const due = earliest(this.parts.state.now.due, fire);
-    recordChange(this.parts, { type: 'TriggerFired', data: { rule, version, on } }, { triggers, due });
+    record(this.parts, { type: 'TriggerFired', data: { rule, version, on } }, { triggers, due });
     this.wake();
   }
 

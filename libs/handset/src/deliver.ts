@@ -3,7 +3,7 @@ import { type ContentDescription, contentTargetPath } from '#device-protocol/ind
 import { HandsetError, hasCode } from './errors.js';
 import { gateAgainst, readConditions } from './gates.js';
 import { checkGrant, type GrantKeys } from './grant.js';
-import { finishTelling, type Parts, record, recordChange } from './parts.js';
+import { finishTelling, type Parts, record } from './parts.js';
 import { type AgentState } from './state.js';
 import { parseJson, writeJson } from './store.js';
 import { contentFile, drop, transfer } from './transfer.js';
@@ -83,11 +83,11 @@ async function receive(
   } catch (error) {
     if (!hasCode(error, 'transfer.digest', 'transfer.length')) throw error;
     log.error('transfer.refused', { contentId, code: error.code });
-    state.updateContent(contentId, { stage: 'failed', at: parts.clock.now() });
+    state.update(state.withContent(contentId, { stage: 'failed', at: parts.clock.now() }));
     return 'digest';
   }
   const completed = { type: 'TransferCompleted' as const, data: { contentId, campaignId, bytes: sizeBytes, sha256 } };
-  recordChange(parts, completed, state.withContent(contentId, { stage: 'transferred', at: parts.clock.now() }));
+  record(parts, completed, state.withContent(contentId, { stage: 'transferred', at: parts.clock.now() }));
   return undefined;
 }
 
@@ -135,45 +135,44 @@ export const snapshotVersionOf = ({ store }: Pick<Parts, 'store'>): number => {
   return typeof version === 'number' ? version : 0;
 };
 
-/** Runs the embedder's check and installation, once. Without a hook the file staying in its place is the installation. */
+/**
+ * Runs the embedder's check, as often as it takes, and installation, once: that it began is on the disk first. Without a hook the
+ * file staying in its place is the installation.
+ */
 async function install(parts: Parts, contentId: string): Promise<DeclineReason | undefined> {
   const { state, store, hooks, clock, log } = parts;
   const description = keptDescription(parts, contentId);
   const file = store.path(contentFile(contentId));
-  state.updateContent(contentId, { stage: 'installing', at: clock.now() });
   try {
     if (hooks.verify !== undefined && !(await hooks.verify(file, description)))
       throw new HandsetError('hook.failed', { hook: 'verify' });
-    await hooks.install?.(file, description);
+    if (hooks.install !== undefined) {
+      state.update(state.withContent(contentId, { stage: 'installing', at: clock.now() }));
+      await hooks.install(file, description);
+    }
   } catch (error) {
     const code = error instanceof HandsetError ? error.code : 'hook.failed';
     log.warn('install.failed', { contentId, code });
     reportFailure(parts, contentId, code);
     return 'install-failed';
   }
-  reportInstalled(parts, contentId, description);
+  report(parts, contentId, 'installed');
+  confirmWhenProcessed(parts, contentId, description);
   return undefined;
 }
 
-function reportInstalled(parts: Parts, contentId: string, description: ContentDescription): void {
-  const { campaignId } = parts.state.now.contents[contentId]!;
-  const installed = {
-    type: 'InstallReported' as const,
-    data: { contentId, campaignId, outcome: 'installed' as const },
-  };
-  recordChange(parts, installed, parts.state.withContent(contentId, { stage: 'installed', at: parts.clock.now() }));
-  confirmWhenProcessed(parts, contentId, description);
+/** The file goes first: whoever is killed behind that finds the installation begun, or a check that fails for want of it. */
+function reportFailure(parts: Parts, contentId: string, code: string): void {
+  parts.store.remove(contentFile(contentId));
+  report(parts, contentId, 'failed', code);
 }
 
-/** The file goes when its failure is on the record: before that it would be missed, and after it nobody looks. */
-function reportFailure(parts: Parts, contentId: string, code: string): void {
-  const { campaignId } = parts.state.now.contents[contentId]!;
-  const failed = {
-    type: 'InstallReported' as const,
-    data: { contentId, campaignId, outcome: 'failed' as const, code },
-  };
-  recordChange(parts, failed, parts.state.withContent(contentId, { stage: 'failed', code, at: parts.clock.now() }));
-  parts.store.remove(contentFile(contentId));
+function report(parts: Parts, contentId: string, outcome: 'installed' | 'failed', code?: string): void {
+  const { state, clock } = parts;
+  const { campaignId } = state.now.contents[contentId]!;
+  const why = code === undefined ? {} : { code };
+  const fact = { type: 'InstallReported' as const, data: { contentId, campaignId, outcome, ...why } };
+  record(parts, fact, state.withContent(contentId, { stage: outcome, ...why, at: clock.now() }));
 }
 
 /** A content for applications is confirmed when the last of them has processed it, any other when it is installed. */
@@ -191,22 +190,13 @@ export function confirm(parts: Parts, contentId: string, change: Pick<Partial<Ag
     type: 'OutcomeConfirmed' as const,
     data: { contentId, campaignId, outcome: 'confirmed' as const },
   };
-  recordChange(parts, confirmed, { ...change, ...parts.state.withContent(contentId, { isConfirmed: true }) });
+  record(parts, confirmed, { ...change, ...parts.state.withContent(contentId, { isConfirmed: true }) });
 }
 
-/**
- * After a start: what was under way when the agent died. An installation by a hook got nobody knows how far, and is not run
- * twice; without a hook the file in its place is all there is to it.
- */
+/** After a start: what was under way when the agent died. An installation got nobody knows how far, and is not run twice. */
 export function settleInterrupted(parts: Parts): void {
   finishTelling(parts);
-  for (const [contentId, { stage }] of Object.entries(parts.state.now.contents)) {
-    const description = keptDescription(parts, contentId);
-    if (stage === 'installing') {
-      if (parts.hooks.install === undefined) reportInstalled(parts, contentId, description);
-      else reportFailure(parts, contentId, 'install.interrupted');
-    } else if (stage === 'installed') confirmWhenProcessed(parts, contentId, description);
-    else if (stage === 'failed' && parts.store.sizeOf(contentFile(contentId)) !== undefined)
-      parts.store.remove(contentFile(contentId));
-  }
+  for (const [contentId, { stage }] of Object.entries(parts.state.now.contents))
+    if (stage === 'installing') reportFailure(parts, contentId, 'install.interrupted');
+    else if (stage === 'installed') confirmWhenProcessed(parts, contentId, keptDescription(parts, contentId));
 }

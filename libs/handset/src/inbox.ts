@@ -1,7 +1,7 @@
 import { type InboxItem } from '#device-protocol/index.js';
 import { confirm, confirmWhenProcessed, giveUp, keptDescription } from './deliver.js';
 import { HandsetError } from './errors.js';
-import { flushFacts, type Parts, recordChange } from './parts.js';
+import { flushFacts, type Parts, record } from './parts.js';
 import { type AgentState } from './state.js';
 import { contentFile } from './transfer.js';
 
@@ -76,7 +76,7 @@ async function processItem(parts: Parts, item: Extract<InboxItem, { kind: 'proce
     data: { contentId, campaignId, application, outcome, inboxId: item.id },
   };
   const processed = [...state.now.contents[contentId]!.processed, ...(outcome === 'done' ? [application] : [])];
-  recordChange(parts, acknowledged, { ...withDone(parts, item), ...state.withContent(contentId, { processed }) });
+  record(parts, acknowledged, { ...withDone(parts, item), ...state.withContent(contentId, { processed }) });
   if (outcome === 'done') confirmWhenProcessed(parts, contentId, description);
   return true;
 }

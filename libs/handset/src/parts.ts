@@ -8,7 +8,7 @@ import { type GateSettings } from './gates.js';
 import { type DeviceIdentity } from './identity.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
 import { type RuleEngine } from './rule-engine.js';
-import { type AgentState, type StateKeeper } from './state.js';
+import { type AgentState, type StateKeeper, type Telling } from './state.js';
 import { type Store } from './store.js';
 
 /** What the agent's steps work with. One poll has one transport; everything else lives as long as the agent. */
@@ -31,36 +31,29 @@ export interface Parts {
 
 type Recording = Pick<Parts, 'state' | 'queue' | 'clock' | 'recorder'>;
 
-/** Queues a fact; durable when it returns. */
-export function record(parts: Recording, fact: DeviceFactByHandset): void {
-  const { queue, clock, recorder } = parts;
-  finishTelling(parts);
-  const occurredAt = instant(clock.now());
-  queue.add(fact, occurredAt);
-  recorder?.record(fact, occurredAt);
-}
-
 /**
- * Changes the state and queues the fact that tells of it, as one. They lie in two files: the state says first what is told, and
- * under which number, so that after a kill between the two the fact is queued once, and after one behind them not again.
+ * Queues a fact; durable when it returns. With a change of the state that it tells of, both are done as one: they lie in two files,
+ * so the state says first what is told, and under which number; after a kill between the two the fact is queued once, and after
+ * one behind them not again.
  */
-export function recordChange(parts: Recording, fact: DeviceFactByHandset, change: Partial<AgentState>): void {
-  const { state, queue, clock, recorder } = parts;
+export function record(parts: Recording, fact: DeviceFactByHandset, change?: Partial<AgentState>): void {
   finishTelling(parts);
-  const { epoch, next: n } = queue.sequence;
-  const occurredAt = instant(clock.now());
-  state.update({ ...change, telling: { epoch, n, occurredAt, fact } });
-  queue.add(fact, occurredAt);
-  recorder?.record(fact, occurredAt);
+  const { epoch, next: n } = parts.queue.sequence;
+  const telling = { epoch, n, occurredAt: instant(parts.clock.now()), fact };
+  if (change !== undefined) parts.state.update({ ...change, telling });
+  queueUp(parts, telling);
 }
 
 /** Queues what the state says is told and the queue does not have, because the agent was killed, or its disk full, between them. */
-export function finishTelling({ state, queue, recorder }: Omit<Recording, 'clock'>): void {
-  const { telling } = state.now;
-  const { epoch, next } = queue.sequence;
-  if (telling?.epoch !== epoch || telling.n !== next) return;
-  queue.add(telling.fact, telling.occurredAt);
-  recorder?.record(telling.fact, telling.occurredAt);
+export function finishTelling(parts: Recording): void {
+  const { telling } = parts.state.now;
+  const { epoch, next } = parts.queue.sequence;
+  if (telling?.epoch === epoch && telling.n === next) queueUp(parts, telling);
+}
+
+function queueUp({ queue, recorder }: Recording, { fact, occurredAt }: Telling): void {
+  queue.add(fact, occurredAt);
+  recorder?.record(fact, occurredAt);
 }
 
 /**

@@ -6,7 +6,7 @@ import { type Catalogue, type CataloguePoll, type CatalogueSource } from './cata
 import { keptDescription } from './deliver.js';
 import { HandsetError, isRefusal } from './errors.js';
 import { workInbox } from './inbox.js';
-import { flushFacts, type Parts, record, recordChange } from './parts.js';
+import { flushFacts, type Parts, record } from './parts.js';
 import { parseJson } from './store.js';
 import { takeOffers } from './take-offers.js';
 
@@ -165,7 +165,7 @@ async function noteFailure(parts: Parts, trigger: TriggerName, error: unknown): 
   const lastPoll = { at: now, ...trigger, answer: 'failed' as const, code };
   state.update({ triggers: engine.polled(state.now.triggers, now), due, failures, notBefore, lastPoll });
   if (isRefusedCatalogue(error) && state.now.refusal !== code) {
-    recordChange(parts, { type: 'CatalogueRefused', data: { code } }, { refusal: code });
+    record(parts, { type: 'CatalogueRefused', data: { code } }, { refusal: code });
     await flushFacts(parts).catch((failure: unknown) => log.warn('facts.waiting', { code: refusalOf(failure).code }));
   }
   return { answer: 'failed', code };

@@ -61,7 +61,7 @@ export interface AgentState {
   held: Record<string, { gate: Gate; retryAt?: number }>;
   /** Inbox items that were done. */
   done: readonly string[];
-  /** Written with the change that it tells of, and queued after it: see `recordChange`. */
+  /** Written with the change that it tells of, and queued after it: see `record`. */
   telling?: Telling;
 }
 
@@ -109,15 +109,10 @@ export class StateKeeper {
     this.state = next;
   }
 
-  updateContent(contentId: string, change: Partial<HeldContent>): void {
-    this.update(this.withContent(contentId, change));
-  }
-
-  /** The change that this is for one content. */
+  /** The change that this is for one content, which is there. */
   withContent(contentId: string, change: Partial<HeldContent>): Pick<AgentState, 'contents'> {
-    const before = this.now.contents[contentId];
-    if (before === undefined) throw new Error(`unknown content ${contentId}`);
-    return { contents: { ...this.now.contents, [contentId]: { ...before, ...change } } };
+    const { contents } = this.now;
+    return { contents: { ...contents, [contentId]: { ...contents[contentId]!, ...change } } };
   }
 }
 
