@@ -58,7 +58,9 @@ describe('settings of the start', () => {
       run(process.execPath, ['deploy/healthcheck.mjs'], { env: { MUSTER_HOST: '0.0.0.0', MUSTER_PORT: port } });
     expect(await health(new URL(server.url).port)).toMatchObject({ code: 0, output: '' });
     expect(await health(String(await freePort()))).toMatchObject({ code: 1 });
-    const doctor = (...trust: string[]) => run(process.execPath, [CLI, 'doctor', '--server', server.url, ...trust]);
+    const env = { ...process.env, NO_COLOR: '1' }; // a CI counts as a terminal with colours
+    const doctor = (...trust: string[]) =>
+      run(process.execPath, [CLI, 'doctor', '--server', server.url, ...trust], { env });
     expect((await doctor('--ca', path.join(data, 'server-ca.pem'))).output).toMatch(/people port: names +ok/);
     expect((await doctor()).output).toMatch(/server +BAD .*cannot be reached: .*certificate/);
   });
