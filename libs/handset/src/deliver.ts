@@ -161,10 +161,10 @@ async function install(parts: Parts, contentId: string): Promise<DeclineReason |
   return undefined;
 }
 
-/** The file goes first: whoever is killed behind that finds the installation begun, or a check that fails for want of it. */
+/** The file goes last: one that is gone before its failure is known could be taken for installed after a kill. */
 function reportFailure(parts: Parts, contentId: string, code: string): void {
-  parts.store.remove(contentFile(contentId));
   report(parts, contentId, 'failed', code);
+  parts.store.remove(contentFile(contentId));
 }
 
 function report(parts: Parts, contentId: string, outcome: 'installed' | 'failed', code?: string): void {
@@ -199,4 +199,5 @@ export function settleInterrupted(parts: Parts): void {
   for (const [contentId, { stage }] of Object.entries(parts.state.now.contents))
     if (stage === 'installing') reportFailure(parts, contentId, 'install.interrupted');
     else if (stage === 'installed') confirmWhenProcessed(parts, contentId, keptDescription(parts, contentId));
+    else if (stage === 'failed') parts.store.remove(contentFile(contentId));
 }
