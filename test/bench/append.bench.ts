@@ -27,6 +27,19 @@ const job = (kind: string, count: (size: number) => number) => async (group: num
 const facts = (group: number) => Math.max(10_000, group * 20);
 
 bench({
+  name: 'append-commands',
+  load: 'events of commands, one a commit, each in a stream of its own, one after the other; 12 partitions',
+  unit: 'event',
+  clock: 'cpu',
+  sizes: { of: 'commands', values: [500, 2_000, 8_000] },
+  contenders: [
+    { name: 'append', run: job('command', Number) },
+    { name: 'bare insert of a row', run: job('row', Number) },
+  ],
+  goals: [],
+});
+
+bench({
   name: 'append-facts',
   load: 'numbered facts of devices, as campaign writes them, a group a commit, one group after the other; 12 partitions, empty log',
   unit: 'fact',
