@@ -60,7 +60,7 @@ async function measure({ contenders, sizes }: Bench): Promise<Measured[]> {
   return measured;
 }
 
-export interface Slope {
+interface Slope {
   contender: string;
   /** Of the cost of one operation, on the size. */
   slope: number;

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { eventually, freePort, type Running, start } from '../support/processes.js';
+import { proxyAuthority } from '../support/server.js';
 
 export interface Nginx {
   process: Running;
@@ -79,25 +79,10 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   return { process: nginx, port, pids: [nginx.pid, ...worker], etagOf };
 }
 
-/** A certificate authority, and a server's certificate for loopback by it, P-256 both: files in the folder. */
+/** A server's key and certificate for loopback, with the authority behind the leaf as Muster sends them: files in the folder. */
 export function serverIdentity(folder: string): { ca: string; key: string; cert: string } {
-  const at = (name: string) => path.join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const newKey = (name: string) => [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    at(name),
-  ];
-  openssl('req', '-x509', ...newKey('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=bench authority');
-  openssl('req', ...newKey('server.key'), '-out', at('server.csr'), '-subj', '/CN=bench');
-  writeFileSync(at('ext'), 'subjectAltName=IP:127.0.0.1,DNS:localhost');
-  const by = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('ext')];
-  openssl('x509', '-req', '-in', at('server.csr'), ...by, '-out', at('leaf.pem'));
-  // Leaf and authority, as Muster sends them.
-  writeFileSync(at('server.pem'), readFileSync(at('leaf.pem'), 'utf8') + readFileSync(at('ca.pem'), 'utf8'));
-  return { ca: at('ca.pem'), key: at('server.key'), cert: at('server.pem') };
+  const { ca, key, certificate } = proxyAuthority(folder);
+  const cert = path.join(folder, 'chain.pem');
+  writeFileSync(cert, readFileSync(certificate, 'utf8') + readFileSync(ca, 'utf8'));
+  return { ca, key, cert };
 }

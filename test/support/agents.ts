@@ -36,7 +36,7 @@ export class Agents {
     const handset = new Handset(name, muster.folder.path, this.clock);
     const { code } = await muster.newCode();
     const server = `https://127.0.0.1:${muster.server.handsetPort}`;
-    const said = await handset.text('enrol', server, '--ca', this.caFingerprint(), '--code', code);
+    const said = await handset.text('enrol', server, '--ca', muster.caFingerprint, '--code', code);
     return { handset, deviceId: (JSON.parse(said) as { deviceId: string }).deviceId };
   }
 
@@ -65,10 +65,5 @@ export class Agents {
 
   private get clock(): Record<string, string> {
     return { MUSTER_TEST_CLOCK: this.muster.server.clockFile };
-  }
-
-  private caFingerprint(): string {
-    const der = Buffer.from(this.muster.ca.replace(/-----[^-]+-----|\s/g, ''), 'base64');
-    return createHash('sha256').update(der).digest('hex');
   }
 }

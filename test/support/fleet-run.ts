@@ -1,35 +1,19 @@
-import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { FleetSummary as FleetSummed } from '../../apps/handset/src/fleet/fleet.js';
+import type { Line } from '../../apps/handset/src/fleet/meter.js';
 import { expectStatus, type Installation } from './installation.js';
 import { type Running, startNode } from './processes.js';
 
 const HANDSET_CLI = path.resolve('dist/apps/handset/src/cli.js');
 
 /** What `muster-handset fleet` prints each second. */
-export interface FleetLine {
+export interface FleetLine extends Line {
   at: string;
-  arrivals: number;
-  inFlight: number;
-  answered: number;
-  sentAway: number;
-  failures: number;
-  late: number;
-  p50Ms: number;
-  p99Ms: number;
 }
 
 /** And at its end. */
-export interface FleetSummary extends Omit<FleetLine, 'at'> {
-  handsets: number;
-  neverBegan: number;
-  tooEarly: number;
-  failureCodes: Record<string, number>;
-  cutOff: number;
-  wentAway: number;
-  installed: number;
-  failedInstalls: number;
-  agentsFailed: number;
+export interface FleetSummary extends FleetSummed {
   kibPerHandset: number;
 }
 
@@ -53,10 +37,8 @@ export class FleetRun {
     const bulk = await muster.people('POST', '/v1/enrolment-codes/bulk?lifetimeSeconds=86400', { body: csv, headers });
     const codes = path.join(muster.folder.path, `codes-${Date.now()}.csv`);
     writeFileSync(codes, expectStatus(bulk, 201).bytes, { mode: 0o600 });
-    const der = Buffer.from(muster.ca.replace(/-----[^-]+-----|\s/g, ''), 'base64');
-    const ca = createHash('sha256').update(der).digest('hex');
     const server = `https://127.0.0.1:${muster.server.handsetPort}`;
-    const command = ['fleet', server, '--ca', ca, '--codes', codes, ...args];
+    const command = ['fleet', server, '--ca', muster.caFingerprint, '--codes', codes, ...args];
     const env = { PATH: process.env.PATH, HOME: process.env.HOME };
     const child = startNode(HANDSET_CLI, command, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const [said] = await child.waitFor(/\{"enrolled".*\}/, 60_000 + handsets * 500);

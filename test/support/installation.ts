@@ -75,6 +75,11 @@ export class Installation {
     this.folder.remove();
   }
 
+  /** Of the server's CA, as an enrolment names it. */
+  get caFingerprint(): string {
+    return sha256(Buffer.from(this.ca.replace(/-----[^-]+-----|\s/g, ''), 'base64'));
+  }
+
   /** Moves the server's clock, milliseconds from now; 0 sets it right. */
   turnClock(milliseconds: number): void {
     writeFileSync(this.server.clockFile, String(milliseconds));

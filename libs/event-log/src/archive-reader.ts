@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { Recent } from '#runtime/index.js';
 import { recordsIn, sha256Of, unpackLines } from './archive-format.js';
 import type { Tx } from './database.js';
 import type { RawRecord } from './envelope.js';
@@ -44,14 +45,14 @@ interface Row {
 }
 const ROW = `topic, part, first_off, next_off, bytes, encode(sha256, 'hex') as sha256, blocks`;
 
-/** Rows and blocks kept in memory: enough for a reader in each partition. */
+/** Rows and blocks kept in memory, at most: half of the blocks are enough for a reader in each partition. */
 const KEPT_FILES = 24;
 const KEPT_BLOCKS = 24;
 
 /** Reads archived records, checking every byte by the digests that the database holds. */
 export class ArchiveReader {
   private readonly files: ArchiveFile[] = [];
-  private readonly blocks = new Map<string, readonly string[]>();
+  private readonly blocks = new Recent<string, readonly string[]>(KEPT_BLOCKS);
 
   /** @param folder  absent: nothing archived can be read here, and who comes to it is told so */
   constructor(private readonly folder?: string) {}
@@ -123,10 +124,6 @@ export class ArchiveReader {
     if (block.count > 0 && lines.length !== block.count)
       throw unread('archive.damaged', file, `${lines.length} records, not ${block.count}`);
     this.blocks.set(key, lines);
-    for (const oldest of this.blocks.keys()) {
-      if (this.blocks.size <= KEPT_BLOCKS) break;
-      this.blocks.delete(oldest);
-    }
     return lines;
   }
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chown, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { failpoint } from '#runtime/index.js';
+import { failpoint, flush } from '#runtime/index.js';
 import { BLOCK, headerOf, lineOf, packLines } from './archive-format.js';
 import { ARCHIVED, type ArchiveFile, archiveName, ArchiveReader, type Block } from './archive-reader.js';
 import { keyOf } from './build-lock.js';
@@ -65,7 +65,7 @@ export async function* archive(options: Archiving): AsyncGenerator<ArchiveFile> 
   const { folder } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await giveToOwner(folder, path.dirname(folder));
-  await flushFolder(path.dirname(folder));
+  await flush(path.dirname(folder));
   for (const { partition } of await archivable(options.database, options.before))
     for (;;) {
       const file = await archiveNext(options, partition);
@@ -131,7 +131,7 @@ async function writeFile(folder: string, { partition, first }: Archivable, recor
     await handle.sync();
     failpoint('archive.before-rename');
     await rename(half, path.join(folder, archiveName(file)));
-    await flushFolder(folder);
+    await flush(folder);
     failpoint('archive.after-rename');
     return file;
   } finally {
@@ -193,15 +193,6 @@ async function giveToOwner(made: string, parent: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(parent);
   await chown(made, uid, gid);
-}
-
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** As any reader will: before the records are gone from the table. */

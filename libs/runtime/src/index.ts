@@ -1,6 +1,7 @@
 /** Tier 0: what every room may use. No noun of the domain. */
 export { Admission, TICK_MS } from './admission.js';
 export { DomainError, impossible, type FieldError } from './errors.js';
+export { flush } from './flush.js';
 export { instant, systemClock, type Clock } from './clock.js';
 export { processClock } from './process-clock.js';
 export { idFrom, isId, newId, randomToken } from './id.js';

@@ -1,3 +1,6 @@
+/** A time that passes by chance, so long on average: exponential. */
+export const byChance = (meanMs: number, random: () => number): number => -Math.log(1 - random()) * meanMs;
+
 /**
  * When handsets come, in an open model: by chance at a given rate (exponential gaps), whatever became of those before. A
  * fleet that waited for answers would ask a slow server less, and measure a fast one.
@@ -21,7 +24,7 @@ export class Arrivals {
     const times: number[] = [];
     while (this.nextAt <= now) {
       times.push(this.nextAt);
-      this.nextAt += (-Math.log(1 - this.random()) / perSecond) * 1_000;
+      this.nextAt += byChance(1_000 / perSecond, this.random);
     }
     return times;
   }

@@ -54,10 +54,7 @@ export class Fleet {
 
   constructor(private readonly options: FleetOptions) {
     const { clock, log, random, thinkMs, awayMs, kinds, shares, folder, codes } = options;
-    const failed = (name: string, error: unknown) => {
-      this.agentsFailed += 1;
-      log.error('agent.failed', { name, err: error });
-    };
+    const failed = (name: string, error: unknown) => this.failed(name, error);
     const { meter, tally } = this;
     const around: Surroundings = { meter, tally, clock, log, random, thinkMs, awayMs, failed };
     const shared = new SharedBytes();
@@ -102,16 +99,20 @@ export class Fleet {
   }
 
   private async send(member: Member, at: number): Promise<void> {
-    const { arrival, isOnce, log } = this.options;
+    const { arrival, isOnce } = this.options;
     try {
       await (arrival === 'poll' ? member.poll(at) : member.comeToNetwork());
     } catch (error) {
-      this.agentsFailed += 1;
-      log.error('agent.failed', { name: member.name, err: error });
+      this.failed(member.name, error);
     }
     if (isOnce) return;
     if (member.restMs > 0) setTimeout(() => this.isFree(member), member.restMs).unref();
     else this.isFree(member);
+  }
+
+  private failed(name: string, error: unknown): void {
+    this.agentsFailed += 1;
+    this.options.log.error('agent.failed', { name, err: error });
   }
 
   /** Whoever has waited for a handset gets it. */

@@ -11,6 +11,7 @@ import {
   type Store,
 } from '#handset/index.js';
 import { type Clock, type Log } from '#runtime/index.js';
+import { byChance } from './arrivals.js';
 import { type Meter } from './meter.js';
 import { observed } from './observed-transport.js';
 import { type Kind } from './population.js';
@@ -152,7 +153,7 @@ export class Member {
     return {
       collect: async () => attributes,
       mayStart: async () => {
-        if (thinkMs > 0) await sleep(-Math.log(1 - random()) * thinkMs);
+        if (thinkMs > 0) await sleep(byChance(thinkMs, random));
         return !refuses;
       },
       install: async () => {

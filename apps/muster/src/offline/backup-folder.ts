@@ -4,7 +4,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, stat } from 'node:fs/
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Position, TableShape, TextRow } from '#event-log/index.js';
-import { DomainError } from '#runtime/index.js';
+import { DomainError, flush } from '#runtime/index.js';
 
 /** A backup cannot be written, or not be used. Details name the file or the row at fault. */
 export class BackupError extends DomainError<
@@ -174,13 +174,4 @@ export async function copyContent(from: string, to: string, sha256: string): Pro
   await copyFile(from, to);
   await flush(to);
   await requireDigest(to, sha256);
-}
-
-export async function flush(fileOrFolder: string): Promise<void> {
-  const handle = await open(fileOrFolder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

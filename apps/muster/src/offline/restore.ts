@@ -12,7 +12,7 @@ import {
   PROBE,
 } from '#event-log/index.js';
 import { provisionAnalyst } from '#insight/index.js';
-import type { Log } from '#runtime/index.js';
+import { flush, type Log } from '#runtime/index.js';
 import { brokersOf, loadConfig } from '#runtime/nest/runtime.module.js';
 import { archiveFolder, RESTORING, takeDataFolder } from '../data-folder.js';
 import { derived, MusterConfig } from '../muster.config.js';
@@ -23,7 +23,6 @@ import {
   BackupError,
   contentFile,
   copyContent,
-  flush,
   type Manifest,
   readManifest,
   readTable,

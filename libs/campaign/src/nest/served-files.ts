@@ -22,7 +22,7 @@ export interface Repository {
 
 export const TIMESTAMP = 'timestamp.json';
 /** Where a timestamp is served, as agents write it. */
-export const timestampUrl = ({ tenant, channel }: Repository): string => `/tuf/${tenant}/${channel}/${TIMESTAMP}`;
+const timestampUrl = ({ tenant, channel }: Repository): string => `/tuf/${tenant}/${channel}/${TIMESTAMP}`;
 
 /** How long another process's publication may take to be seen here. */
 const KEPT_MS = 1_000;
