@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { endWithUs } from '../support/left-behind.js';
+import { PROFILING } from '../support/processes.js';
 import { cpuSecondsOf } from './cpu.js';
 import type { Cost } from './figures.js';
 
@@ -21,16 +22,12 @@ export interface Run extends Cost {
   peakBytes: number;
 }
 
-/** `MUSTER_BENCH_PROFILE=<folder>`: where each job leaves a profile of its CPU. */
-const { MUSTER_BENCH_PROFILE } = process.env;
-const PROFILING = MUSTER_BENCH_PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${MUSTER_BENCH_PROFILE}`];
-
 /**
  * Does a job of a script in a process of its own, on the product's build: Vitest's transform would slow what is measured.
  * The script prepares, warms up, and waits; what it then does is counted, in CPU of it and of the Postgres processes that it names.
  */
 export async function runJob(script: string, job: object): Promise<Run> {
-  const child = fork(path.resolve('test/bench', script), [], { execArgv: PROFILING, stdio: 'inherit' });
+  const child = fork(path.resolve('test/bench', script), [], { execArgv: [...PROFILING], stdio: 'inherit' });
   const ended = once(child, 'exit').then(() => ({ failed: 'ended early' }));
   if (child.pid !== undefined) void ended.then(endWithUs(child.pid));
   const { pid = -1 } = child;

@@ -79,7 +79,7 @@ function fingerprintOf(pem: string): string | undefined {
 export async function renew(store: Store, identity: DeviceIdentity, clock: Clock): Promise<DeviceIdentity> {
   const pending = await pendingKey(store);
   const proof = proofOf(pending.csr, identity.key, clock.now());
-  const request: RenewRequest = { certificate: leafOf(identity.certificate), csr: pending.csr, proof };
+  const request: RenewRequest = { certificate: identity.certificate, csr: pending.csr, proof };
   const transport = httpsTransport({ origin: identity.server, ca: identity.serverCa });
   try {
     const answer = await post(transport, clock, '/enrol/v1/renew', request);
@@ -103,9 +103,6 @@ const isKeyPair = (value: unknown): value is { csr: string; key: string } =>
   typeof value === 'object' && value !== null && 'csr' in value && 'key' in value;
 const isCertified = (value: unknown): value is { certificate: string } =>
   typeof value === 'object' && value !== null && 'certificate' in value && typeof value.certificate === 'string';
-
-/** The certificate alone; the server's answer has its issuer behind it. */
-const leafOf = (chain: string): string => /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(chain)![0];
 
 /** Compact JWS, ES256 (RFC 7518 §3.4: r ‖ s, not DER). */
 function proofOf(csr: string, key: string, nowMs: number): string {

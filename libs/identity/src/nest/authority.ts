@@ -73,14 +73,13 @@ export class CertificateAuthority implements OnModuleInit {
     };
   }
 
-  /** @returns the certificate, then its CA, PEM */
+  /** @returns PEM, without its issuer: that is a trust anchor which we have, and each handshake would pay for it (RFC 8446 §4.4.2) */
   async certify(
     device: { tenant: string; deviceId: string; publicKey: Uint8Array },
     expiresAt: number,
   ): Promise<string> {
     const authority = await this.authority('device');
-    const certificate = await issueDeviceCertificate(authority, device, { now: this.clock.now(), expiresAt });
-    return `${certificate}\n${authority.certificate}\n`;
+    return issueDeviceCertificate(authority, device, { now: this.clock.now(), expiresAt });
   }
 
   /** Those that this process has used so far. */

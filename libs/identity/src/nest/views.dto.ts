@@ -134,7 +134,7 @@ export class EnrolledView {
   deviceId!: string;
   deviceNo!: number;
   channel!: string;
-  /** Certificate, then its CA, PEM. */
+  /** Certificate of the device alone, PEM. */
   certificate!: string;
   /** Trust anchor for the server's own certificate, PEM. */
   serverCa!: string;
