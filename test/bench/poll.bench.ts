@@ -1,14 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { GivenPostgres } from '../support/given-postgres.js';
-import { type Enrolled, Installation } from '../support/installation.js';
-import { freePort, type Running, startNode } from '../support/processes.js';
-import { cpuOf, DRIVING_CORE, MEASURED_CORE, pin } from './cpu.js';
+import { cpuOf } from './cpu.js';
 import { bench, type Contender } from './harness.js';
-import { type Nginx, serverIdentity, startNginx } from './nginx.js';
-import { contextsFor, KeptConnections, pollAnew, sessionsOf, type Target } from './polling.js';
+import { KeptConnections, pollAnew, sessionsOf, type Target } from './polling.js';
+import { BARE_ETAG, type ServerName, Servers } from './servers.js';
 
 /*
  * The availability request, nothing new: a conditional GET of the timestamp, answered 304. The campaign service as a large
@@ -19,103 +13,38 @@ import { contextsFor, KeptConnections, pollAnew, sessionsOf, type Target } from 
 const DEVICES = 512;
 const KEPT = 'polls on kept connections';
 const NEW = 'polls on new connections';
+const FILE = 'timestamp.json';
 
-/** A test's clock is a file, read at each look; and a machine that stops for a second must not have polls sent away. */
-const AS_IN_USE = { MUSTER_TEST_CLOCK: '', MUSTER_HANDSET_LEAST_PER_SECOND: '100000' };
-
-let postgres: GivenPostgres;
-let muster: Installation;
-let campaign: Running;
-let campaignPort = 0;
-let nginx: Nginx;
-let bare: Running;
-let barePort = 0;
-/** PEM of the authority that signed what nginx and the bare handler show. */
-let authority = '';
-let devices: { certificate: string; key: string }[] = [];
+let servers: Servers;
 let repository = { path: '', etag: '' };
 
 beforeAll(async () => {
-  postgres = await GivenPostgres.start();
-  muster = await Installation.start('bench-poll', { ...AS_IN_USE, DATABASE_URL: postgres.url });
-  const enrolled: Enrolled[] = [];
-  for (let i = 0; i < DEVICES; i += 1) enrolled.push(await muster.enrol());
-  devices = enrolled.map(({ certificate, key }) => ({ certificate, key: key.privateKeyPem }));
-  const at = `${enrolled[0]!.tuf}timestamp.json`;
-  const { headers, bytes } = await muster.handset('GET', at);
-  repository = { path: at, etag: headers.etag! };
-  const folder = muster.folder.path;
-  const clientCa = path.join(folder, 'device-ca.pem');
-  writeFileSync(clientCa, await deviceAuthority());
-  const identity = serverIdentity(folder);
-  authority = readFileSync(identity.ca, 'utf8');
-  mkdirSync(path.join(folder, 'served'));
-  writeFileSync(path.join(folder, 'served', 'timestamp.json'), bytes);
-  const same = { 'muster-interval': headers['muster-interval'] as string, 'cache-control': headers['cache-control']! };
-  nginx = await startNginx({ folder, ...identity, clientCa, headers: same });
-  const settings = { ...identity, ca: clientCa, etag: '"bare"', headers: same, folder: path.join(folder, 'served') };
-  bare = startNode('test/bench/bare-https.mjs', [JSON.stringify(settings)]);
-  barePort = Number((await bare.waitFor(/listening on (\d+)/))[1]);
-  campaign = await startCampaign();
-  for (const pid of [muster.server.process.pid, campaign.pid, bare.pid, ...nginx.pids]) pin(pid, MEASURED_CORE);
-  pin(process.pid, DRIVING_CORE);
+  servers = await Servers.start('bench-poll', DEVICES, async (muster, [device]) => {
+    const at = `${device!.tuf}${FILE}`;
+    const { headers, bytes } = await muster.handset('GET', at);
+    repository = { path: at, etag: headers.etag! };
+    const same = {
+      'muster-interval': headers['muster-interval'] as string,
+      'cache-control': headers['cache-control']!,
+    };
+    return { files: { [FILE]: bytes }, headers: same };
+  });
 }, 300_000);
-afterAll(async () => {
-  await nginx?.process.stop();
-  await bare?.stop();
-  await campaign?.stop();
-  await muster?.stop();
-  await postgres?.remove();
-});
+afterAll(() => servers?.stop());
 
-/** PEM of who certifies devices: no door shows it, since a handset has no use for it. */
-async function deviceAuthority(): Promise<string> {
-  const client = new pg.Client({ connectionString: postgres.url });
-  await client.connect();
-  const { rows } = await client.query<{ certificate: string }>(
-    `select certificate from ops.authority where kind = 'device'`,
-  );
-  await client.end();
-  return rows[0]!.certificate;
+function targetOf(server: ServerName, withCertificates: boolean): Target {
+  const whom = servers.targetOf(server, withCertificates ? servers.devices : []);
+  if (server === 'nginx') return { ...whom, path: `/${FILE}`, etag: servers.etagOf(FILE) };
+  if (server === 'node:https') return { ...whom, path: `/${FILE}`, etag: BARE_ETAG };
+  return { ...whom, ...repository };
 }
 
-/** On the database and folder of the installation that runs already. */
-async function startCampaign(): Promise<Running> {
-  campaignPort = await freePort();
-  const ports = { MUSTER_PORT: '0', MUSTER_HANDSET_PORT: String(campaignPort) };
-  const env = { ...process.env, ...AS_IN_USE, ...ports, MUSTER_DATA: muster.server.data, DATABASE_URL: postgres.url };
-  const started = startNode('dist/apps/campaign/src/main.js', [], { env });
-  await started.waitFor(/ is ready at /);
-  return started;
-}
-
-type Server = 'nginx' | 'node:https' | 'campaign' | 'npm start';
-
-const pidsOf = (server: Server): number[] =>
-  ({
-    nginx: nginx.pids,
-    'node:https': [bare.pid],
-    campaign: [campaign.pid],
-    'npm start': [muster.server.process.pid],
-  })[server];
-
-function targetOf(server: Server, withCertificates: boolean): Target {
-  const by = withCertificates ? devices : [];
-  if (server === 'campaign') return { port: campaignPort, ...repository, contexts: contextsFor(muster.ca, by) };
-  if (server === 'npm start')
-    return { port: muster.server.handsetPort, ...repository, contexts: contextsFor(muster.ca, by) };
-  const contexts = contextsFor(authority, by);
-  if (server === 'nginx')
-    return { port: nginx.port, path: '/timestamp.json', etag: nginx.etagOf('timestamp.json'), contexts };
-  return { port: barePort, path: '/timestamp.json', etag: '"bare"', contexts };
-}
-
-const kept = (name: string, server: Server, withCertificates: boolean): Contender => ({
+const kept = (name: string, server: ServerName, withCertificates: boolean): Contender => ({
   name,
   run: async (connections) => {
     const open = await KeptConnections.open(targetOf(server, withCertificates), connections);
     await open.poll(2_000);
-    const cost = await cpuOf(pidsOf(server), () => open.poll(10_000));
+    const cost = await cpuOf(servers.pidsOf(server), () => open.poll(10_000));
     open.close();
     return cost;
   },
@@ -126,13 +55,13 @@ interface Anew {
   isResumed: boolean;
 }
 
-const anew = (name: string, server: Server, { withCertificates, isResumed }: Anew): Contender => ({
+const anew = (name: string, server: ServerName, { withCertificates, isResumed }: Anew): Contender => ({
   name,
   run: async (atOnce) => {
     const target = targetOf(server, withCertificates);
     const resuming = isResumed ? { sessions: await sessionsOf(target) } : {};
     await pollAnew(target, { total: 50, atOnce, ...resuming });
-    return cpuOf(pidsOf(server), () => pollAnew(target, { total: 300, atOnce, ...resuming }));
+    return cpuOf(servers.pidsOf(server), () => pollAnew(target, { total: 300, atOnce, ...resuming }));
   },
 });
 

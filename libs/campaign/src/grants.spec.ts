@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { GrantClaims } from '#device-protocol/index.js';
-import { requestHash, signGrant, verifyGrant } from './grants.js';
+import { type GrantKeys, grantKeys, requestHash, signGrant, verifyGrant } from './grants.js';
 
 const NOW = Date.parse('2026-11-24T09:00:00.000Z');
 const bearer = { tenant: 'acme', deviceId: 'd-1', contentId: 'c-1' };
@@ -17,11 +17,11 @@ const claims: GrantClaims = {
   jti: 'j-1',
 };
 
-async function makeKey(kid: string): Promise<{ secret: JWK; set: { keys: JWK[] } }> {
+async function makeKey(kid: string): Promise<{ secret: JWK; set: GrantKeys }> {
   const { privateKey, publicKey } = await generateKeyPair('EdDSA', { extractable: true });
   return {
     secret: { ...(await exportJWK(privateKey)), kid },
-    set: { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA' }] },
+    set: grantKeys({ keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA' }] }),
   };
 }
 

@@ -14,6 +14,11 @@ export async function signGrant(claims: GrantClaims, key: JWK): Promise<string> 
   return new CompactSign(payload).setProtectedHeader(header).sign(await importJWK(key, 'EdDSA'));
 }
 
+/** Finds the public key of a grant; keeps the keys that it has imported, so one is worth keeping, too. */
+export type GrantKeys = ReturnType<typeof createLocalJWKSet>;
+
+export const grantKeys = (set: JSONWebKeySet): GrantKeys => createLocalJWKSet(set);
+
 export interface GrantBearer {
   tenant: string;
   deviceId: string;
@@ -27,7 +32,7 @@ export interface GrantBearer {
  */
 export async function verifyGrant(
   authorization: string | undefined,
-  keys: JSONWebKeySet,
+  keys: GrantKeys,
   bearer: GrantBearer,
   now: number,
 ): Promise<GrantClaims> {
@@ -44,9 +49,9 @@ export async function verifyGrant(
   return claims;
 }
 
-async function open(jws: string, keys: JSONWebKeySet): Promise<GrantClaims> {
+async function open(jws: string, keys: GrantKeys): Promise<GrantClaims> {
   try {
-    const { payload } = await compactVerify(jws, createLocalJWKSet(keys), { algorithms: ['EdDSA'] });
+    const { payload } = await compactVerify(jws, keys, { algorithms: ['EdDSA'] });
     return JSON.parse(new TextDecoder().decode(payload)) as GrantClaims; // signed by us: its shape is ours
   } catch (err) {
     if (err instanceof errors.JOSEError || err instanceof TypeError || err instanceof SyntaxError)

@@ -1,5 +1,8 @@
-/** Bytes that one read of a content asks for. */
-export const CHUNK = { least: 65_536, most: 1_048_576 } as const;
+/**
+ * Bytes that one read of a content asks for. A connection that stalls holds three chunks at most: one under encryption, one
+ * behind it, one ahead. From 256 KiB on larger ones save no CPU (`test/bench/transfer.bench.ts`).
+ */
+export const CHUNK = { least: 65_536, most: 262_144 } as const;
 
 /** A reader that takes a chunk within this is fast: at the least chunk, over 1 MB/s. */
 const FAST_MS = 60;

@@ -38,6 +38,18 @@ describe('a database', () => {
     await expect(losing).rejects.toMatchObject(away);
   });
 
+  it.each(['acme', "o'neil", '\\', "'; rollback; --"])(
+    'is in the tenant %j until the transaction ends',
+    async (tenant) => {
+      const database = db.database('muster_campaign', 1);
+      const setting = `select current_setting('muster.tenant', true) as tenant`;
+      expect(await database.inTenant(tenant, (tx) => tx.query(setting))).toEqual([{ tenant }]);
+      const [after] = await database.query<{ tenant: string | null }>(setting);
+      expect(after?.tenant ?? '').toBe('');
+      await expect(database.inTenant('a\0b', (tx) => tx.query(setting))).rejects.toThrow('U+0000');
+    },
+  );
+
   it('leaves the refusal of a statement as it is', async () => {
     const database = db.database('muster_campaign', 1);
     await expect(database.query('select 1 / 0')).rejects.toMatchObject({ code: '22012' });

@@ -47,9 +47,15 @@ export function afterCommit(tx: Tx, work: () => void): void {
   hooks.push(work);
 }
 
-/** From here to its end `tx` sees and writes this tenant's rows: the only place that sets `muster.tenant`. */
+/** From here to its end `tx` sees and writes this tenant's rows. Nothing else sets `muster.tenant`, but how `inTenant` begins. */
 export async function enterTenant(tx: Tx, tenant: string): Promise<void> {
   await tx.query(`select set_config('muster.tenant', $1, true)`, [tenant]);
+}
+
+/** Both in one message, since each round trip is a good part of what a small append costs; such a message has no parameters. */
+function beginIn(tenant: string): string {
+  if (tenant.includes('\0')) throw new Error('a tenant without U+0000');
+  return `begin; select set_config('muster.tenant', ${pg.escapeLiteral(tenant)}, true)`;
 }
 
 /** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
@@ -74,21 +80,22 @@ export class Database implements Tx {
   }
 
   /** A transaction that sees and writes one tenant's rows. */
-  inTenant<T>(tenant: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.transaction(async (tx) => {
-      await enterTenant(tx, tenant);
-      return work(tx);
-    });
+  async inTenant<T>(tenant: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.begun(beginIn(tenant), work);
   }
 
   /** READ COMMITTED. Commits when `work` resolves, rolls back when it rejects. */
-  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.begun('begin', work);
+  }
+
+  private async begun<T>(begin: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     const client = await this.reached(this.pool.connect());
     let broken: Error | undefined;
     const remember = (error: Error) => (broken = error);
     client.on('error', remember);
     try {
-      await this.reached(client.query('begin'));
+      await this.reached(client.query(begin));
       const query = async <R extends object>(sql: string, params: readonly unknown[] = []) =>
         (await this.reached(client.query<R>(sql, [...params]))).rows;
       const tx: Tx = { query };

@@ -96,10 +96,10 @@ export class PostgresLog implements EventLog {
   async appendFacts<E extends EventShape>(topic: Topic, facts: readonly Fact<E>[]): Promise<void> {
     if (facts.length === 0) return;
     const tenants = [...new Set(facts.map(({ context }) => context.tenant))].toSorted();
-    await this.options.database.transaction(async (tx) => {
+    await this.options.database.inTenant(tenants[0]!, async (tx) => {
       const prepared: [string, FactRow[]][] = []; // all keys before the first partition: one order of locks
       for (const tenant of tenants) {
-        await enterTenant(tx, tenant);
+        if (prepared.length > 0) await enterTenant(tx, tenant);
         const group = facts.filter(({ context }) => context.tenant === tenant);
         prepared.push([tenant, await factRows(this.options, tx, topic, group)]);
       }

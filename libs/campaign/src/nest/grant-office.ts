@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JSONWebKeySet, JWK } from 'jose';
+import type { JWK } from 'jose';
 import type { GrantClaims, OfferRef } from '#device-protocol/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type GrantBearer, signGrant, verifyGrant } from '../grants.js';
+import { type GrantBearer, type GrantKeys, grantKeys, signGrant, verifyGrant } from '../grants.js';
 import { ChannelKeys } from './channel-keys.js';
 import { ChannelTransactions } from './in-channel.js';
 
 interface Keys {
-  set: JSONWebKeySet;
+  set: GrantKeys;
   secret: JWK;
 }
 
@@ -69,7 +69,7 @@ export class GrantOffice {
 
   private load(tenant: string, channel: string): Promise<Keys> {
     return this.transactions.read(tenant, channel, async (at) => ({
-      set: await this.keys.grantKeySet(at),
+      set: grantKeys(await this.keys.grantKeySet(at)),
       secret: await this.keys.grantSecret(at),
     }));
   }
