@@ -3,13 +3,16 @@ import path from 'node:path';
 import pg from 'pg';
 import { GivenPostgres } from '../support/given-postgres.js';
 import { type Enrolled, Installation } from '../support/installation.js';
-import { freePort, type Running, startNode } from '../support/processes.js';
+import { eventually, freePort, type Running, startNode } from '../support/processes.js';
 import { DRIVING_CORE, MEASURED_CORE, pin } from './cpu.js';
 import { type Nginx, serverIdentity, startNginx } from './nginx.js';
 import { contextsFor, type Target } from './polling.js';
 
 /** A test's clock is a file, read at each look; and a machine that stops for a second must not have polls sent away. */
 const AS_IN_USE = { MUSTER_TEST_CLOCK: '', MUSTER_HANDSET_LEAST_PER_SECOND: '100000' };
+
+/** As often as polls are put on record. */
+const FLUSH_MS = 500;
 
 export type ServerName = 'nginx' | 'node:https' | 'campaign' | 'npm start';
 
@@ -28,6 +31,7 @@ export interface Alike {
 export class Servers {
   /** Of the campaign service. */
   private campaignPort = 0;
+  private campaignUrl = '';
   private barePort = 0;
   /** PEM of the authority that signed what nginx and the bare handler show. */
   private authority = '';
@@ -92,6 +96,27 @@ export class Servers {
     };
   }
 
+  /**
+   * Resolves when all polls that were answered are on record, and projected where the process does that. So the cost of it is
+   * in the figure of those polls, and not in the next one's.
+   */
+  async settled(server: ServerName): Promise<void> {
+    const url = {
+      campaign: this.campaignUrl,
+      'npm start': this.muster.server.url,
+      nginx: undefined,
+      'node:https': undefined,
+    }[server];
+    if (url === undefined) return;
+    await eventually(`${server} has recorded all polls`, async () => {
+      await new Promise((resolve) => setTimeout(resolve, FLUSH_MS)); // a look costs the server more than some polls
+      const text = await (await fetch(`${url}/metrics`)).text();
+      const waiting = [...text.matchAll(/^(?:muster_polls_waiting|muster_projection_lag\S*) (\S+)$/gm)];
+      if (waiting.length === 0) throw new Error(`no figures at ${url}/metrics`);
+      return waiting.every(([, count]) => Number(count) === 0) || undefined;
+    });
+  }
+
   /** ETag of a file of `Alike`, where nginx serves it. */
   etagOf(file: string): string {
     return this.started.nginx!.etagOf(file);
@@ -130,7 +155,7 @@ export class Servers {
     const where = { MUSTER_DATA: this.muster.server.data, DATABASE_URL: this.postgres.url };
     const env = { ...process.env, ...AS_IN_USE, ...ports, ...where };
     this.started.campaign = startNode('dist/apps/campaign/src/main.js', [], { env });
-    await this.started.campaign.waitFor(/ is ready at /);
+    [, this.campaignUrl = ''] = await this.started.campaign.waitFor(/ is ready at (\S+)/);
   }
 }
 
