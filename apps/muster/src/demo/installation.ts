@@ -28,8 +28,7 @@ async function canUse(api: Api): Promise<boolean> {
 }
 
 async function startOwn(folder: string, signal: AbortSignal): Promise<{ api: Api; own: Child }> {
-  const env = { ...process.env, MUSTER_DATA: path.join(folder, 'server'), MUSTER_PORT: '0', MUSTER_HANDSET_PORT: '0' };
-  const own = startChild(PROGRAMS.muster, [], { ...env, MUSTER_HOST: '127.0.0.1', DATABASE_URL: '' });
+  const own = startChild(PROGRAMS.muster, [], ownEnvironment(folder, process.env));
   try {
     const [, server = ''] = await own.waitFor(/ready at (\S+)/, START_MS);
     const [, email = '', tenant = ''] = /administrator +(\S+) of tenant (\S+)/.exec(own.output()) ?? [];
@@ -41,6 +40,18 @@ async function startOwn(folder: string, signal: AbortSignal): Promise<{ api: Api
     await remove(own);
     throw error;
   }
+}
+
+/** The caller's settings are of another installation, and none is meant for the demo: its log, keys and names are its own. */
+export function ownEnvironment(folder: string, callers: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isSetting = (name: string) => name.startsWith('MUSTER_') || name === 'KAFKA_BROKERS' || name === 'DATABASE_URL';
+  return {
+    ...Object.fromEntries(Object.entries(callers).filter(([name]) => !isSetting(name))),
+    MUSTER_DATA: path.join(folder, 'server'),
+    MUSTER_HOST: '127.0.0.1',
+    MUSTER_PORT: '0',
+    MUSTER_HANDSET_PORT: '0',
+  };
 }
 
 /** As root the server keeps its database outside the demo's folder, and says where (see the event log's embedded Postgres). */
