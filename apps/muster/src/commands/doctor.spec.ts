@@ -1,7 +1,12 @@
-import { expect, it } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Api } from '../cli/api.js';
+import type { Context } from '../cli/command.js';
+import { Output } from '../cli/output.js';
 import { keyFinding } from './key-findings.js';
-import { diskFindings, relayFinding } from './lag-findings.js';
-import { clock, databaseFindings, versions } from './server-findings.js';
+import { counters, diskFindings, relayFinding } from './lag-findings.js';
+import { clock, databaseFindings, server, versions } from './server-findings.js';
 
 const DAY = 86_400_000;
 const status = (days: number, due: boolean, online: boolean) => {
@@ -71,4 +76,41 @@ it.each([
 ])('tells of a schema %s', (_, databaseVersion, applied, states) => {
   const installation = { handsetUrl: '', caFingerprint: '', databaseVersion, schema: { applied, known: 'B2' } };
   expect(databaseFindings(installation).map(({ state }) => state)).toEqual(states);
+});
+
+describe('of a port where something else than Muster answers', () => {
+  const http = createServer();
+  afterEach(() => new Promise((resolve) => http.close(resolve)));
+
+  /** What a command sees of a server with these answers, by path; any other is a proxy's page. */
+  const contextOf = async (answers: Record<string, object> = {}, status = 502): Promise<Context> => {
+    http.removeAllListeners('request').on('request', ({ url = '' }, response) => {
+      const answer = answers[url];
+      if (answer === undefined) response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>');
+      else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+    });
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    const { signal } = new AbortController();
+    const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    const out = new Output({ json: true, quiet: true, verbose: false, colour: false });
+    return { api: new Api({ server: url, signal }), out, env: {}, signal };
+  };
+
+  const ready = { ready: true, checks: [{ name: 'postgres', ok: true }] };
+
+  it.each([
+    ["a proxy's 502", {}, 502],
+    ["somebody's page", {}, 200],
+    ['JSON of something else', { '/readyz': { status: 'UP' } }, 200],
+    ['Muster at one path alone', { '/readyz': ready }, 502],
+    ['Muster at one path alone, and a page', { '/readyz': ready }, 200],
+  ])('tells that the server is bad: %s', async (_, answers, status) => {
+    const context = await contextOf(answers, status);
+    const said = expect.stringContaining(context.api.options.server) as string;
+    expect(await server(context)).toEqual([{ check: 'server', state: 'bad', detail: said }]);
+  });
+
+  it('takes no page for counters of a server without disks', async () => {
+    expect(await counters(await contextOf())).toMatchObject([{ check: 'metrics', state: 'unknown' }]);
+  });
 });

@@ -17,7 +17,10 @@ export const lag: Check = orUnknown('lag', async ({ api }) => {
 
 /** What only the server's counters tell. */
 export const counters: Check = orUnknown('metrics', async ({ api }) => {
-  const metrics = await (await api.probe('/metrics')).text();
+  const response = await api.probe('/metrics');
+  const type = response.headers.get('content-type') ?? '';
+  if (!response.ok || !type.startsWith('text/plain')) throw new Error(`answered ${response.status} ${type}`);
+  const metrics = await response.text();
   return [...relayFinding(metrics), ...diskFindings(metrics)];
 });
 

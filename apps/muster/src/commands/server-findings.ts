@@ -7,6 +7,11 @@ interface Ready {
   checks: { name: string; ok: boolean; reason?: string }[];
 }
 
+interface About {
+  name: string;
+  version: string;
+}
+
 export interface Installation {
   handsetUrl: string;
   caFingerprint: string;
@@ -25,16 +30,35 @@ export const server: Check = async ({ api }) => {
     return [finding('server', false, `${url} cannot be reached: ${reasonOf(error)}`)];
   }
   const answered = Date.now();
-  const { ready, checks } = (await response.json()) as Ready;
-  const date = Date.parse(response.headers.get('date') ?? '');
-  const about = await api.get<{ name: string; version: string }>('/version');
+  let found: Ready & { about: About };
+  try {
+    found = { ...(await readyOf(response)), about: aboutOf(await api.get('/version')) };
+  } catch (error) {
+    return [finding('server', false, `${url} does not answer as Muster does: ${reasonOf(error)}`)];
+  }
+  const { ready, checks, about } = found;
   return [
     finding('server', ready, `${url}, ${about.name}`),
     ...checks.map(({ name: check, ok, reason }) => finding(`server: ${check}`, ok, reason ?? 'works')),
-    clock(date, asked, answered),
+    clock(Date.parse(response.headers.get('date') ?? ''), asked, answered),
     versions(about.version, ownVersion()),
   ];
 };
+
+/** @throws what something else than Muster answered there: a proxy whose server is away, or another program */
+async function readyOf(response: Response): Promise<Ready> {
+  const answer = (await response.json().catch(() => undefined)) as Partial<Ready> | null | undefined;
+  if (typeof answer?.ready !== 'boolean' || !Array.isArray(answer.checks))
+    throw new Error(`/readyz answered ${response.status} ${response.headers.get('content-type') ?? ''}`);
+  return { ready: answer.ready, checks: answer.checks };
+}
+
+/** @throws the same */
+function aboutOf(answer: unknown): About {
+  const { name, version } = (answer ?? {}) as Partial<About>;
+  if (name === undefined || version === undefined) throw new Error('/version names no version');
+  return { name, version };
+}
 
 function ownVersion(): string {
   const manifest = new URL('../../../../../package.json', import.meta.url);
