@@ -132,6 +132,21 @@ describe('muster-handset', () => {
     expect(muster.types()).toContain('OutcomeConfirmed');
   });
 
+  it('ends a fleet by SIGTERM in the middle of its enrolment, as at any other time', async () => {
+    muster.failure = { status: 503, headers: { 'retry-after': '60' } };
+    const codes = join(root, 'codes.csv');
+    writeFileSync(codes, 'code\nmain.code\n');
+    const { origin, authority } = muster.server;
+    const fleet = start('fleet', origin, '--ca', authority.fingerprint, '--codes', codes);
+    const [out, error] = [collect(fleet.stdout), collect(fleet.stderr)];
+    await expect.poll(() => muster.server.seen.length, { timeout: 15_000 }).toBeGreaterThan(0);
+    const ended = new Promise((done) => fleet.on('close', done));
+    fleet.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(error()).toBe('');
+    expect(out()).toMatch(/"enrolled":0[^]*"summary":/);
+  });
+
   it('explains offers from attributes in a file, which stay here', async () => {
     muster.publishSchema({ version: 1, attributes: { model: { type: 'string' } } });
     muster.offerContent(CONTENT, randomBytes(9), [offer({ selector: 'device.model.startsWith("Z")' })]);

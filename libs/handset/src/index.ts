@@ -2,6 +2,7 @@
 export { Agent } from './agent.js';
 export { attributesFromFile } from './attribute-file.js';
 export { type Collected } from './attributes.js';
+export { retryAfterMs } from './backoff.js';
 export { commandHooks, type HookCommands } from './command-hooks.js';
 export { type Enrolment } from './certify.js';
 export { HandsetError, type HandsetErrorCode, hasCode, isRefusal } from './errors.js';

@@ -25,6 +25,22 @@ describe('arrivals', () => {
     expect(arrivals.due(60_000, 10)).toHaveLength(1);
   });
 
+  it('take a new rate up at once, for the rest of a gap as well', () => {
+    const arrivals = new Arrivals(() => 1 - 1 / Math.E, 0); // each gap as long as the mean
+    expect(arrivals.due(0, 0.1)).toEqual([0]);
+    expect(arrivals.due(4_000, 1)).toEqual([]);
+    expect(arrivals.waitMs(4_000)).toBeCloseTo(600);
+    expect(arrivals.due(4_600.1, 0.5)).toHaveLength(1);
+    expect(arrivals.waitMs(4_600.1)).toBeCloseTo(2_000, -1);
+  });
+
+  it('came at the old rate until the new one was seen', () => {
+    const arrivals = new Arrivals(() => 1 - 1 / Math.E, 0);
+    arrivals.due(0, 10);
+    expect(arrivals.due(1_050, 0.1)).toHaveLength(10);
+    expect(arrivals.waitMs(1_050)).toBeCloseTo(5_000);
+  });
+
   it('follow their rates step by step, and what was set since', () => {
     const rates = new Rates([10, 20, 40], 5);
     expect([0, 4_999, 5_000, 10_000, 99_000].map((ms) => rates.at(ms))).toEqual([10, 10, 20, 40, 40]);

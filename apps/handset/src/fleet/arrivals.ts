@@ -7,6 +7,7 @@ export const byChance = (meanMs: number, random: () => number): number => -Math.
  */
 export class Arrivals {
   private nextAt: number;
+  private perSecond = 0;
 
   constructor(
     private readonly random: () => number,
@@ -15,17 +16,25 @@ export class Arrivals {
     this.nextAt = now;
   }
 
-  /** @returns the times up to now at which one has come, oldest first; at a rate of 0 nobody comes */
+  /**
+   * A rate that has changed holds from now on, for the rest of the gap under way as well: by chance, what is left of a gap
+   * is as long as a whole one, whatever has passed of it.
+   * @returns the times up to now at which one has come, oldest first; at a rate of 0 nobody comes
+   */
   due(now: number, perSecond: number): number[] {
+    const before = this.perSecond;
+    this.perSecond = perSecond;
     if (perSecond <= 0) {
       this.nextAt = now;
       return [];
     }
+    const heldUntilNow = before > 0 ? before : perSecond;
     const times: number[] = [];
     while (this.nextAt <= now) {
       times.push(this.nextAt);
-      this.nextAt += byChance(1_000 / perSecond, this.random);
+      this.nextAt += byChance(1_000 / heldUntilNow, this.random);
     }
+    this.nextAt = now + ((this.nextAt - now) * heldUntilNow) / perSecond;
     return times;
   }
 

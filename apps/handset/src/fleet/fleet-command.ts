@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { processClock, processLog } from '#runtime/index.js';
 import { Rates } from './arrivals.js';
 import { codesFrom } from './codes.js';
-import { Fleet } from './fleet.js';
+import { Fleet, untilAborted } from './fleet.js';
 import { readPopulation } from './population.js';
 
 interface Options {
@@ -39,6 +39,11 @@ function shareFrom(text: string): number {
   if (share > 1) throw new InvalidArgumentError('not a share from 0 to 1.');
   return share;
 }
+function countFrom(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('not a whole number from 1.');
+  return count;
+}
 const ratesFrom = (text: string): number[] => text.split(',').map(numberFrom);
 
 /** Registers `fleet`. */
@@ -58,7 +63,11 @@ export function addFleetCommand(program: Command): void {
       [0],
     )
     .option('--seconds <seconds>', 'how long each rate holds; without it until SIGTERM', numberFrom)
-    .option('--arrival <what>', 'poll, or network: an event, of which its rules may make a poll', 'poll')
+    .addOption(
+      new Option('--arrival <what>', 'poll, or network: an event, of which its rules may make a poll')
+        .choices(['poll', 'network'])
+        .default('poll'),
+    )
     .option('--once', 'each handset comes once; they live on until SIGTERM')
     .option(
       '--population <file>',
@@ -69,7 +78,7 @@ export function addFleetCommand(program: Command): void {
     .option('--fail-installs <share>', 'of those whose installations fail', shareFrom, 0)
     .option('--think <seconds>', 'how long owners think before a transfer, on average', numberFrom, 0)
     .option('--away <seconds>', 'how long one is away', numberFrom, 30)
-    .option('--enrol-at-once <number>', '', numberFrom, 8)
+    .option('--enrol-at-once <number>', 'how many enrol at the same time', countFrom, 8)
     .addHelpText('after', FLEET_HELP)
     .action(runFleet);
 }
@@ -82,7 +91,9 @@ input, unless the codes came there, is the rate from then on.
 Example: printf 'label\\n%s\\n' one two three | muster device codes - > codes.txt
          muster-handset fleet https://127.0.0.1:8443 --ca 3f…9a --codes codes.txt --rate 20,40,80 --seconds 30`;
 
-async function runFleet(server: string, options: Options): Promise<void> {
+async function runFleet(server: string, options: Options, command: Command): Promise<void> {
+  if (options.rate.length > 1 && options.seconds === undefined)
+    command.error('error: several rates need --seconds: without it the first would hold for ever');
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const folder = mkdtempSync(join(tmpdir(), 'muster-fleet-'));
@@ -121,8 +132,8 @@ async function live(
   });
   const began = Date.now();
   await fleet.enrol(stop);
-  const memory = () => Math.round((process.memoryUsage().rss - before) / codes.length / 102.4) / 10;
-  print({ enrolled: codes.length, seconds: (Date.now() - began) / 1_000, kibPerHandset: memory() });
+  const memory = () => Math.round((process.memoryUsage().rss - before) / Math.max(1, fleet.enrolled) / 102.4) / 10;
+  print({ enrolled: fleet.enrolled, seconds: (Date.now() - began) / 1_000, kibPerHandset: memory() });
   const input = options.codes === '-' ? undefined : listenForRates(rates);
   const lines = setInterval(() => print({ at: new Date().toISOString(), ...fleet.meter.nextSecond() }), 1_000);
   await fleet.drive(stop, rates.totalMs);
@@ -141,9 +152,3 @@ function listenForRates(rates: Rates): Interface {
     if (line.trim() !== '' && Number.isFinite(rate) && rate >= 0) rates.set(rate);
   });
 }
-
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve());
-  });

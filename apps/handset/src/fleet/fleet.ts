@@ -45,6 +45,8 @@ export class Fleet {
   readonly meter = new Meter();
   readonly tally: Tally = { cutOff: 0, wentAway: 0, installed: 0, failedInstalls: 0 };
   agentsFailed = 0;
+  /** So many are in. */
+  enrolled = 0;
   private readonly members: Member[];
   /** In the order in which they come next. */
   private readonly idle: Member[] = [];
@@ -64,18 +66,26 @@ export class Fleet {
     });
   }
 
-  /** All of them, so many at a time; each lives from then on. */
+  /**
+   * All of them, so many at a time; each lives from then on. The signal ends it with those that are in by then.
+   * @throws HandsetError the refusal of one that never will be
+   */
   async enrol(signal: AbortSignal): Promise<void> {
     const { server, codes, enrolAtOnce } = this.options;
     const queue = this.members.entries();
     const worker = async () => {
       for (const [n, member] of queue) {
+        if (signal.aborted) return;
         await member.enrol({ ...server, code: codes[n]! }, signal);
         member.start();
+        this.enrolled += 1;
         this.idle.push(member);
       }
     };
-    await Promise.all(Array.from({ length: enrolAtOnce }, worker));
+    const all = Promise.all(Array.from({ length: enrolAtOnce }, worker)).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    await Promise.race([all, untilAborted(signal)]);
   }
 
   /** Lets them come until the time is over or the signal says so; at the latest when each has come that was to come once. */
@@ -93,9 +103,15 @@ export class Fleet {
   }
 
   private arrive(at: number): void {
-    const member = this.idle.shift();
-    if (member === undefined) this.waiting.push(at);
-    else void this.send(member, at);
+    for (let member = this.idle.shift(); member !== undefined; member = this.idle.shift()) {
+      if (member.restMs === 0) return void this.send(member, at);
+      this.lookAgain(member); // sent away, or gone, since it was free
+    }
+    this.waiting.push(at);
+  }
+
+  private lookAgain(member: Member): void {
+    setTimeout(() => this.isFree(member), member.restMs).unref();
   }
 
   private async send(member: Member, at: number): Promise<void> {
@@ -105,9 +121,7 @@ export class Fleet {
     } catch (error) {
       this.failed(member.name, error);
     }
-    if (isOnce) return;
-    if (member.restMs > 0) setTimeout(() => this.isFree(member), member.restMs).unref();
-    else this.isFree(member);
+    if (!isOnce) this.isFree(member);
   }
 
   private failed(name: string, error: unknown): void {
@@ -115,9 +129,10 @@ export class Fleet {
     this.options.log.error('agent.failed', { name, err: error });
   }
 
-  /** Whoever has waited for a handset gets it. */
+  /** Whoever has waited for a handset gets it, unless it rests. */
   private isFree(member: Member): void {
     if (this.isStopped) return;
+    if (member.restMs > 0) return this.lookAgain(member);
     const at = this.waiting.shift();
     if (at === undefined) this.idle.push(member);
     else void this.send(member, at);
@@ -143,3 +158,10 @@ export class Fleet {
     };
   }
 }
+
+/** Ends when the signal comes. */
+export const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -40,6 +40,8 @@ export interface Tally {
 }
 
 const RETRY_ENROLMENT_MS = 2_000;
+/** How soon to look again whether one is free that ends by an answer or an agent, not by an hour. */
+const LOOK_AGAIN_MS = 100;
 /** An agent that has nothing to do looks no oftener whether it has. */
 const LONGEST_SLEEP_MS = 600_000;
 
@@ -50,6 +52,9 @@ export class Member {
   private running: Promise<void> = Promise.resolve();
   private dueAt: number | undefined;
   private restsUntil = 0;
+  /** Undefined while it is here; an agent that goes may take longer to end than this. */
+  private awayUntil: number | undefined;
+  private isAsking = false;
   private readonly spared = new Set<string>();
   private isStopped = false;
 
@@ -60,7 +65,10 @@ export class Member {
     private readonly around: Surroundings,
   ) {}
 
-  /** Until it is in, or the server says that it never will be. @throws HandsetError the refusal */
+  /**
+   * Until it is in, or the server says that it never will be.
+   * @throws HandsetError the refusal; AbortError when the signal comes while it waits to try again
+   */
   async enrol(enrolment: Enrolment, signal: AbortSignal): Promise<void> {
     const { clock, log, random } = this.around;
     for (;;)
@@ -69,7 +77,7 @@ export class Member {
         return;
       } catch (error) {
         const isFinal = !isRefusal(error) || error.code === 'server.refused' || error.code === 'enrol.fingerprint';
-        if (isFinal || signal.aborted) throw error;
+        if (isFinal) throw error;
         const { retryAfterMs } = error.details;
         await sleep(typeof retryAfterMs === 'number' ? retryAfterMs : RETRY_ENROLMENT_MS, undefined, { signal });
       }
@@ -83,6 +91,7 @@ export class Member {
     const connect: typeof connectByHttps = (identity) => observed(connectByHttps(identity), this.observer);
     const agent = createAgent({ store, hooks: this.hooks, clock, log, random, connect });
     this.agent = agent;
+    this.awayUntil = undefined;
     this.going = new AbortController();
     this.running = agent
       .run({ signal: this.going.signal, maxSleepMs: LONGEST_SLEEP_MS })
@@ -90,9 +99,15 @@ export class Member {
       .then(() => agent.close());
   }
 
-  /** How long the server wants it to stay away still, ms. */
+  /**
+   * How long it cannot be made to ask still, ms: the server has sent it away, it is away by itself, or it is just asking
+   * of its own accord, and may be sent away. 0: it is free.
+   */
   get restMs(): number {
-    return Math.max(0, this.restsUntil - this.around.clock.now());
+    const { restsUntil, awayUntil, isAsking } = this;
+    const now = this.around.clock.now();
+    const awayMs = awayUntil === undefined ? 0 : Math.max(LOOK_AGAIN_MS, awayUntil - now);
+    return Math.max(0, restsUntil - now, awayMs, isAsking ? LOOK_AGAIN_MS : 0);
   }
 
   /** One poll, whatever its rules say, that should have begun at `dueAt`. Ends when all that follows from it has. */
@@ -118,13 +133,16 @@ export class Member {
     return {
       meter: around.meter,
       now: () => around.clock.now(),
-      dueAt: () => {
+      begin: () => {
         const { dueAt } = this;
         this.dueAt = undefined;
-        if (this.restMs > 0) around.meter.tooEarly += 1;
+        this.isAsking = true;
+        if (this.restsUntil > around.clock.now()) around.meter.tooEarly += 1;
         return dueAt;
       },
+      end: () => (this.isAsking = false),
       restUntil: (at: number) => (this.restsUntil = at),
+      isGone: () => this.awayUntil !== undefined,
       isCutOff: (contentId: string) => this.isCutOff(contentId),
     };
   }
@@ -139,9 +157,12 @@ export class Member {
     return true;
   }
 
+  /** What its round has to say still it says; the agent then ends, and another one comes back on its store. */
   private goAway(): void {
-    const { tally, awayMs } = this.around;
+    if (this.awayUntil !== undefined) return; // it was going: the same round has begun another transfer
+    const { tally, awayMs, clock } = this.around;
     tally.wentAway += 1;
+    this.awayUntil = clock.now() + awayMs;
     this.going.abort();
     const { running } = this;
     setTimeout(() => void running.then(() => this.start()), awayMs).unref();

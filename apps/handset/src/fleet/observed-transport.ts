@@ -1,4 +1,11 @@
-import { HandsetError, type HttpAnswer, type HttpRequest, isRefusal, type Transport } from '#handset/index.js';
+import {
+  HandsetError,
+  type HttpAnswer,
+  type HttpRequest,
+  isRefusal,
+  retryAfterMs,
+  type Transport,
+} from '#handset/index.js';
 import { type Meter } from './meter.js';
 
 /** Idle for so long, a connection is given up: between two polls a handset sleeps longer than a server keeps one. */
@@ -7,10 +14,14 @@ const HANG_UP_MS = 500;
 export interface Observer {
   meter: Meter;
   now: () => number;
-  /** When the poll that begins now should have begun; undefined when it comes by itself. */
-  dueAt: () => number | undefined;
+  /** A poll begins. @returns when it should have; undefined when it comes by itself */
+  begin: () => number | undefined;
+  /** It has its answer, or has failed. */
+  end: () => void;
   /** The server wants the handset only then, ms. */
   restUntil: (at: number) => void;
+  /** Away, it reaches no server. */
+  isGone: () => boolean;
   /** Reads to the middle of a content: whether its connection goes now. */
   isCutOff: (contentId: string) => boolean;
 }
@@ -60,21 +71,25 @@ const isPoll = ({ url }: HttpRequest): boolean => url.endsWith('/timestamp.json'
 async function poll(inner: Transport, request: HttpRequest, observer: Observer): Promise<HttpAnswer> {
   const { meter } = observer;
   const began = observer.now();
-  const dueAt = observer.dueAt() ?? began;
+  const dueAt = observer.begin() ?? began;
   meter.begin(began - dueAt);
   const end = (outcome: Parameters<Meter['end']>[0], code?: string) => meter.end(outcome, observer.now() - dueAt, code);
   try {
+    if (observer.isGone()) throw new HandsetError('transport.unreachable', { cause: 'fleet' });
     const answer = await inner.send(request);
-    const { status } = answer;
+    const { status, headers } = answer;
     if (status === 200 || status === 304) end('answered');
     else if (status === 503 || status === 429) {
       end('sentAway');
-      observer.restUntil(observer.now() + Number(answer.headers['retry-after'] ?? 0) * 1_000);
+      const now = observer.now();
+      observer.restUntil(now + (retryAfterMs(headers['retry-after'], now) ?? 0));
     } else end('failed', `HTTP ${status}`);
     return answer;
   } catch (error) {
     end('failed', isRefusal(error) ? error.code : 'unknown');
     throw error;
+  } finally {
+    observer.end();
   }
 }
 
