@@ -1,4 +1,4 @@
-import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, register } from 'prom-client';
 import { type Fact, partitionOf } from '#event-log/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
@@ -30,7 +30,7 @@ function lostCounter(): Counter {
 
 /** Collects polls and records them in batches, one per tenant, channel and partition of the device. */
 @Injectable()
-export class PollRecorder implements BeforeApplicationShutdown {
+export class PollRecorder implements OnApplicationShutdown {
   private batches = new Map<string, Batch>();
   private kept = 0;
   private lost = 0;
@@ -39,6 +39,7 @@ export class PollRecorder implements BeforeApplicationShutdown {
   private facts: Fact<DeviceFactByServer>[] = [];
   private flushing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
+  private isStopped = false;
 
   constructor(
     @Inject(FactWriter) private readonly writer: FactWriter,
@@ -49,7 +50,7 @@ export class PollRecorder implements BeforeApplicationShutdown {
   }
 
   record({ tenant, channel, deviceId }: DeviceIdentity, poll: Poll): void {
-    if (this.kept >= KEPT) {
+    if (this.kept >= KEPT || this.isStopped) {
       this.lost += 1;
       this.losses.inc();
       return;
@@ -64,35 +65,50 @@ export class PollRecorder implements BeforeApplicationShutdown {
   }
 
   private flushSoon(): void {
+    if (this.isStopped) return;
     this.timer ??= setTimeout(() => {
+      this.timer = undefined;
       // One after the other: a second one beside a slow first would write the facts of both.
-      this.flushing = this.flushing.then(() => this.flush());
+      this.flushing = this.flushing.then(() => this.flush()).catch((err: unknown) => this.retry(err));
     }, FLUSH_MS);
   }
 
-  /** Before the pools close. */
-  async beforeApplicationShutdown(): Promise<void> {
+  /**
+   * The listeners are closed by now, so the last poll is in; in `beforeApplicationShutdown` it would not be. The pools are
+   * still open, since the modules are shut down in reversed order, and the event log's comes first.
+   */
+  async onApplicationShutdown(): Promise<void> {
+    this.isStopped = true;
     clearTimeout(this.timer);
     await this.flushing;
-    await this.flush();
+    await this.flush().catch((err: unknown) => this.giveUp(err));
   }
 
+  /** @throws what the log refuses with; the polls are kept then */
   private async flush(): Promise<void> {
-    this.timer = undefined;
     this.facts.push(...[...this.batches.values()].flatMap(factsOf));
     this.batches = new Map();
     const { facts, kept } = this;
     if (facts.length === 0) return;
-    try {
-      await this.writer.append(facts, { isPatient: true });
-      this.facts = [];
-      this.kept -= kept; // those that came meanwhile stay counted
-      if (this.lost > 0) this.log.error('polls.lost', { polls: this.lost });
-      this.lost = 0;
-    } catch (err) {
-      this.log.warn('polls.not-recorded', { polls: this.kept, retryInMs: FLUSH_MS, err });
-      this.flushSoon();
-    }
+    await this.writer.append(facts, { isPatient: true });
+    this.facts = [];
+    this.kept -= kept; // those that came meanwhile stay counted
+    if (this.lost > 0) this.log.error('polls.lost', { polls: this.lost });
+    this.lost = 0;
+  }
+
+  private retry(err: unknown): void {
+    this.log.warn('polls.not-recorded', { polls: this.kept, retryInMs: FLUSH_MS, err });
+    this.flushSoon();
+  }
+
+  /** Nobody will try again: a timer would only keep the process from ending. */
+  private giveUp(err: unknown): void {
+    this.losses.inc(this.kept);
+    this.log.error('polls.lost', { polls: this.lost + this.kept, err });
+    this.facts = [];
+    this.kept = 0;
+    this.lost = 0;
   }
 }
 

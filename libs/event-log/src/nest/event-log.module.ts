@@ -48,7 +48,10 @@ export interface EventLogModuleOptions {
   archive?: string;
 }
 
-/** Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule. */
+/**
+ * Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule.
+ * To be imported before the rooms: modules are shut down in reversed order, and what a room writes last needs the pools.
+ */
 @Module({})
 export class EventLogModule {
   static forRoot(options: EventLogModuleOptions): DynamicModule {
