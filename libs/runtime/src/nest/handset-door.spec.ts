@@ -41,7 +41,7 @@ describe('the door for handsets', () => {
     expect(answers.every(({ status }) => status === 200)).toBe(true);
   });
 
-  it('sends most away after a standstill, before any work, each with an hour of its own', async () => {
+  it('sends most away after a standstill, before any work, each with an appointment of its own', async () => {
     standStill(1_600);
     const answers = await Promise.all(Array.from({ length: 8 }, () => ask('/tuf/main/main/timestamp.json')));
     const away = answers.filter(({ status }) => status === 503);
@@ -53,9 +53,25 @@ describe('the door for handsets', () => {
     expect(Math.min(...seconds)).toBeGreaterThanOrEqual(1);
   });
 
-  it('holds nobody who is inside', async () => {
+  it.each(['/enrol/v1', '/enrol/v1/renew'])('holds %s in a surge', async (path) => {
     standStill(1_600);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/d/v1/facts')));
+    const answers = await Promise.all(Array.from({ length: 8 }, () => ask(path)));
+    expect(answers.some(({ status }) => status === 503)).toBe(true);
+  });
+
+  it.each(['/d/v1/facts', '/enrol/v1/ca'])(
+    'does not hold %s: nobody who is inside, or before the door',
+    async (path) => {
+      standStill(1_600);
+      const answers = await Promise.all(Array.from({ length: 20 }, () => ask(path)));
+      expect(answers.every(({ status }) => status === 200)).toBe(true);
+    },
+  );
+
+  it('lets everybody through once it is closed, however long ago', async () => {
+    door.close();
+    standStill(1_600);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/tuf/main/main/timestamp.json')));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
   });
 });

@@ -6,8 +6,11 @@ import { PROBLEM_TYPE } from '../problem.js';
 
 const NAME = 'muster_handset_sent_away_total';
 
-/** Where a handset's visit begins. What follows from a visit that was let in is served: half of it would be work for nothing. */
-const ENTRANCE = /\/timestamp\.json(\?|$)|^\/enrol\//;
+/**
+ * Where a handset's visit begins. What follows from a visit that was let in is served: half of it would be work for nothing.
+ * The text of the CA comes before an enrolment, costs next to nothing, and may be left out by who has it: no entrance.
+ */
+const ENTRANCE = /\/timestamp\.json(\?|$)|^\/enrol\/(?!v1\/ca(\?|$))/;
 
 // Without a trace: a surge writes one line when it begins and one when it ends, none for a request.
 const BODY = Buffer.from(
@@ -20,12 +23,13 @@ const BODY = Buffer.from(
   }),
 );
 
-/** Stands before the handset's port and sends away in a surge, with an hour for each, before anything is looked up. */
+/** Stands before the handset's port and sends away in a surge, each with an appointment, before anything is looked up. */
 export class HandsetDoor {
   private readonly admission: Admission;
   private readonly sentAway: Counter;
   private readonly timer: NodeJS.Timeout;
   private inSurge = 0;
+  private isClosed = false;
 
   constructor(
     private readonly log: Log,
@@ -41,13 +45,16 @@ export class HandsetDoor {
 
   before(handler: RequestListener): RequestListener {
     return (request, response) => {
-      const seconds = ENTRANCE.test(request.url ?? '') ? this.admission.ask(performance.now()) : undefined;
+      const isHeld = !this.isClosed && ENTRANCE.test(request.url ?? '');
+      const seconds = isHeld ? this.admission.ask(performance.now()) : undefined;
       if (seconds === undefined) handler(request, response);
       else this.sendAway(request, response, seconds);
     };
   }
 
+  /** Lets everybody through from now on: without its ticks it would take the end of a process for a standstill. */
   close(): void {
+    this.isClosed = true;
     clearInterval(this.timer);
   }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -36,6 +37,9 @@ const http: ServerOptions = {
   keepAliveTimeout: LISTENER_LIMITS.keepAliveMs,
 };
 
+/** Name, HMAC key and AES key, as Node takes them. */
+const TICKET_KEY_BYTES = 48;
+
 function limited<S extends Server>(server: S): S {
   server.maxConnections = LISTENER_LIMITS.connections;
   server.setTimeout(LISTENER_LIMITS.idleMs);
@@ -51,6 +55,8 @@ export function tlsListener(handler: RequestListener, asksForCertificate: boolea
     minVersion: 'TLSv1.2' as const,
     handshakeTimeout: LISTENER_LIMITS.handshakeMs,
     sessionTimeout: LISTENER_LIMITS.ticketSeconds,
+    // Of this process; Node would make new ones with each certificate, which voids every ticket.
+    ticketKeys: randomBytes(TICKET_KEY_BYTES),
     requestCert: asksForCertificate,
     // A handset without a certificate, or with a foreign one, may still enrol and read the catalogue: guards decide.
     rejectUnauthorized: false,

@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type DynamicModule, NotFoundException, type Type } from '@nestjs/common';
@@ -65,7 +65,7 @@ export async function createServer(
   let shortCut: ShortCut = () => false;
   const door = new HandsetDoor(log, handsetLeastPerSecond);
   const behindDoor: RequestListener = (request, response) => {
-    if (!shortCut(request, response)) dispatch(request, response);
+    if (!isTaken(shortCut, log, request, response)) dispatch(request, response);
   };
   const handset = tlsListener(door.before(behindDoor), true);
   const people = peopleTls ? tlsListener(handler, false) : plainListener(handler);
@@ -112,6 +112,18 @@ export async function createServer(
     },
     close: () => app.close(),
   };
+}
+
+/** A throw would end the process here. What a short cut fails at is the ordinary route's; half an answer is nobody's. */
+function isTaken(shortCut: ShortCut, log: Log, request: IncomingMessage, response: ServerResponse): boolean {
+  try {
+    return shortCut(request, response);
+  } catch (err) {
+    log.error('short-cut.failed', { err });
+    if (!response.headersSent) return false;
+    response.destroy();
+    return true;
+  }
 }
 
 /** What some modules have begun when another fails goes on for ever else, and the process never ends. */
