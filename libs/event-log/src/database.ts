@@ -58,6 +58,9 @@ function beginIn(tenant: string): string {
   return `begin; select set_config('muster.tenant', ${pg.escapeLiteral(tenant)}, true)`;
 }
 
+/** After so long without a word the kernel asks whether the server's host is still there: one that went silently would keep connections for hours. */
+const SILENT_MS = 30_000;
+
 /** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
 export class Database implements Tx {
   private readonly pool: pg.Pool;
@@ -66,7 +69,7 @@ export class Database implements Tx {
   /** @param options.waitMs how long to wait for a connection: a full pool, or a server that is stuck, must not hang requests */
   constructor(url: string, options: { max?: number; waitMs?: number; applicationName?: string; log?: Log } = {}) {
     const { max = 10, waitMs = 30_000, applicationName = 'muster', log = silentLog } = options;
-    const limits = { max, connectionTimeoutMillis: waitMs };
+    const limits = { max, connectionTimeoutMillis: waitMs, keepAlive: true, keepAliveInitialDelayMillis: SILENT_MS };
     this.pool = new pg.Pool({ connectionString: url, ...limits, application_name: applicationName, types });
     this.pool.on('error', (err) => {
       // `end` does not wait until the server has heard of it, so a server that stops next may still cut us off.

@@ -19,6 +19,8 @@ export interface KnownRowsOptions {
 /** Nothing that is answered is older: the longest that another process's change takes to be seen here. */
 const MAX_AGE_MS = 1_000;
 const LOOK_EVERY_MS = 400;
+/** A look that has no answer by then, from a host that went silently, is given up. */
+const LOOK_PATIENCE_MS = 5_000;
 /** Above it, asking what has changed costs more than reading it again. */
 const CHANGES_AT_MOST = 10_000;
 
@@ -31,7 +33,9 @@ export class KnownRows<V extends NonNullable<unknown>> {
   private readonly kept: Recent<string, V>;
   private snapshot: string | null = null;
   private seenAt = -Infinity;
-  private lookedAt = -Infinity;
+  /** When the next look is due. */
+  private lookAt = -Infinity;
+  private looks = 0;
   /** Grows with each change that was heard of, so that what was read before it is not kept after it. */
   private changes = 0;
 
@@ -43,7 +47,7 @@ export class KnownRows<V extends NonNullable<unknown>> {
   get(row: RowName): V | undefined {
     // Not the port's clock: this is about how old an answer is, which a test's clock does not change.
     const now = performance.now();
-    if (now - this.lookedAt >= LOOK_EVERY_MS) void this.look(now);
+    if (now >= this.lookAt) void this.look(now);
     return now - this.seenAt < MAX_AGE_MS ? this.kept.get(keyOf(row)) : undefined;
   }
 
@@ -62,11 +66,13 @@ export class KnownRows<V extends NonNullable<unknown>> {
     this.kept.delete(keyOf(row));
   }
 
-  /** One at a time; a failure leaves the snapshot, so that the next look misses nothing. */
+  /** One at a time; a failure leaves the snapshot, so that the next look misses nothing. What one that was given up answers late counts no more. */
   private async look(now: number): Promise<void> {
-    this.lookedAt = Infinity;
+    const look = (this.looks += 1);
+    this.lookAt = now + LOOK_PATIENCE_MS;
     try {
       const { snapshot, changed } = await this.changedSince(this.snapshot);
+      if (look !== this.looks) return;
       this.changes += 1;
       if (this.snapshot === null || changed.length > CHANGES_AT_MOST) this.kept.clear();
       else for (const key of changed) this.kept.delete(key);
@@ -75,7 +81,7 @@ export class KnownRows<V extends NonNullable<unknown>> {
     } catch {
       // Nothing is known then, and whoever reads instead hears why.
     }
-    this.lookedAt = now;
+    if (look === this.looks) this.lookAt = now + LOOK_EVERY_MS;
   }
 
   /**

@@ -48,10 +48,7 @@ export interface EventLogModuleOptions {
   archive?: string;
 }
 
-/**
- * Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule.
- * To be imported before the rooms: modules are shut down in reversed order, and what a room writes last needs the pools.
- */
+/** Provides, everywhere, what it exports: `TailLog` reads across tenants, `CommittedLog` without Kafka. Needs RuntimeModule, and comes before the rooms: shut down in reversed order, they may still write. */
 @Module({})
 export class EventLogModule {
   static forRoot(options: EventLogModuleOptions): DynamicModule {
