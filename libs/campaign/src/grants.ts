@@ -14,10 +14,24 @@ export async function signGrant(claims: GrantClaims, key: JWK): Promise<string> 
   return new CompactSign(payload).setProtectedHeader(header).sign(await importJWK(key, 'EdDSA'));
 }
 
+type LocalKeys = ReturnType<typeof createLocalJWKSet>;
+
 /** Finds the public key of a grant; keeps the keys that it has imported, so one is worth keeping, too. */
-export type GrantKeys = ReturnType<typeof createLocalJWKSet>;
+export type GrantKeys = (...args: Parameters<LocalKeys>) => ReturnType<LocalKeys>;
 
 export const grantKeys = (set: JSONWebKeySet): GrantKeys => createLocalJWKSet(set);
+
+/** As `keys`; whose key is not among them is looked for once more among those that `newer` brings. */
+export const orNewer =
+  (keys: GrantKeys, newer: () => Promise<GrantKeys>): GrantKeys =>
+  async (...args) => {
+    try {
+      return await keys(...args);
+    } catch (err) {
+      if (err instanceof errors.JWKSNoMatchingKey) return (await newer())(...args);
+      throw err;
+    }
+  };
 
 export interface GrantBearer {
   tenant: string;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { JWK } from 'jose';
 import type { GrantClaims, OfferRef } from '#device-protocol/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type GrantBearer, type GrantKeys, grantKeys, signGrant, verifyGrant } from '../grants.js';
+import { type GrantBearer, type GrantKeys, grantKeys, orNewer, signGrant, verifyGrant } from '../grants.js';
 import { ChannelKeys } from './channel-keys.js';
 import { ChannelTransactions } from './in-channel.js';
 
@@ -13,11 +13,14 @@ interface Keys {
 
 /** How long a rotation by another process may take to be seen here; the key before it stays good for longer. */
 const KEPT_MS = 5_000;
+/** A grant of an unknown key has the keys read anew, so often at most: key ids are made up at no cost. */
+const READ_ANEW_MS = 1_000;
 
 /** Signs grants, remembers who holds them, and reads them again when they come with a request for bytes. */
 @Injectable()
 export class GrantOffice {
   private readonly kept = new Map<string, { keys: Promise<Keys>; until: number }>();
+  private readonly readAnewAt = new Map<string, number>();
 
   constructor(
     @Inject(ChannelKeys) private readonly keys: ChannelKeys,
@@ -36,7 +39,12 @@ export class GrantOffice {
     now: number,
   ): Promise<GrantClaims> {
     const { set } = await this.keysOf(bearer.tenant, bearer.channel);
-    return verifyGrant(header, set, bearer, now);
+    return verifyGrant(
+      header,
+      orNewer(set, () => this.newerThan(set, bearer)),
+      bearer,
+      now,
+    );
   }
 
   /** Who holds a grant of which campaign, for a recall. */
@@ -55,6 +63,21 @@ export class GrantOffice {
         [tenant, deviceId, granted.map((g) => g.campaignId), granted.map((g) => g.contentId), new Date(now)],
       ),
     );
+  }
+
+  /** Another process may have rotated the key a moment ago. */
+  private async newerThan(
+    set: GrantKeys,
+    { tenant, channel }: { tenant: string; channel: string },
+  ): Promise<GrantKeys> {
+    const name = `${tenant}/${channel}`;
+    const now = performance.now();
+    const isDue = now - (this.readAnewAt.get(name) ?? -Infinity) >= READ_ANEW_MS;
+    if ((await this.keysOf(tenant, channel)).set === set && isDue) {
+      this.readAnewAt.set(name, now);
+      this.kept.delete(name);
+    }
+    return (await this.keysOf(tenant, channel)).set;
   }
 
   private keysOf(tenant: string, channel: string): Promise<Keys> {
