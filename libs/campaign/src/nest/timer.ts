@@ -10,7 +10,6 @@ import { CampaignClock } from './campaign-clock.js';
 import { Catalogues } from './catalogues.js';
 import { RoleExpiry } from './role-expiry.js';
 import { StaleUploads } from './stale-uploads.js';
-import { UnreferencedBytes } from './unreferenced-bytes.js';
 
 const TICK_MS = 1_000;
 /** Least time between two looks: a process that idles asks the database a few times a second. */
@@ -47,7 +46,6 @@ export class Timer extends BackgroundLoop {
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Tenants) private readonly tenants: Tenants,
     @Inject(PerTenant) private readonly duties: PerTenant,
-    @Inject(UnreferencedBytes) private readonly bytes: UnreferencedBytes,
     @Inject(LOG) private readonly lines: Log,
   ) {
     super();
@@ -57,7 +55,6 @@ export class Timer extends BackgroundLoop {
     while (!signal.aborted) {
       try {
         for (const { id } of await this.tenants.list()) await this.duties.tick(id);
-        await this.bytes.tick();
       } catch (err) {
         this.lines.warn('timer.retry', { retryInMs: TICK_MS, err });
       }

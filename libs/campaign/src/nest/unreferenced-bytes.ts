@@ -1,16 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import type { Clock, Log } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
+import { BackgroundLoop } from './background-loop.js';
 import { sweepContents } from './content-sweep.js';
 import { FileStore } from './file-store.js';
 
 const LOOK_MS = 3_600_000;
+/** How often the clock is asked whether an hour has passed. */
+const TICK_MS = 1_000;
 
-/** Once an hour, for all tenants together: bytes are stored once, whoever published them. */
+/**
+ * Once an hour, for all tenants together: bytes are stored once, whoever published them. A loop of its own: it looks at each
+ * file, which on a large disk takes longer than campaigns may wait.
+ */
 @Injectable()
-export class UnreferencedBytes {
+export class UnreferencedBytes extends BackgroundLoop {
   private looked = -Infinity;
 
   constructor(
@@ -18,9 +25,18 @@ export class UnreferencedBytes {
     @Inject(FileStore) private readonly files: FileStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Log,
-  ) {}
+  ) {
+    super();
+  }
 
-  async tick(): Promise<void> {
+  protected async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.tick().catch((err: unknown) => this.log.warn('contents.not-swept', { retryInMs: LOOK_MS, err }));
+      await sleep(TICK_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+    }
+  }
+
+  private async tick(): Promise<void> {
     const now = this.clock.now();
     if (Math.abs(now - this.looked) < LOOK_MS) return;
     this.looked = now;
