@@ -39,8 +39,6 @@ const SHARE = 0.7;
 let muster: FaultyInstallation;
 let fleet: FleetRun;
 
-if (!canSample()) console.log('there is no /proc here: the soak is skipped');
-
 describe.skipIf(!canSample())('a soak', () => {
   beforeAll(async () => {
     muster = await FaultyInstallation.start('soak');

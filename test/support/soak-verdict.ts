@@ -36,10 +36,13 @@ export interface SoakVerdict {
   faults: string[];
 }
 
+/** So many pieces after the warm-up at least, and two samples in each: a slope through fewer says nothing. */
+const LEAST_PIECES = 4;
+
 /**
  * Tells a leak from a warm-up: after the warm-up the floor of memory, what is left when the collector has been, must not rise, and
  * neither must handles. The slope is the median over all pairs of pieces (Theil and Sen), which one large collection or
- * one piece without any does not move.
+ * one piece without any does not move. Too few samples are a fault, as is one that is no number: they could not show a leak.
  */
 export function judgeSoak(samples: readonly SoakSample[], limits: SoakLimits): SoakVerdict {
   const warm = samples.filter(({ atMs }) => atMs >= limits.warmUpMs);
@@ -50,12 +53,23 @@ export function judgeSoak(samples: readonly SoakSample[], limits: SoakLimits): S
   const { share, beside } = limits.handleGrowth;
   const grows = ({ first, last }: { first: number; last: number }) => last > first * (1 + share) + beside;
   const faults = [
+    ...lacks(warm, limits.pieceMs),
     ...(rssSlope > limits.rssSlope ? [`resident memory grows by ${rssSlope.toFixed(2)} MiB a minute`] : []),
     ...(heapSlope > limits.heapSlope ? [`the heap grows by ${heapSlope.toFixed(2)} MiB a minute`] : []),
     ...(grows(descriptors) ? [`descriptors grow from ${descriptors.first} to ${descriptors.last}`] : []),
     ...(grows(handles) ? [`handles grow from ${handles.first} to ${handles.last}`] : []),
   ];
   return { rssSlope, heapSlope, descriptors, handles, faults };
+}
+
+function lacks(warm: readonly SoakSample[], pieceMs: number): string[] {
+  const pieces = new Set(warm.map(({ atMs }) => Math.floor(atMs / pieceMs))).size;
+  const isShort = pieces < LEAST_PIECES || warm.length < 2 * LEAST_PIECES;
+  const isNumber = warm.every((sample) => Object.values(sample).every(Number.isFinite));
+  return [
+    ...(isShort ? [`too few samples after the warm-up: ${warm.length} in ${pieces} pieces`] : []),
+    ...(isNumber ? [] : ['a sample has a figure that is no number']),
+  ];
 }
 
 interface Point {
