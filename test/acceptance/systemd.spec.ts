@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GivenPostgres } from '../support/given-postgres.js';
 import { canBoot, PrivateSystemd } from '../support/private-systemd.js';
@@ -30,8 +30,9 @@ let postgres: GivenPostgres;
 const ports: Record<string, Ports> = {};
 
 const envOf = ({ people, handset }: Ports): string => `MUSTER_PORT=${people}\nMUSTER_HANDSET_PORT=${handset}\n`;
-const isReady = async (port: number): Promise<boolean> =>
-  (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.status === 200;
+const readiness = async (port: number): Promise<number | undefined> =>
+  (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.status;
+const isReady = async (port: number): Promise<boolean> => (await readiness(port)) === 200;
 
 /** Kills it like a crash, and waits until systemd has brought it up again. */
 async function killed(unit: string, port: number | undefined): Promise<void> {
@@ -49,11 +50,20 @@ async function killed(unit: string, port: number | undefined): Promise<void> {
   expect(await systemd.property(unit, 'NRestarts')).toBe('1');
 }
 
+/** Ids of the processes of a control group and of those below it; none when it is gone. */
+async function processesOf(group: string): Promise<string[]> {
+  const found = await systemd.run('find', `/sys/fs/cgroup${group}`, '-name', 'cgroup.procs', '-exec', 'cat', '{}', '+');
+  return found.stdout.split('\n').filter((line) => line !== '');
+}
+
+/** Stops it well, and leaves no process of it. */
 async function stopped(unit: string): Promise<void> {
+  const group = await systemd.property(unit, 'ControlGroup');
+  expect([unit, await processesOf(group)]).toEqual([unit, expect.arrayContaining([expect.stringMatching(/^\d+$/)])]);
   await systemd.systemctl('stop', unit);
   const state = await Promise.all(['ActiveState', 'Result'].map((name) => systemd.property(unit, name)));
   expect([unit, ...state]).toEqual([unit, 'inactive', 'success']);
-  expect((await systemd.run('pgrep', '-x', 'node|postgres')).stdout).toBe('');
+  expect([unit, await processesOf(group)]).toEqual([unit, []]);
 }
 
 describe.skipIf(!canBoot())('the units of systemd', () => {
@@ -85,7 +95,7 @@ describe.skipIf(!canBoot())('the units of systemd', () => {
     }
   });
 
-  it('muster.service comes back from `start` when it is ready, runs as nobody that is known, outlives a kill, and stops well', async () => {
+  it('muster.service comes back from `start` when it answers, runs as nobody that is known, outlives a kill, and stops well', async () => {
     const { people, handset } = ports.muster!;
     await systemd.systemctl('start', 'muster.service');
     expect(await isReady(people)).toBe(true);
@@ -108,8 +118,21 @@ describe.skipIf(!canBoot())('the units of systemd', () => {
       expect([name, await isReady(ports[name]!.people)]).toEqual([name, true]);
       await killed(`muster-${name}.service`, ports[name]!.people);
     }
-    await systemd.systemctl('stop', 'muster-insight.service');
-    await stopped('muster-campaign.service');
+    await stopped('muster-insight.service');
+    // And the folder of the archive, when insight is told to as README.md does.
+    const [, section = ''] = readFileSync('deploy/systemd/README.md', 'utf8').split('## Insight and old facts');
+    const [, block = ''] = /^```\n(.*?)^```$/ms.exec(section) ?? [];
+    const pasted = await systemd.run('bash', '-e', '-c', block.replace('/etc/systemd/system', '/units'));
+    expect(pasted).toMatchObject({ code: 0, output: '' });
+    await systemd.systemctl('start', 'muster-insight.service');
+    const folders = ['campaign', 'insight'].map(async (name) => {
+      const pid = await systemd.property(`muster-${name}.service`, 'MainPID');
+      return (await systemd.run('stat', '-L', '-c', '%u %i', `/proc/${pid}`, `/proc/${pid}/cwd`)).stdout.split('\n');
+    });
+    const [ofCampaign, ofInsight] = await Promise.all(folders);
+    expect(ofInsight![1]).toBe(ofCampaign![1]); // its owner, and the same folder
+    expect(ofInsight![1]!.split(' ')[0]).toBe(ofInsight![0]!.split(' ')[0]); // whose owner the process is
+    for (const name of ['insight', 'campaign']) await stopped(`muster-${name}.service`);
   });
 
   it('muster-handset.service runs the agent of a handset that its own user has enrolled', async () => {
@@ -122,8 +145,15 @@ describe.skipIf(!canBoot())('the units of systemd', () => {
     await eventually('the agent has started', async () => (await starts()) === 1 || undefined);
     await killed('muster-handset.service', undefined);
     await eventually('the agent has started again', async () => (await starts()) === 2 || undefined);
-    await systemd.systemctl('stop', 'muster-handset.service');
-    expect(await systemd.property('muster-handset.service', 'Result')).toBe('success');
+    for (const unit of ['muster-handset.service', 'muster.service']) await stopped(unit);
+  });
+
+  it('muster.service starts on a disk that is low, and is left alone while it is unready for it', async () => {
+    await systemd.systemctl('set-environment', 'MUSTER_DISK_LOW_BYTES=1000000000000000');
+    await systemd.systemctl('start', 'muster.service');
+    await systemd.systemctl('unset-environment', 'MUSTER_DISK_LOW_BYTES');
+    expect(await readiness(ports.muster!.people)).toBe(503);
+    expect(await systemd.property('muster.service', 'NRestarts')).toBe('0');
     await stopped('muster.service');
   });
 });
