@@ -5,7 +5,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { validate } from 'dockerfile-utils';
 import { describe, expect, it } from 'vitest';
 import { compose, type Container, knownSettings, manifests, rendered, selects } from './containers.js';
-import { canRun } from './prerequisites.js';
+import { canRun, isHere } from './prerequisites.js';
 import { temporaryFolder } from './processes.js';
 import { pythonWith } from './python-tuf.js';
 
@@ -68,7 +68,7 @@ describe('compose.yaml', () => {
   });
 });
 
-describe.skipIf(!canRun('kubectl', 'the checks of the manifests for Kubernetes'))(
+describe.skipIf(!isHere('kustomize') && !canRun('kubectl', 'the checks of the manifests for Kubernetes'))(
   'the manifests for Kubernetes',
   () => {
     const all = () => manifests();

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { isHere } from './prerequisites.js';
 
 export interface Container {
   name: string;
@@ -52,8 +53,11 @@ export interface Compose {
   services: Record<string, { command: string[]; environment: Record<string, string>; ports: string[] }>;
 }
 
-/** What `kubectl apply -k` would send. */
-export const rendered = (): string => execFileSync('kubectl', ['kustomize', 'deploy/kustomize'], { encoding: 'utf8' });
+/** What `kubectl apply -k` would send, by whichever is there of two programs that make the same of it. */
+export function rendered(): string {
+  const [program, verb] = isHere('kustomize') ? ['kustomize', 'build'] : ['kubectl', 'kustomize'];
+  return execFileSync(program, [verb, 'deploy/kustomize'], { encoding: 'utf8' });
+}
 export const manifests = (): Manifest[] => parseAllDocuments(rendered()).map((each) => each.toJS() as Manifest);
 export const compose = (): Compose => parse(readFileSync('deploy/compose.yaml', 'utf8'), { merge: true }) as Compose;
 
