@@ -41,7 +41,7 @@ bench({
 
 bench({
   name: 'append-facts',
-  load: 'numbered facts of devices, as campaign writes them, a group a commit, one group after the other; 12 partitions, empty log',
+  load: 'numbered facts of devices, as campaign writes them, a group a commit, one group after the other; 12 partitions, onto what the rounds before have left',
   unit: 'fact',
   clock: 'cpu',
   sizes: { of: 'facts a group', values: [10, 100, 1_000] },

@@ -29,8 +29,8 @@ const PAGE = 2_000; // as a rebuild reads
 interface Kept {
   tables: TestDatabase;
   folder: string;
-  log: PostgresLog;
-  runner: ProjectionRunner;
+  /** A log and a runner that have read nothing yet: an `ArchiveReader` keeps blocks, and a small log's are not many more. */
+  opened(): Promise<{ log: PostgresLog; runner: ProjectionRunner }>;
 }
 const kept = new Map<string, Kept>();
 
@@ -73,11 +73,14 @@ async function filled(size: number, where: 'table' | 'files'): Promise<Kept> {
   await superuser.query('vacuum analyze');
   await superuser.end();
   const projector = tables.database('muster_projector', 8);
-  const log = new PostgresLog({ database: projector, ...common, archive: new ArchiveReader(folder) });
   const projections = [tallyByTenant('tally', ['muster.device'])];
-  const runner = new ProjectionRunner({ database: projector, source: log, projections });
-  await runner.prepare();
-  return { tables, folder, log, runner };
+  const opened = async () => {
+    const log = new PostgresLog({ database: projector, ...common, archive: new ArchiveReader(folder) });
+    const runner = new ProjectionRunner({ database: projector, source: log, projections });
+    await runner.prepare();
+    return { log, runner };
+  };
+  return { tables, folder, opened };
 }
 
 const polls = (n: number): Fact => {
@@ -109,9 +112,9 @@ async function spent(work: () => Promise<number>) {
   return { count, seconds: (user + system) / 1e6 };
 }
 
-const read = (where: string) => (size: number) =>
-  spent(async () => {
-    const { log } = kept.get(`${where} ${size}`)!;
+const read = (where: string) => async (size: number) => {
+  const { log } = await kept.get(`${where} ${size}`)!.opened();
+  return spent(async () => {
     let count = 0;
     for (let partition = 0; partition < PARTITIONS; partition += 1)
       for (let next = 0; ; ) {
@@ -122,12 +125,15 @@ const read = (where: string) => (size: number) =>
       }
     return count;
   });
+};
 
-const rebuild = (where: string) => (size: number) =>
-  spent(async () => {
-    await kept.get(`${where} ${size}`)!.runner.rebuild('tally');
+const rebuild = (where: string) => async (size: number) => {
+  const { runner } = await kept.get(`${where} ${size}`)!.opened();
+  return spent(async () => {
+    await runner.rebuild('tally');
     return size;
   });
+};
 
 bench({
   name: 'archive',

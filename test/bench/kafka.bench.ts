@@ -33,7 +33,8 @@ function measure(): void {
   /** Its own count of its time, start and all. */
   const kcat = async (events: number): Promise<Cost> => {
     const line = `kcat -b ${kafka.brokers[0]} -C -t ${prefixOf(events)}muster.device -o beginning -e -q > /dev/null`;
-    const { stderr } = spawnSync('bash', ['-c', `TIMEFORMAT='%U %S'; time ${line}`], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('bash', ['-c', `TIMEFORMAT='%U %S'; time ${line}`], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`kcat ended with ${status}: ${stderr}`);
     return { count: events, seconds: secondsOf(stderr) };
   };
 
@@ -67,7 +68,9 @@ function measure(): void {
   });
 }
 
-const secondsOf = (said: string): number => {
-  const [user = 0, system = 0] = said.trim().split(' ').map(Number);
-  return user + system;
-};
+/** From the last line, which bash adds to what kcat says. */
+function secondsOf(said: string): number {
+  const [, user, system] = /^(\d+\.\d+) (\d+\.\d+)$/.exec(said.trim().split('\n').at(-1)!) ?? [];
+  if (user === undefined) throw new Error(`no time of kcat in ${JSON.stringify(said)}`);
+  return Number(user) + Number(system);
+}
