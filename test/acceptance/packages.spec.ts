@@ -98,7 +98,7 @@ describe('the archive @muster/handset', () => {
   beforeAll(async () => {
     muster = await Installation.start('packages');
   });
-  afterAll(() => muster.stop());
+  afterAll(() => muster?.stop());
 
   it('installs in an empty folder, and its example compiles, enrols at a server and takes what fits', async () => {
     const { at, home } = install('handset');
