@@ -44,9 +44,24 @@ describe('an archive file', () => {
         expect(sha256).toBe(sha256Of(bytes));
         const lines = await unpackLines(bytes);
         expect(recordsIn(lines)).toEqual(records);
-        expect(recordsIn(lines, 'acme')).toEqual(records.filter(({ tenant }) => tenant === 'acme'));
+        expect(recordsIn(lines, { tenant: 'acme' })).toEqual(records.filter(({ tenant }) => tenant === 'acme'));
       }),
     );
+  });
+
+  it("is parsed no further than a tenant's records go, and none of another's", async () => {
+    const line = (off: number, tenant: string) =>
+      `[3,${off},"${tenant}","${tenant}/x",0,"t","i","2026-01-01T00:00:00Z","2026-01-01T00:00:00Z","a","c","c",null,null,null,null,null,"{}"]`;
+    const lines = [
+      '[3,0,"umbrella","acme",no JSON',
+      '[3,1,"acme-two","acme/y",no JSON',
+      line(2, 'acme'),
+      '[3,3,"umbrella","\\"acme\\",no JSON',
+      line(4, 'acme'),
+      '[3,5,"acme",no JSON',
+    ];
+    expect(recordsIn(lines, { tenant: 'acme', limit: 2 }).map(({ off }) => off)).toEqual([2, 4]);
+    expect(() => recordsIn(lines, { tenant: 'acme', limit: 3 })).toThrow(SyntaxError);
   });
 
   it('has the columns of the table, in its order', () => {

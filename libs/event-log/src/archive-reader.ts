@@ -86,10 +86,8 @@ export class ArchiveReader {
     for (const block of file.blocks) {
       if (block.first + block.count <= from) continue;
       const lines = await this.linesOf(file, block);
-      const wanted = lines.slice(Math.max(0, from - block.first));
-      const room = limit - found.length;
-      // Of a tenant nobody knows how many there are; of all, no more than wanted are parsed.
-      found.push(...recordsIn(tenant === undefined ? wanted.slice(0, room) : wanted, tenant).slice(0, room));
+      const there = lines.slice(Math.max(0, from - block.first));
+      found.push(...recordsIn(there, { limit: limit - found.length, tenant }));
       if (found.length === limit) break;
     }
     return found;

@@ -1,6 +1,4 @@
-import { finished } from 'node:stream/promises';
-import { from } from 'pg-copy-streams';
-import { submitIn, type Tx } from './database.js';
+import { copyIn, type Tx } from './database.js';
 import { isPassing } from './parked.js';
 
 /** Transactions of a build that is being filled: nobody reads its tables yet, and its owner is under no row-level security there. */
@@ -28,9 +26,8 @@ export async function copyInto<Row extends Record<keyof Row, Copied>>(
   if (!filling.has(tx) || rows.length < WORTH_IT) return false;
   await tx.query('savepoint before_copy');
   try {
-    const copy = submitIn(tx, from(`copy ${table} (${[...columns.values()].join(', ')}) from stdin`));
-    copy.end(textOf([...columns.keys()], rows));
-    await finished(copy);
+    const sql = `copy ${table} (${[...columns.values()].join(', ')}) from stdin`;
+    await copyIn(tx, sql, textOf([...columns.keys()], rows));
     await tx.query('release savepoint before_copy');
     return true;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
-import { Database } from './database.js';
+import { copyIn, Database } from './database.js';
 
 describe('a database', () => {
   let db: TestDatabase;
@@ -36,6 +36,36 @@ describe('a database', () => {
       await tx.query('select 1');
     });
     await expect(losing).rejects.toMatchObject(away);
+  });
+
+  it.each([
+    ['that is cut', `perform pg_terminate_backend(pg_backend_pid())`, false],
+    ['with no room left', `raise sqlstate '53100'`, true],
+    ['that takes too long', `raise sqlstate '57014'`, false],
+  ])('answers log.unavailable for a copy %s', async (_how, happens, isFull) => {
+    const database = new Database(db.superuserUrl, { max: 1 });
+    const copying = database.transaction(async (tx) => {
+      await tx.query('create temp table copied (n int) on commit drop');
+      await tx.query(`create function pg_temp.fails() returns trigger language plpgsql as
+        $$ begin ${happens}; return new; end $$`);
+      await tx.query('create trigger fails before insert on copied for each row execute function pg_temp.fails()');
+      await copyIn(tx, 'copy copied (n) from stdin', '1\n2\n');
+    });
+    await expect(copying).rejects.toMatchObject(away);
+    expect(database.wasFull(60_000)).toBe(isFull);
+    expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
+    await database.end();
+  });
+
+  it('copies what it is given, and leaves the refusal of a copy as it is', async () => {
+    const copied = (text: string) =>
+      db.owner.transaction(async (tx) => {
+        await tx.query('create temp table copied (n int) on commit drop');
+        await copyIn(tx, 'copy copied (n) from stdin', text);
+        return tx.query('select n from copied order by n');
+      });
+    expect(await copied('1\n2\n')).toEqual([{ n: 1 }, { n: 2 }]);
+    await expect(copied('one\n')).rejects.toMatchObject({ code: '22P02' });
   });
 
   it.each(['acme', "o'neil", '\\', "'; rollback; --"])(

@@ -1,4 +1,6 @@
+import { finished } from 'node:stream/promises';
 import pg from 'pg';
+import { from } from 'pg-copy-streams';
 import { type Log, silentLog } from '#runtime/index.js';
 import { EventLogError } from './event-log.js';
 
@@ -31,13 +33,16 @@ const types: pg.CustomTypesConfig = {
 };
 
 const commitHooks = new WeakMap<Tx, (() => void)[]>();
-const clients = new WeakMap<Tx, pg.PoolClient>();
+const copies = new WeakMap<Tx, (sql: string, text: string) => Promise<void>>();
 
-/** Gives the connection of `tx` something to do that is no statement of its own, such as a stream to copy from. */
-export function submitIn<S extends pg.Submittable>(tx: Tx, work: S): S {
-  const client = clients.get(tx);
-  if (client === undefined) throw new Error('not a running transaction');
-  return client.query(work);
+/**
+ * Runs a COPY … FROM STDIN of `tx` with this text.
+ * @throws EventLogError `log.unavailable`, as `query` does
+ */
+export async function copyIn(tx: Tx, sql: string, text: string): Promise<void> {
+  const copy = copies.get(tx);
+  if (copy === undefined) throw new Error('not a running transaction');
+  await copy(sql, text);
 }
 
 /** Runs `work` once `tx` is committed; never when it rolls back. */
@@ -103,7 +108,7 @@ export class Database implements Tx {
         (await this.reached(client.query<R>(sql, [...params]))).rows;
       const tx: Tx = { query };
       commitHooks.set(tx, []);
-      clients.set(tx, client);
+      copies.set(tx, (sql, text) => this.reached(copied(client, sql, text)));
       const result = await work(tx);
       const { command } = await this.reached(client.query('commit'));
       // Postgres answers ROLLBACK, not an error, when a statement failed and `work` went on.
@@ -149,6 +154,12 @@ export class Database implements Tx {
       throw isAway ? new EventLogError('log.unavailable', { cause: message || code }) : error;
     }
   }
+}
+
+async function copied(client: pg.PoolClient, sql: string, text: string): Promise<void> {
+  const copy = client.query(from(sql));
+  copy.end(text);
+  await finished(copy);
 }
 
 /**

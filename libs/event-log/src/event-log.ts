@@ -17,6 +17,8 @@ export const TOPICS = [
   'muster.audit',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
+/** A topic whose events have a version in their stream; `muster.device` has facts, which are read by partition alone. */
+export type StreamTopic = Exclude<Topic, 'muster.device'>;
 
 /** What a room decides: a past-tense name and plain JSON (ids, units in names, UTC instants). */
 export interface EventShape {
@@ -138,7 +140,7 @@ export interface EventLog {
   /** Appends facts, one transaction for all of them; order within a subject is kept. */
   appendFacts<E extends EventShape>(topic: Topic, facts: readonly Fact<E>[]): Promise<void>;
   /** One stream from its beginning, in order. */
-  readStream<E extends EventShape>(topic: Topic, tenant: string, subject: string): Promise<EventRecord<E>[]>;
+  readStream<E extends EventShape>(topic: StreamTopic, tenant: string, subject: string): Promise<EventRecord<E>[]>;
   /** Records of one partition from `fromOffset`, at most `limit`, gapless. All tenants, unless one is named. */
   read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string): Promise<EventRecord[]>;
   /** As `read`; a record that cannot be opened or brought to its current version comes as a faulty one. */

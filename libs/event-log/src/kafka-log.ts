@@ -4,7 +4,6 @@ import { streamOf } from './envelope.js';
 import {
   type EventContext,
   EventLogError,
-  type EventRecord,
   type EventShape,
   type Fact,
   type MaybeFaulty,
@@ -15,7 +14,6 @@ import {
 import type { FactProducer, OutgoingFact } from './kafka/fact-producer.js';
 import { type KafkaReader, type Read, storedOf } from './kafka/kafka-reader.js';
 import { STRAIGHT } from './kafka/kafka-topics.js';
-import { partitionOf } from './murmur2.js';
 import { openRecords, openTolerantly } from './opening.js';
 import { PostgresLog, type PostgresLogOptions } from './postgres-log.js';
 import { factRows, type FactRow } from './prepare.js';
@@ -65,19 +63,6 @@ export class KafkaLog extends PostgresLog {
     if (topic !== STRAIGHT) return super.appendFactsIn(tx, topic, facts);
     const tenant = facts[0]?.context.tenant;
     if (tenant !== undefined) await this.kafka.facts.send(await this.outgoing(tx, tenant, facts));
-  }
-
-  /** Events with a version come from Postgres, where they are decided; of a device its partition in Kafka is read. */
-  override async readStream<E extends EventShape>(
-    topic: Topic,
-    tenant: string,
-    subject: string,
-  ): Promise<EventRecord<E>[]> {
-    if (topic !== STRAIGHT) return super.readStream<E>(topic, tenant, subject);
-    const stream = streamOf(tenant, subject);
-    const partition = partitionOf(stream);
-    const records = await this.read(topic, partition, 0, Number.MAX_SAFE_INTEGER, tenant);
-    return records.filter((record) => record.stream === stream);
   }
 
   override async read(topic: Topic, partition: number, fromOffset: number, limit: number, tenant?: string) {

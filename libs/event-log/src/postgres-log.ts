@@ -12,6 +12,7 @@ import {
   type EventShape,
   type Fact,
   type Position,
+  type StreamTopic,
   TOPICS,
   type Topic,
 } from './event-log.js';
@@ -118,10 +119,16 @@ export class PostgresLog implements EventLog {
     await this.storeFacts(tx, topic, rows, partitionsIn(rows));
   }
 
-  /** The events with a version; on `muster.device`, where there are none, the facts in the order of their partition. */
-  async readStream<E extends EventShape>(topic: Topic, tenant: string, subject: string): Promise<EventRecord<E>[]> {
-    const stream = streamOf(tenant, subject);
-    const rows = topic === ARCHIVED ? await this.factsOf(stream, tenant) : await this.eventsOf(topic, stream, tenant);
+  async readStream<E extends EventShape>(
+    topic: StreamTopic,
+    tenant: string,
+    subject: string,
+  ): Promise<EventRecord<E>[]> {
+    const rows = await this.rows(
+      `select ${STORED_COLUMNS} from log.record where topic = $1 and stream = $2 and ver > 0 order by ver`,
+      [topic, streamOf(tenant, subject)],
+      tenant,
+    );
     return (await openRecords(topic, rows, this.options)) as EventRecord<E>[];
   }
 
@@ -192,20 +199,6 @@ export class PostgresLog implements EventLog {
     const { next_off: firstOffset = 0, ver: version = 0 } = row ?? {};
     if (version !== (at.expectedVersion ?? version)) throw conflict(topic, at.stream, at.expectedVersion, version);
     return { partition, firstOffset, version, eventIds: [] };
-  }
-
-  private eventsOf(topic: Topic, stream: string, tenant: string): Promise<StoredRecord[]> {
-    return this.rows(
-      `select ${STORED_COLUMNS} from log.record where topic = $1 and stream = $2 and ver > 0 order by ver`,
-      [topic, stream],
-      tenant,
-    );
-  }
-
-  /** Facts have no index by stream: their partition is read instead. */
-  private async factsOf(stream: string, tenant: string): Promise<StoredRecord[]> {
-    const rows = await this.part(ARCHIVED, partitionOf(stream), 0, Number.MAX_SAFE_INTEGER, tenant);
-    return rows.filter((row) => row.stream === stream);
   }
 
   private part(

@@ -24,7 +24,7 @@ const MEANINGS: Readonly<Record<keyof typeof HEADER, JsonSchema>> = {
   correlation: text('What it belongs to.'),
   causation: text('What it was caused by.'),
   traceparent: text('W3C Trace Context.'),
-  received: instant('When it came here; never falls along a partition.'),
+  received: instant('When it came here, by the clock of whoever produced the record.'),
   sequenceSource: text('Who numbers: readers drop what is not above the last epoch and number of the source.'),
   sequenceEpoch: whole('Grows when the source has lost its numbers.'),
   sequence: whole('Number within the epoch.'),
@@ -48,15 +48,21 @@ const REQUIRED = [
   'contentType',
 ] as const satisfies (keyof typeof HEADER)[];
 
+/** Postgres stamps these, and its commits are in the order of the log; producers of straight facts have clocks of their own. */
+const RELAYED: Pick<typeof MEANINGS, 'received'> = {
+  received: instant('When it came here; never falls along a partition.'),
+};
+
 /** Headers of a record as JSON Schema. All are text; the offset in the log is told on relayed topics alone. */
 export function headersOf(topics: 'relayed' | 'straight'): JsonSchema {
+  const meanings = topics === 'relayed' ? { ...MEANINGS, ...RELAYED } : MEANINGS;
   const names = Object.keys(MEANINGS) as (keyof typeof HEADER)[];
   const there = names.filter((name) => topics === 'relayed' || name !== 'logOffset');
   const required = [...REQUIRED, ...(topics === 'relayed' ? (['logOffset'] as const) : [])];
   return {
     type: 'object',
     description: 'CloudEvents 1.0, binary mode of the Kafka binding.',
-    properties: Object.fromEntries(there.map((name) => [HEADER[name], MEANINGS[name]])),
+    properties: Object.fromEntries(there.map((name) => [HEADER[name], meanings[name]])),
     required: required.map((name) => HEADER[name]),
   };
 }
