@@ -10,7 +10,7 @@ import { type Fuzzed, fuzz, type FuzzOptions, schemathesis } from '../support/sc
  */
 
 const EXAMPLES = Number(process.env.MUSTER_FUZZ_EXAMPLES ?? 200);
-/** Of fuzzing, all three together: whose turn comes by then the seed says, and with it the day. */
+/** Of fuzzing, all three together: whose turn comes by then the seed says; a change is judged by one, `MUSTER_FUZZ_SEED` tries others. */
 const BUDGET_SECONDS = EXAMPLES > 200 ? 2_400 : 160;
 /** What comes before, each way of each operation once, must end by itself: some 300 s for an administrator at a load of 20. */
 const COVERED_BY_SECONDS = 900;

@@ -59,9 +59,8 @@ export function schemathesis(env: NodeJS.ProcessEnv = process.env): string | und
 const SETTINGS = path.resolve(import.meta.dirname, 'schemathesis.toml');
 const DOCUMENT = 'deploy/openapi.json';
 
-/** Another each day, so that what one day's budget leaves out is another day's beginning. */
-const seedOf = (env: NodeJS.ProcessEnv): string =>
-  env.MUSTER_FUZZ_SEED ?? new Date().toISOString().slice(0, 10).replaceAll('-', '');
+/** The same unless asked, so that a change is judged by itself and not by the day; others find more. */
+const seedOf = (env: NodeJS.ProcessEnv): string => env.MUSTER_FUZZ_SEED ?? '1';
 
 /** The document, with its routes in an order of the seed's. */
 export function shuffled<T extends { paths: object }>(document: T, seed: string): T {
