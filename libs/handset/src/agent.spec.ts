@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '#runtime/index.js';
 import { type Agent } from './agent.js';
+import { HandsetError } from './errors.js';
 import { fileStore } from './file-store.js';
 import { type DeviceIdentity } from './identity.js';
-import { type Hooks } from './ports.js';
+import { type Hooks, type Transport } from './ports.js';
 import { CAMPAIGN, DEVICE, MusterSimulator, offer } from './simulator.js';
 import { fakeClock } from './test-server.js';
 import { httpsTransport } from './transport.js';
@@ -52,6 +53,20 @@ describe('agent', () => {
   const publish = (bytes: Buffer, change: Parameters<typeof offer>[0] = {}, applications?: string[]) => {
     muster.offerContent(CONTENT, bytes, [offer(change)], applications === undefined ? {} : { applications });
     muster.publish();
+  };
+  /** An hour of the agent's clock in steps of half a minute, each as long as the agent has something to do. */
+  const anHour = async (agent: Agent): Promise<void> => {
+    const stop = new AbortController();
+    const running = agent.run({ signal: stop.signal, maxSleepMs: 2 });
+    for (let step = 0; step < 120; step++) {
+      clock.advance(30_000);
+      for (let seen = -1; seen !== muster.server.seen.length; ) {
+        seen = muster.server.seen.length;
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    }
+    stop.abort();
+    await running;
   };
   const contentPath = () => join(root, 'contents', CONTENT);
 
@@ -341,6 +356,86 @@ describe('agent', () => {
       expect(waits).toEqual([30_000, 300_000, 300_000, 300_000]); // no longer than the server’s 600 s
     });
 
+    it('backs off further when polls are answered, and the news of the inbox cannot be had', async () => {
+      const agent = await enrolled();
+      muster.failing = { path: '/d/v1/inbox', status: 500 };
+      const waits: number[] = [];
+      for (let i = 0; i < 3; i++) {
+        await agent.poll();
+        waits.push(Date.parse(agent.status().notBefore!) - clock.now());
+      }
+      expect(waits).toEqual([30_000, 300_000, 300_000]);
+    });
+
+    it('waits for the next poll when its identity is refused behind an answered one', async () => {
+      const agent = await enrolled();
+      await agent.poll();
+      publish(randomBytes(10), { selector: 'false' });
+      muster.failing = { path: '/d/v1/declines', status: 401 };
+      await agent.poll();
+      await anHour(agent);
+      expect(muster.failed).toBeLessThanOrEqual(2); // behind the poll, and once more at the start
+      await agent.poll();
+      expect(muster.failed).toBeLessThanOrEqual(3);
+    });
+
+    it('goes on less and less often with what the server refuses, and anew when it does not', async () => {
+      const agent = await enrolled();
+      await agent.poll();
+      publish(randomBytes(10));
+      muster.failing = { path: '/d/v1/requests', status: 500 };
+      await agent.poll();
+      await anHour(agent);
+      expect(muster.failed).toBeGreaterThan(5);
+      expect(muster.failed).toBeLessThanOrEqual(15);
+      muster.failing = undefined;
+      await agent.poll();
+      expect(existsSync(contentPath())).toBe(true);
+      publish(randomBytes(11));
+      muster.offerContent(CONTENT.replace('8003', '8004'), randomBytes(9), [offer()]);
+      muster.publish();
+      muster.failing = { path: '/d/v1/requests', status: 500 };
+      expect(await agent.poll()).toMatchObject({ followUpAt: clock.now() + 1_000 + 8_000 });
+    });
+
+    it('goes on less and less often with a transfer whose server is away', async () => {
+      publish(randomBytes(300_000));
+      muster.misbehaviours = [{ kind: 'torn', afterBytes: 100_000 }];
+      let tries = 0;
+      const connect = ({ server, serverCa, certificate, key }: DeviceIdentity): Transport => {
+        const { send, close } = httpsTransport({ origin: server, ca: serverCa, certificate, key });
+        const away = () => Promise.reject(new HandsetError('transport.unreachable'));
+        const isAway = (url: string) => url.startsWith('/d/v1/contents/') && (tries += 1) > 1;
+        return { close, send: (request) => (isAway(request.url) ? away() : send(request)) };
+      };
+      const agent = await enrolled({}, { connect });
+      await agent.poll();
+      await anHour(agent);
+      expect(tries).toBeGreaterThan(5);
+      expect(tries).toBeLessThanOrEqual(16);
+    });
+
+    it('sends neither inbox nor facts to a server that put a transfer off', async () => {
+      const agent = await enrolled();
+      await agent.poll();
+      publish(randomBytes(10));
+      muster.misbehaviours = [{ kind: 'status', status: 503, headers: { 'retry-after': '120' } }];
+      const at = clock.now() + 120_000 + 8_000;
+      expect(await agent.poll()).toMatchObject({ answer: 'failed', followUpAt: at });
+      expect(muster.server.seen.at(-1)).toBe(`GET /d/v1/contents/${CONTENT}`);
+      expect(agent.status().notBefore).toBe(new Date(at).toISOString());
+    });
+
+    it('asks nothing of a server that put its renewal off', async () => {
+      const day = 86_400_000;
+      muster.certificate = { notBefore: new Date(Date.now() - 61 * day), notAfter: new Date(Date.now() + 29 * day) };
+      const agent = await enrolled();
+      muster.failing = { path: '/enrol/v1/renew', status: 503, headers: { 'retry-after': '120' } };
+      expect(await agent.poll()).toMatchObject({ answer: 'failed', code: 'server.busy' });
+      expect(muster.polls).toEqual([]);
+      expect(agent.status().notBefore).toBe(new Date(clock.now() + 120_000 + 30_000).toISOString());
+    });
+
     it('keeps facts while the server is away, and sends them in order afterwards', async () => {
       publish(randomBytes(1_000));
       const agent = await enrolled();
@@ -456,14 +551,36 @@ describe('agent', () => {
       expect(isWhole()).toBe(true);
     });
 
-    it('comes back when a gate said when', async () => {
+    it('comes back when a campaign starts, spread over a minute', async () => {
+      const start = clock.now() + 100_000;
+      publish(bytes, { start: new Date(start).toISOString() });
+      const wakes = [0, 0.999].map(async (part) => {
+        const root = mkdtempSync(join(tmpdir(), 'agent-'));
+        await enrolHandset(fileStore(root), line(), { clock, random: () => 1 });
+        const agent = createAgent({ store: fileStore(root), clock, random: () => part, log: silentLog, zone: 'UTC' });
+        const { followUpAt } = await agent.poll();
+        await agent.close();
+        rmSync(root, { recursive: true });
+        return followUpAt! - start;
+      });
+      expect(await Promise.all(wakes)).toEqual([0, 59_940]);
+    });
+
+    it('goes on soon with a transfer that gets on each time', async () => {
+      muster.misbehaviours = Array.from({ length: 4 }, () => ({ kind: 'torn', afterBytes: 50_000 }));
+      const agent = await enrolled();
+      for (let tries = 1; tries <= 4; tries++)
+        expect(await agent.poll()).toMatchObject({ followUpAt: clock.now() + 1_000 + 8_000 });
+    });
+
+    it('comes back when a gate said when, spread over a minute', async () => {
       muster.gate = { gate: 'cap', retryAfterSeconds: 30 };
       const agent = await enrolled();
-      expect(await agent.poll()).toMatchObject({ followUpAt: clock.now() + 30_000 });
+      expect(await agent.poll()).toMatchObject({ followUpAt: clock.now() + 30_000 + 30_000 });
       muster.gate = undefined;
       const stop = new AbortController();
       const running = agent.run({ signal: stop.signal, maxSleepMs: 20 });
-      clock.advance(30_001);
+      clock.advance(60_001);
       await expect.poll(() => muster.types()).toContain('OutcomeConfirmed');
       stop.abort();
       await running;

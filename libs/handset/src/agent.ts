@@ -16,7 +16,7 @@ import { type Hooks, type Random, type Recorder, type Transport } from './ports.
 import { awaitsProcessing, followUp, poll, type PollOutcome, refusalOf, rulesOf } from './round.js';
 import { type RuleEngine } from './rule-engine.js';
 import { adoptRules, readRules, type StoredRules } from './rules.js';
-import { SET_BACK_MS, StateKeeper } from './state.js';
+import { isUnderWay, SET_BACK_MS, StateKeeper } from './state.js';
 import { type AgentStatus, statusOf } from './status.js';
 import { type Store } from './store.js';
 
@@ -81,8 +81,7 @@ export class Agent {
     const gates = { ...DEFAULT_GATES, ...options.gates };
     this.parts = { ...own, state, queue, gates, ...this.connection(identity) };
     settleInterrupted(this.parts);
-    if (Object.values(state.now.contents).some(({ stage }) => stage === 'granted' || stage === 'transferred'))
-      this.followUpAt = this.clock.now();
+    if (Object.values(state.now.contents).some(isUnderWay)) this.followUpAt = this.clock.now();
   }
 
   private connection(identity: DeviceIdentity): Pick<Parts, 'identity' | 'transport' | 'api'> {
@@ -118,7 +117,6 @@ export class Agent {
   }
 
   private async pollNow(trigger: TriggerName): Promise<PollOutcome> {
-    await this.renewWhenDue();
     const outcome = await poll(this.parts, trigger, this.round());
     this.followUpAt = outcome.followUpAt ?? this.followUpAt;
     return outcome;
@@ -126,7 +124,8 @@ export class Agent {
 
   private round() {
     const { source, zone, inboxLooks } = this;
-    return { source, zone, inboxLooks, adopt: (catalogue: Catalogue) => this.adopt(catalogue) };
+    const adopt = (catalogue: Catalogue) => this.adopt(catalogue);
+    return { source, zone, inboxLooks, adopt, renew: () => this.renewWhenDue() };
   }
 
   private adopt(catalogue: Catalogue): void {
@@ -232,15 +231,13 @@ export class Agent {
     const { state, random } = this.parts;
     const now = this.clock.now();
     this.pausedUntil = now + pauseMs(this.rules.ruleSet);
-    if (state.now.intervalAt <= now)
-      state.update({ intervalAt: now + spreadMs((state.now.intervalSeconds ?? 3_600) * 1000, random) });
+    if (state.now.intervalAt <= now) state.update({ intervalAt: now + spreadMs(state.intervalMs, random) });
   }
 
   private pausedUntil = 0;
 
   private goOn(): Promise<void> {
     return this.exclusively(async () => {
-      await this.renewWhenDue();
       this.inboxLooks = awaitsProcessing(this.parts) ? this.inboxLooks + 1 : 0;
       this.followUpAt = await followUp(this.parts, this.round());
     });
@@ -252,10 +249,12 @@ export class Agent {
     try {
       const renewed = await this.options.renew(store, identity, this.clock);
       this.parts.transport.close();
-      this.parts = { ...this.parts, ...this.connection(renewed) };
+      Object.assign(this.parts, this.connection(renewed)); // for the round under way too
       this.log.info('certificate.renewed', { deviceId: identity.deviceId });
     } catch (error) {
-      this.log.warn('certificate.not-renewed', { code: refusalOf(error).code }); // the old one may still do
+      const { code, retryAfterMs } = refusalOf(error);
+      this.log.warn('certificate.not-renewed', { code });
+      if (retryAfterMs !== undefined || code === 'server.busy') throw error; // else the old one may still do
     }
   }
 

@@ -1,6 +1,6 @@
 import { type AttributeSchema, type Attributes } from '#matching/index.js';
 import { type Log } from '#runtime/index.js';
-import { HandsetError, isRefusal } from './errors.js';
+import { HandsetError, hookCode, isRefusal } from './errors.js';
 import { type Hooks } from './ports.js';
 import { type RuleEngine } from './rule-engine.js';
 
@@ -37,9 +37,9 @@ async function collected(hooks: Hooks, log: Log): Promise<Record<string, unknown
   try {
     const values = (await hooks.collect?.()) ?? {};
     if (typeof values === 'object' && !Array.isArray(values)) return { ...values };
-    throw new HandsetError('attributes.malformed', {}, 'attributes are one JSON object');
+    throw new HandsetError('attributes.malformed');
   } catch (error) {
-    log.warn('attributes.not-collected', { code: error instanceof HandsetError ? error.code : 'hook.failed' });
+    log.warn('attributes.not-collected', { code: hookCode(error) });
     return {};
   }
 }

@@ -31,6 +31,12 @@ export function restMs(
   return retryAfterMs + backoffMs(failures, random, intervalMs);
 }
 
+/** The first of the times that there are. */
+export function firstOf(times: readonly (number | undefined)[]): number | undefined {
+  const there = times.filter((at) => at !== undefined);
+  return there.length === 0 ? undefined : Math.min(...there);
+}
+
 /** The server's interval, spread by ±15 %, so that handsets that polled together drift apart. */
 export const spreadMs = (intervalMs: number, random: Random): number =>
   Math.round(intervalMs * (1 + INTERVAL_SPREAD * (2 * random() - 1)));

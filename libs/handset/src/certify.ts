@@ -5,11 +5,13 @@ import { type EnrolAnswer, type EnrolRequest, LIMITS, type RenewRequest } from '
 import { type Clock } from '#runtime/index.js';
 import { exchange, jsonOf, readBody } from './device-api.js';
 import { HandsetError } from './errors.js';
-import { type DeviceIdentity, keepIdentity, PENDING } from './identity.js';
+import { type DeviceIdentity, IDENTITY_FILE } from './identity.js';
 import { type Transport } from './ports.js';
-import { parseJson, readJson, type Store, writeJson } from './store.js';
+import { hasFields, parseJson, readJson, type Store, writeJson } from './store.js';
 import { httpsTransport } from './transport.js';
 
+/** The key of an exchange that has not been answered yet. */
+const PENDING = 'pending-key.json';
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 export interface Enrolment {
@@ -92,6 +94,12 @@ export async function renew(store: Store, identity: DeviceIdentity, clock: Clock
   }
 }
 
+/** From here on the handset is enrolled, or renewed. */
+export function keepIdentity(store: Store, identity: DeviceIdentity): void {
+  writeJson(store, IDENTITY_FILE, identity);
+  store.remove(PENDING);
+}
+
 /** The key of an exchange that has not been answered yet, or a new one. */
 async function pendingKey(store: Store): Promise<{ csr: string; key: string }> {
   const pending = readJson(store, PENDING, isKeyPair) ?? (await newKey());
@@ -99,10 +107,9 @@ async function pendingKey(store: Store): Promise<{ csr: string; key: string }> {
   return pending;
 }
 
-const isKeyPair = (value: unknown): value is { csr: string; key: string } =>
-  typeof value === 'object' && value !== null && 'csr' in value && 'key' in value;
+const isKeyPair = (value: unknown): value is { csr: string; key: string } => hasFields(value, 'csr', 'key');
 const isCertified = (value: unknown): value is { certificate: string } =>
-  typeof value === 'object' && value !== null && 'certificate' in value && typeof value.certificate === 'string';
+  hasFields(value, 'certificate') && typeof value.certificate === 'string';
 
 /** Compact JWS, ES256 (RFC 7518 §3.4: r ‖ s, not DER). */
 function proofOf(csr: string, key: string, nowMs: number): string {

@@ -1,6 +1,6 @@
 import { type DeclineReason, type RequestAnswer } from '#device-protocol/index.js';
 import { type ContentDescription, contentTargetPath } from '#device-protocol/index.js';
-import { HandsetError, hasCode } from './errors.js';
+import { HandsetError, hasCode, hookCode } from './errors.js';
 import { gateAgainst, readConditions } from './gates.js';
 import { checkGrant, type GrantKeys } from './grant.js';
 import { finishTelling, type Parts, record } from './parts.js';
@@ -26,7 +26,7 @@ export function keepDescription(
 }
 
 export function keptDescription({ store }: Pick<Parts, 'store'>, contentId: string): ContentDescription {
-  const kept = parseJson(store.read(descriptionFile(contentId)) ?? new Uint8Array());
+  const kept = parseJson(store.read(descriptionFile(contentId)));
   return (kept ?? { name: contentId, version: '', mediaType: '', sizeBytes: 0, attributes: {} }) as ContentDescription;
 }
 
@@ -76,7 +76,10 @@ async function receive(
           ? { type: 'TransferStarted', data: { contentId, campaignId } }
           : { type: 'TransferResumed', data: { contentId, campaignId, fromByte } },
       ),
-    onProgress: (receivedBytes: number) => hooks.onProgress?.({ contentId, receivedBytes, sizeBytes }),
+    onProgress: (receivedBytes: number) => {
+      state.endSetbacks();
+      hooks.onProgress?.({ contentId, receivedBytes, sizeBytes });
+    },
   };
   try {
     await transfer(download, parts);
@@ -128,10 +131,8 @@ export function giveUp({ store, state }: Parts, contentId: string): void {
 }
 
 export const snapshotVersionOf = ({ store }: Pick<Parts, 'store'>): number => {
-  const snapshot = parseJson(store.read('tuf/snapshot.json') ?? new Uint8Array());
-  const signed =
-    typeof snapshot === 'object' && snapshot !== null && 'signed' in snapshot ? snapshot.signed : undefined;
-  const version = typeof signed === 'object' && signed !== null && 'version' in signed ? signed.version : 0;
+  const snapshot = parseJson(store.read('tuf/snapshot.json')) as { signed?: { version?: unknown } } | null | undefined;
+  const version = snapshot?.signed?.version;
   return typeof version === 'number' ? version : 0;
 };
 
@@ -151,7 +152,7 @@ async function install(parts: Parts, contentId: string): Promise<DeclineReason |
       await hooks.install(file, description);
     }
   } catch (error) {
-    const code = error instanceof HandsetError ? error.code : 'hook.failed';
+    const code = hookCode(error);
     log.warn('install.failed', { contentId, code });
     reportFailure(parts, contentId, code);
     return 'install-failed';

@@ -11,7 +11,7 @@ import { type Clock } from '#runtime/index.js';
 import { retryAfterMs } from './backoff.js';
 import { HandsetError } from './errors.js';
 import { type HttpAnswer, type HttpRequest, type Transport } from './ports.js';
-import { parseJson } from './store.js';
+import { hasFields, parseJson } from './store.js';
 
 /** Answers of the device's routes that the server computes: none is larger. */
 const ANSWER_BYTES = 1_048_576;
@@ -65,8 +65,8 @@ export async function exchange(transport: Transport, clock: Clock, request: Http
 export async function refuseFailure(answer: HttpAnswer, clock: Clock): Promise<void> {
   const { status, headers } = answer;
   if ((status >= 200 && status < 300) || status === 304) return;
-  const problem = parseJson(await readBody(answer).catch(() => new Uint8Array()));
-  const code = typeof problem === 'object' && problem !== null && 'code' in problem ? String(problem.code) : undefined;
+  const problem = parseJson(await readBody(answer).catch(() => undefined));
+  const code = hasFields(problem, 'code') ? String(problem.code) : undefined;
   const retryAfter = retryAfterMs(headers['retry-after'], clock.now());
   if (status === 429 || status === 503) throw new HandsetError('server.busy', { status, retryAfterMs: retryAfter });
   throw new HandsetError('server.refused', { status, code, retryAfterMs: retryAfter }, code ?? `HTTP ${status}`);
@@ -85,12 +85,10 @@ export const jsonOf = async (answer: HttpAnswer): Promise<unknown> => parseJson(
 const malformed = (url: string): HandsetError => new HandsetError('server.malformed', { url });
 
 const hasList = <K extends string, T extends { [key in K]: readonly unknown[] }>(value: unknown, key: K): value is T =>
-  typeof value === 'object' && value !== null && key in value && Array.isArray(value[key as keyof typeof value]);
+  hasFields(value, key) && Array.isArray(value[key]);
 
 function isAccepted(value: unknown): value is FactBatchAnswer {
-  if (typeof value !== 'object' || value === null || !('accepted' in value)) return false;
-  const accepted = value.accepted;
-  return typeof accepted === 'object' && accepted !== null && 'epoch' in accepted && 'n' in accepted;
+  return hasFields(value, 'accepted') && hasFields(value.accepted, 'epoch', 'n');
 }
 
 /** At most so many facts and bytes a batch, below the server's limit for the body. */

@@ -2,10 +2,10 @@ import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js'
 import { jitterMs } from './backoff.js';
 import { NO_SCHEMA } from './catalogue.js';
 import { keptCatalogue, refreshAnonymously, trustRoot } from './catalogue-client.js';
-import { type Enrolment, enrol } from './certify.js';
+import { type Enrolment, enrol, keepIdentity } from './certify.js';
 import { HandsetError } from './errors.js';
 import { FactQueue } from './fact-queue.js';
-import { type DeviceIdentity, keepIdentity, readIdentity } from './identity.js';
+import { type DeviceIdentity, readIdentity } from './identity.js';
 import { type Random } from './ports.js';
 import { refusalOf, rulesOf } from './round.js';
 import { type RuleEngine } from './rule-engine.js';

@@ -41,5 +41,9 @@ export class HandsetError extends DomainError<HandsetErrorCode> {}
 export const hasCode = (error: unknown, ...codes: readonly HandsetErrorCode[]): error is HandsetError =>
   error instanceof HandsetError && codes.includes(error.code);
 
+/** Why an embedder's hook failed: our own code for it, or none that we know. */
+export const hookCode = (error: unknown): HandsetErrorCode =>
+  error instanceof HandsetError ? error.code : 'hook.failed';
+
 /** True for a refusal of any room; anything else is a mistake of ours. */
 export const isRefusal = (error: unknown): error is DomainError => error instanceof DomainError;

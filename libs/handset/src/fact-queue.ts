@@ -1,7 +1,7 @@
 import { type DeviceFact } from '#device-protocol/index.js';
 import { HandsetError } from './errors.js';
 import { type DeviceFactByHandset } from './events.js';
-import { type Appender, parseJson, type Store } from './store.js';
+import { type Appender, hasFields, parseJson, type Store } from './store.js';
 
 const FILE = 'facts.log';
 
@@ -49,7 +49,7 @@ export class FactQueue {
   static open(store: Store, limits: QueueLimits = { maxFacts: 10_000, maxBytes: 4 * 1024 * 1024 }): FactQueue {
     const bytes = store.read(FILE);
     const lines = bytes === undefined ? [] : wholeLines(bytes);
-    const header = lines.length === 0 ? undefined : parseJson(lines[0]!);
+    const header = parseJson(lines[0]);
     if (!isHeader(header)) throw new HandsetError('queue.lost');
     const queue = new FactQueue(store, header, limits);
     let kept = lines[0]!.length + 1;
@@ -153,6 +153,5 @@ function wholeLines(bytes: Uint8Array): Uint8Array[] {
   return lines;
 }
 
-const isHeader = (value: unknown): value is Header =>
-  typeof value === 'object' && value !== null && 'next' in value && 'epoch' in value && Number.isInteger(value.next);
-const isFact = (value: unknown): value is DeviceFact => typeof value === 'object' && value !== null && 'seq' in value;
+const isHeader = (value: unknown): value is Header => hasFields(value, 'next', 'epoch') && Number.isInteger(value.next);
+const isFact = (value: unknown): value is DeviceFact => hasFields(value, 'seq');

@@ -42,9 +42,8 @@ const FILE = 'conditions.json';
 
 /** What the last events said, and the free space of the store's own file system. */
 export function readConditions(store: Store): Conditions {
-  const kept = parseJson(store.read(FILE) ?? new Uint8Array());
-  const told = typeof kept === 'object' && kept !== null ? (kept as Conditions) : {};
-  return { freeBytes: store.freeBytes(), ...told };
+  const told = parseJson(store.read(FILE));
+  return { freeBytes: store.freeBytes(), ...(told as Conditions | undefined) };
 }
 
 /** Events tell of conditions too: `network` of metering, `charging` of the battery. Others change nothing. */

@@ -1,7 +1,7 @@
 import { createHash, type KeyObject, verify } from 'node:crypto';
 import { type GrantClaims } from '#device-protocol/index.js';
 import { HandsetError } from './errors.js';
-import { parseJson } from './store.js';
+import { hasFields, parseJson } from './store.js';
 
 /** The target `policy/grant-keys`: a JWK set (RFC 7517) of Ed25519 keys, each with its `kid`. */
 export type GrantKeys = ReadonlyMap<string, KeyObject>;
@@ -40,12 +40,6 @@ export const requestHash = ({ deviceId, contentId, campaignId }: GrantSubject): 
   createHash('sha256').update(`${deviceId}\n${contentId}\n${campaignId}`).digest('base64url');
 
 const isHeader = (value: unknown): value is { alg: 'EdDSA'; kid: string } =>
-  typeof value === 'object' &&
-  value !== null &&
-  'alg' in value &&
-  (value.alg === 'EdDSA' || value.alg === 'Ed25519') &&
-  'kid' in value &&
-  typeof value.kid === 'string';
+  hasFields(value, 'alg', 'kid') && (value.alg === 'EdDSA' || value.alg === 'Ed25519') && typeof value.kid === 'string';
 
-const isClaims = (value: unknown): value is GrantClaims =>
-  typeof value === 'object' && value !== null && 'sub' in value && 'content' in value && 'req' in value;
+const isClaims = (value: unknown): value is GrantClaims => hasFields(value, 'sub', 'content', 'req');

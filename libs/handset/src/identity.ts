@@ -1,9 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { readJson, type Store, writeJson } from './store.js';
+import { hasFields, readJson, type Store } from './store.js';
 
-const FILE = 'identity.json';
-/** The key of an exchange that has not been answered yet. */
-export const PENDING = 'pending-key.json';
+export const IDENTITY_FILE = 'identity.json';
 
 /** Who this handset is. Kept 0600; the key never leaves the store and is never logged. */
 export interface DeviceIdentity {
@@ -21,16 +19,9 @@ export interface DeviceIdentity {
   tuf: string;
 }
 
-export const readIdentity = (store: Store): DeviceIdentity | undefined => readJson(store, FILE, isIdentity);
+export const readIdentity = (store: Store): DeviceIdentity | undefined => readJson(store, IDENTITY_FILE, isIdentity);
 
-const isIdentity = (value: unknown): value is DeviceIdentity =>
-  typeof value === 'object' && value !== null && 'deviceId' in value && 'key' in value && 'certificate' in value;
-
-/** From here on the handset is enrolled, or renewed. */
-export function keepIdentity(store: Store, identity: DeviceIdentity): void {
-  writeJson(store, FILE, identity);
-  store.remove(PENDING);
-}
+const isIdentity = (value: unknown): value is DeviceIdentity => hasFields(value, 'deviceId', 'key', 'certificate');
 
 const RENEW_AT = 1 / 3;
 

@@ -1,8 +1,8 @@
 import { type InboxItem } from '#device-protocol/index.js';
 import { confirm, confirmWhenProcessed, giveUp, keptDescription } from './deliver.js';
-import { HandsetError } from './errors.js';
+import { hookCode } from './errors.js';
 import { flushFacts, type Parts, record } from './parts.js';
-import { type AgentState } from './state.js';
+import { type AgentState, isUnderWay } from './state.js';
 import { contentFile } from './transfer.js';
 
 /** Items remembered as done; the server removes them when it has read the acknowledgement. */
@@ -46,7 +46,7 @@ async function work(parts: Parts, item: InboxItem): Promise<boolean> {
       return content?.stage === 'installed';
     case 'cancel':
       // What is installed stays: a cancel is about what is still on its way.
-      if (content?.stage === 'granted' || content?.stage === 'transferred') giveUp(parts, item.contentId);
+      if (isUnderWay(content)) giveUp(parts, item.contentId);
       return true;
   }
 }
@@ -68,7 +68,7 @@ async function processItem(parts: Parts, item: Extract<InboxItem, { kind: 'proce
     log.warn('processing.failed', {
       contentId,
       application,
-      code: error instanceof HandsetError ? error.code : 'hook.failed',
+      code: hookCode(error),
     });
   }
   const acknowledged = {

@@ -1,6 +1,7 @@
 import { type DeclineReason, type Offer, type OfferRef } from '#device-protocol/index.js';
 import type * as matching from '#matching/index.js';
 import { type Attributes, type AttributeSchema } from '#matching/index.js';
+import { firstOf } from './backoff.js';
 import { type OfferedContent } from './catalogue.js';
 import { type Candidate } from './ports.js';
 
@@ -30,7 +31,7 @@ export function matchContents(
 ): Matched {
   const candidates: Candidate[] = [];
   const declines: (OfferRef & { reason: DeclineReason })[] = [];
-  const opens: number[] = [];
+  const opens: (number | undefined)[] = [];
   for (const content of contents) {
     const matches = content.offers.map((offer) => ({ offer, match: matchOffer(offer, context) }));
     const best = matches.filter(({ match }) => match.fits).sort((a, b) => b.offer.priority - a.offer.priority)[0];
@@ -39,11 +40,11 @@ export function matchContents(
       if (match.fits) continue;
       if (match.reason === 'no-fit')
         declines.push({ contentId: content.contentId, campaignId: offer.campaign, reason: 'no-fit' });
-      if (match.opensAt !== undefined) opens.push(match.opensAt);
+      opens.push(match.opensAt);
     }
   }
   candidates.sort((a, b) => b.priority - a.priority);
-  return { candidates, declines, opensAt: opens.length === 0 ? undefined : Math.min(...opens) };
+  return { candidates, declines, opensAt: firstOf(opens) };
 }
 
 function candidateOf({ contentId, target, description }: OfferedContent, offer: Offer): Candidate {

@@ -3,7 +3,7 @@ import { type Log } from '#runtime/index.js';
 import { NO_SCHEMA } from './catalogue.js';
 import { isRefusal } from './errors.js';
 import { type RuleEngine } from './rule-engine.js';
-import { readJson, type Store, writeJson } from './store.js';
+import { hasFields, readJson, type Store, writeJson } from './store.js';
 
 /** Who says what rules mean, and who hears of those that are refused. */
 export interface RuleReader {
@@ -29,8 +29,7 @@ interface Stored {
 /** No rule: the floor alone wakes the handset. */
 const NONE: StoredRules = { schema: NO_SCHEMA, ruleSet: { version: 0, rules: [] }, rules: null };
 
-const isStored = (value: unknown): value is Stored =>
-  typeof value === 'object' && value !== null && 'schema' in value && 'rules' in value;
+const isStored = (value: unknown): value is Stored => hasFields(value, 'schema', 'rules');
 
 /** The rules as last adopted; the generation before when the newest does not read. */
 export function readRules(store: Store, reader: RuleReader): StoredRules {

@@ -55,7 +55,7 @@ export class MusterSimulator {
   failure: { status: number; headers?: Record<string, string> } | undefined;
   misbehaviours: Misbehaviour[] = [];
   /** One route that fails, and how often it has. */
-  failing: { path: string; status: number } | undefined;
+  failing: { path: string; status: number; headers?: Record<string, string> } | undefined;
   failed = 0;
   /** A gate instead of a grant. */
   gate: { gate: 'paused' | 'cap' | 'withdrawn'; retryAfterSeconds?: number } | undefined;
@@ -124,7 +124,7 @@ export class MusterSimulator {
     if (this.failure !== undefined) return void response.writeHead(this.failure.status, this.failure.headers).end();
     if (this.failing?.path === url) {
       this.failed += 1;
-      return void response.writeHead(this.failing.status).end();
+      return void response.writeHead(this.failing.status, this.failing.headers).end();
     }
     if (url.startsWith('/enrol/v1')) return this.enrolment(url, response, body);
     if (url.startsWith('/tuf/')) return this.metadata(request, response, url.slice('/tuf/main/main/'.length));

@@ -3,7 +3,7 @@ import { type Fire, type TriggerState } from '#matching/index.js';
 import { type Clock } from '#runtime/index.js';
 import { type DeviceFactByHandset } from './events.js';
 import { type RuleEngine } from './rule-engine.js';
-import { readJson, type Store, writeJson } from './store.js';
+import { hasFields, readJson, type Store, writeJson } from './store.js';
 
 const FILE = 'state.json';
 
@@ -27,6 +27,10 @@ export interface HeldContent {
   isConfirmed: boolean;
 }
 
+/** On its way: nothing has been installed yet. */
+export const isUnderWay = (content: HeldContent | undefined): boolean =>
+  content?.stage === 'granted' || content?.stage === 'transferred';
+
 /** A fact that the state's last such change makes true, with the number that it has in the queue. */
 export interface Telling {
   epoch: number;
@@ -46,6 +50,8 @@ export interface AgentState {
   notBefore: number;
   /** Polls that failed in a row. */
   failures: number;
+  /** Times in a row that a poll was answered, or what waits was gone on with, and what follows failed; none when absent. */
+  setbacks?: number;
   intervalSeconds?: number;
   /** When the server wants to hear of the handset again, spread, ms: the period of timer rules that name none. */
   intervalAt: number;
@@ -103,10 +109,20 @@ export class StateKeeper {
     return this.state;
   }
 
+  /** The server's interval, ms. */
+  get intervalMs(): number {
+    return (this.state.intervalSeconds ?? 3_600) * 1000;
+  }
+
   update(change: Partial<AgentState>): void {
     const next = { ...this.now, ...change, writtenAt: this.clock.now() };
     writeJson(this.store, FILE, next);
     this.state = next;
+  }
+
+  /** What follows from polls gets on again. */
+  endSetbacks(): void {
+    if (this.state.setbacks) this.update({ setbacks: 0 });
   }
 
   /** The change that this is for one content, which is there. */
@@ -131,5 +147,4 @@ function earlier({ writtenAt = 0, due, held, ...state }: AgentState, ms: number)
   };
 }
 
-const isState = (value: unknown): value is AgentState =>
-  typeof value === 'object' && value !== null && 'triggers' in value && 'contents' in value && 'done' in value;
+const isState = (value: unknown): value is AgentState => hasFields(value, 'triggers', 'contents', 'done');

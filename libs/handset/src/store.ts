@@ -36,7 +36,7 @@ export interface Appender {
 /** Reads a JSON blob; falls back to the generation before when the current one does not parse or is not what `check` knows. */
 export function readJson<T>(store: Store, name: string, check: (value: unknown) => value is T): T | undefined {
   for (const bytes of [store.read(name), store.readPrevious(name)]) {
-    const value = bytes === undefined ? undefined : parseJson(bytes);
+    const value = parseJson(bytes);
     if (check(value)) return value;
   }
   return undefined;
@@ -45,10 +45,14 @@ export function readJson<T>(store: Store, name: string, check: (value: unknown) 
 export const writeJson = (store: Store, name: string, value: unknown): void =>
   store.write(name, Buffer.from(`${JSON.stringify(value)}\n`));
 
-/** The value, or undefined when the bytes are not JSON: the caller's check refuses both alike. */
-export function parseJson(bytes: Uint8Array): unknown {
+/** True for an object with these fields, whatever they are. */
+export const hasFields = <K extends string>(value: unknown, ...fields: readonly K[]): value is Record<K, unknown> =>
+  typeof value === 'object' && value !== null && fields.every((field) => field in value);
+
+/** The value, or undefined when the bytes are not JSON, or not there: the caller's check refuses all alike. */
+export function parseJson(bytes: Uint8Array | undefined): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return JSON.parse(Buffer.from(bytes ?? []).toString());
   } catch {
     return undefined;
   }

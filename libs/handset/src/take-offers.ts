@@ -1,18 +1,22 @@
 import { type DeclineReason, LIMITS, type OfferRef } from '#device-protocol/index.js';
-import { jitterMs } from './backoff.js';
+import { backoffMs, firstOf } from './backoff.js';
 import { type Collected } from './attributes.js';
 import { type Catalogue } from './catalogue.js';
 import { deliver, type Granted, keepDescription } from './deliver.js';
-import { HandsetError, hasCode } from './errors.js';
+import { HandsetError, hookCode } from './errors.js';
 import { gateAgainst, readConditions } from './gates.js';
 import { matchContents } from './offers.js';
 import { type Parts, record } from './parts.js';
 import { type Candidate } from './ports.js';
+import { isUnderWay } from './state.js';
 
 type Decline = OfferRef & { reason: DeclineReason };
 
 /** Said once and for all, until a person asks again; the others are looked at anew whenever the agent is awake. */
 const STICKY: ReadonlySet<unknown> = new Set(['user', 'digest', 'install-failed']);
+
+/** Nothing else is to be had from the server either. */
+const NO_SERVER: ReadonlySet<unknown> = new Set(['transport.unreachable', 'transport.certificate-time', 'server.busy']);
 
 const keyOf = ({ contentId, campaignId }: OfferRef): string => `${contentId} ${campaignId}`;
 
@@ -24,23 +28,32 @@ export interface Round {
   isManual: boolean;
 }
 
+/** What the agent has come to with the offers. */
+export interface Taken {
+  /** When to come back for something that waits, ms; undefined when only a trigger can bring news. */
+  opensAt: number | undefined;
+  /** Why a transfer did not get to its end; others were not held up by it. */
+  failure: HandsetError | undefined;
+}
+
 /**
  * Compares the catalogue with the handset's own data, asks for what fits and takes it. Out go content ids, or a reason from
  * the closed list, once each; never an attribute, nor which condition failed.
- * @returns when to come back for something that waits, ms; undefined when only a trigger can bring news
+ * @throws HandsetError when the server cannot be had at all
  */
-export async function takeOffers(parts: Parts, round: Round): Promise<number | undefined> {
-  const { state, clock } = parts;
+export async function takeOffers(parts: Parts, round: Round): Promise<Taken> {
+  const { state, clock, random } = parts;
   const { catalogue, collected, zone } = round;
   const context = { deviceId: parts.identity.deviceId, attributes: collected.attributes, schema: catalogue.schema };
   const matched = matchContents(catalogue.contents, { ...context, now: clock.now(), zone }, parts.engine);
   const { taken, declines } = await decide(parts, matched.candidates, round.isManual);
   await say(parts, catalogue, [...matched.declines, ...declines]);
   const granted = await request(parts, catalogue, taken);
-  const retryAt = await deliverAll(parts, catalogue, granted);
-  const held = Object.values(state.now.held).flatMap(({ retryAt: at }) => (at === undefined ? [] : [at]));
-  const times = [matched.opensAt, retryAt, ...held].filter((at) => at !== undefined && at > clock.now());
-  return times.length === 0 ? undefined : Math.min(...(times as number[]));
+  const { waits, failure } = await deliverAll(parts, catalogue, granted);
+  const held = Object.values(state.now.held).map(({ retryAt }) => retryAt);
+  const opensAt = firstOf([matched.opensAt, ...waits, ...held].filter((at) => at !== undefined && at > clock.now()));
+  // Many wait for the same hour: they come as spread as those whose poll failed.
+  return { opensAt: opensAt && opensAt + backoffMs(1, random, state.intervalMs), failure };
 }
 
 /** The embedder's and the device's say on what fits: choice, local gates, consent; in this order, all before the first byte. */
@@ -79,7 +92,7 @@ async function ask<T>({ log }: Parts, hook: string, question: () => Promise<T>, 
   try {
     return await question();
   } catch (error) {
-    log.warn('hook.failed', { hook, code: error instanceof HandsetError ? error.code : 'hook.failed' });
+    log.warn('hook.failed', { hook, code: hookCode(error) });
     return no;
   }
 }
@@ -138,17 +151,16 @@ async function request(
   return granted;
 }
 
-/** One after the other, what was interrupted earlier included. @returns when to try again what failed on its way, ms */
+/** One after the other, what was interrupted earlier included. `waits`: when gates open that had closed on the way, ms. */
 async function deliverAll(
   parts: Parts,
   catalogue: Catalogue,
   granted: ReadonlyMap<string, Granted>,
-): Promise<number | undefined> {
-  const { state, clock, random, log } = parts;
-  const retries: number[] = [];
-  const underWay = Object.entries(state.now.contents).filter(([, { stage }]) =>
-    ['granted', 'transferred'].includes(stage),
-  );
+): Promise<{ waits: number[]; failure: HandsetError | undefined }> {
+  const { state, clock, log } = parts;
+  const waits: number[] = [];
+  let failure: HandsetError | undefined;
+  const underWay = Object.entries(state.now.contents).filter(([, content]) => isUnderWay(content));
   for (const [contentId, { campaignId }] of underWay) {
     try {
       const delivery = { granted: granted.get(contentId), keys: catalogue.grantKeys };
@@ -156,14 +168,14 @@ async function deliverAll(
       if (reason !== undefined) await say(parts, catalogue, [{ contentId, campaignId, reason }]);
     } catch (error) {
       if (!(error instanceof HandsetError)) throw error;
-      log.warn('transfer.interrupted', { contentId, code: error.code });
-      const { retryAfterMs } = error.details;
+      const { code, details } = error;
+      log.warn('transfer.interrupted', { contentId, code });
+      if (NO_SERVER.has(code)) throw error;
       // A gate that names no hour opens with the catalogue: the next poll tells, and asking again before would not.
-      const pauseMs = hasCode(error, 'transfer.grant-refused') ? undefined : 1_000 + jitterMs(8_000, random);
-      const waitMs = typeof retryAfterMs === 'number' ? retryAfterMs : pauseMs;
-      if (waitMs !== undefined) retries.push(clock.now() + waitMs);
-      if (hasCode(error, 'transport.unreachable', 'transport.certificate-time', 'server.busy')) break;
+      const { retryAfterMs } = details;
+      if (code !== 'transfer.grant-refused') failure = error;
+      else if (typeof retryAfterMs === 'number') waits.push(clock.now() + retryAfterMs);
     }
   }
-  return retries.length === 0 ? undefined : Math.min(...retries);
+  return { waits, failure };
 }

@@ -4,7 +4,7 @@ import { TargetCheck, type TargetFile, TufError } from '#tuf/index.js';
 import { refuseFailure } from './device-api.js';
 import { HandsetError, hasCode } from './errors.js';
 import { type HttpAnswer, type Transport } from './ports.js';
-import { parseJson, type Store, writeJson } from './store.js';
+import { hasFields, parseJson, type Store, writeJson } from './store.js';
 
 /** What is to be fetched, and what signed metadata says of it. */
 export interface Download {
@@ -95,7 +95,7 @@ interface Part {
 
 /** What is there already, hashed again: the digest's inner state is not worth keeping on disk. */
 async function openPart({ contentId, target }: Download, store: Store): Promise<Part> {
-  const sidecar = parseJson(store.read(sidecarOf(contentId)) ?? new Uint8Array());
+  const sidecar = parseJson(store.read(sidecarOf(contentId)));
   const size = store.sizeOf(partOf(contentId)) ?? 0;
   const check = new TargetCheck(target);
   if (!isSidecarOf(sidecar, target) || size > target.length) {
@@ -107,10 +107,7 @@ async function openPart({ contentId, target }: Download, store: Store): Promise<
 }
 
 const isSidecarOf = (value: unknown, { length, hashes }: Download['target']): value is Sidecar =>
-  typeof value === 'object' &&
-  value !== null &&
-  'length' in value &&
-  'hashes' in value &&
+  hasFields(value, 'length', 'hashes') &&
   value.length === length &&
   JSON.stringify(value.hashes) === JSON.stringify(hashes);
 
