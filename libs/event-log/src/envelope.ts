@@ -29,6 +29,10 @@ export interface StoredRecord {
   data: object;
 }
 
+/** As it is read to be handed out: its instants may be text, as `Date` writes them. */
+export type ReadRecord = Omit<StoredRecord, 'occurred_at' | 'received_at'> &
+  Record<'occurred_at' | 'received_at', Date | string>;
+
 /** A record with its data's text, byte for byte. */
 export type RawRecord = StoredRecord & { raw: string };
 
@@ -89,7 +93,7 @@ export function encodeData(data: object, type: string): string {
 /** What readers get of a stored record and its opened data. In one piece: a spread of two halves costs as much as all else. */
 export function recordOf(
   topic: Topic,
-  row: StoredRecord,
+  row: ReadRecord,
   { type, schemaVersion, data }: Pick<EventRecord, 'type' | 'schemaVersion' | 'data'>,
 ): EventRecord {
   return {
@@ -109,16 +113,18 @@ export function recordOf(
     correlationId: row.correlation_id,
     causationId: row.causation_id,
     traceparent: row.traceparent,
-    occurredAt: row.occurred_at.toISOString(),
-    receivedAt: row.received_at.toISOString(),
+    occurredAt: textOf(row.occurred_at),
+    receivedAt: textOf(row.received_at),
     sequence: sequenceOf(row),
   };
 }
 
+const textOf = (instant: Date | string): string => (typeof instant === 'string' ? instant : instant.toISOString());
+
 export const subjectOf = ({ stream, tenant }: Pick<StoredRecord, 'stream' | 'tenant'>): string =>
   stream.slice(tenant.length + 1);
 
-function sequenceOf({ seq_source, seq_epoch, seq_n }: StoredRecord): Sequence | null {
+function sequenceOf({ seq_source, seq_epoch, seq_n }: ReadRecord): Sequence | null {
   if (seq_source === null || seq_epoch === null || seq_n === null) return null;
   return { source: seq_source, epoch: seq_epoch, n: seq_n };
 }

@@ -1,5 +1,5 @@
 import type { EventCatalog } from './catalog.js';
-import { recordOf, type StoredRecord, subjectOf } from './envelope.js';
+import { recordOf, type ReadRecord, subjectOf } from './envelope.js';
 import { EventLogError, type EventRecord, type MaybeFaulty, type Topic } from './event-log.js';
 import { type Keyring, KeyringError } from './keyring.js';
 import { holdsSealed, openSealed } from './seal.js';
@@ -14,11 +14,7 @@ export interface Opening {
  * What readers get of stored records.
  * @throws EventLogError `log.unreadable`, `log.unknown-version`; KeyringError `keyring.kek-wrong`
  */
-export async function openRecords(
-  topic: Topic,
-  rows: readonly StoredRecord[],
-  opening: Opening,
-): Promise<EventRecord[]> {
+export async function openRecords(topic: Topic, rows: readonly ReadRecord[], opening: Opening): Promise<EventRecord[]> {
   const keys = await keysOf(rows, opening.keyring);
   return rows.map((row) => openRecord(topic, row, opening.events, keys.get(row.stream)));
 }
@@ -26,7 +22,7 @@ export async function openRecords(
 /** As `openRecords`, but a record that cannot be read comes as a faulty one: it must not hide all others. */
 export async function openTolerantly(
   topic: Topic,
-  rows: readonly StoredRecord[],
+  rows: readonly ReadRecord[],
   opening: Opening,
 ): Promise<MaybeFaulty[]> {
   try {
@@ -51,12 +47,12 @@ function faultIn(error: unknown): string | undefined {
 }
 
 /** One record under its key; without it sealed fields are `null`. */
-export function openRecord(topic: Topic, row: StoredRecord, events: EventCatalog, key?: Uint8Array): EventRecord {
+export function openRecord(topic: Topic, row: ReadRecord, events: EventCatalog, key?: Uint8Array): EventRecord {
   return recordOf(topic, row, readData(topic, row, events, key));
 }
 
 /** Opened, and of the current version. Without its key a sealed field is `null`. */
-function readData(topic: Topic, row: StoredRecord, events: EventCatalog, key?: Uint8Array) {
+function readData(topic: Topic, row: ReadRecord, events: EventCatalog, key?: Uint8Array) {
   const { part: partition, off: offset, type } = row;
   const unreadable = (cause: string) => new EventLogError('log.unreadable', { topic, partition, offset, type, cause });
   let read: ReturnType<EventCatalog['read']>;
@@ -73,7 +69,7 @@ function readData(topic: Topic, row: StoredRecord, events: EventCatalog, key?: U
 }
 
 /** Keys, by stream, of the rows that hold sealed fields. */
-async function keysOf(rows: readonly StoredRecord[], keyring: Keyring): Promise<Map<string, Uint8Array>> {
+async function keysOf(rows: readonly ReadRecord[], keyring: Keyring): Promise<Map<string, Uint8Array>> {
   const subjects = new Map<string, Set<string>>();
   for (const row of rows.filter(({ data }) => holdsSealed(data)))
     subjects.set(row.tenant, (subjects.get(row.tenant) ?? new Set()).add(subjectOf(row)));

@@ -2,7 +2,7 @@ import { failpoint, guarded, instant, systemClock } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
 import { ARCHIVED, ArchiveReader, readAcross } from './archive-reader.js';
 import { afterCommit, type Database, enterTenant, type Tx } from './database.js';
-import { checkContext, STORED_COLUMNS, type StoredRecord, streamOf } from './envelope.js';
+import { checkContext, STORED_COLUMNS, type ReadRecord, streamOf } from './envelope.js';
 import {
   type Appended,
   type EventContext,
@@ -207,7 +207,7 @@ export class PostgresLog implements EventLog {
     fromOffset: number,
     limit: number,
     tenant?: string,
-  ): Promise<StoredRecord[]> {
+  ): Promise<ReadRecord[]> {
     const table = (from: number, count: number) =>
       this.rows(
         `select ${STORED_COLUMNS} from log.record
@@ -220,10 +220,11 @@ export class PostgresLog implements EventLog {
     return readAcross(sources, { topic, partition, from: fromOffset, limit, tenant });
   }
 
-  private rows(sql: string, params: readonly unknown[], tenant?: string): Promise<StoredRecord[]> {
+  private rows(sql: string, params: readonly unknown[], tenant?: string): Promise<ReadRecord[]> {
     const { database } = this.options;
-    if (tenant === undefined) return database.query<StoredRecord>(sql, params);
-    return database.inTenant(tenant, (tx) => tx.query<StoredRecord>(sql, params));
+    const asText = { instants: 'text' } as const;
+    if (tenant === undefined) return database.query<ReadRecord>(sql, params, asText);
+    return database.inTenant(tenant, (tx) => tx.query<ReadRecord>(sql, params, asText));
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Topic,
 } from './event-log.js';
 import { partitionsOf } from './follow.js';
+import { KnownSources } from './known-sources.js';
 import { applyOrPark, park, type Parked, parkedStreams } from './parked.js';
 import { withoutPassedOver } from './passed-over.js';
 import { nextOffset, partitionKey } from './position.js';
@@ -50,6 +51,9 @@ export class ProjectionBuild {
   private lock: BuildLock | undefined;
   /** Tables that are to be under row-level security once others can see them; while it is filled their owner is not. */
   private unforced: readonly string[] | undefined;
+
+  /** Of the partition at hand: it is filled with one after the other. */
+  private known: KnownSources | undefined;
 
   constructor(
     readonly projection: Projection,
@@ -95,7 +99,8 @@ export class ProjectionBuild {
    * @throws Superseded
    */
   async apply(records: readonly MaybeFaulty[]): Promise<number> {
-    const { next, parked, repeated } = await this.applied(records);
+    const { from, next, parked, repeated } = await this.applied(records);
+    this.known?.commit(from, next);
     const poison = parked.filter(({ error }) => error !== null);
     if (poison.length > 0) this.ears.onParked?.(poison);
     if (repeated > 0) this.ears.onRepeated?.(repeated);
@@ -104,7 +109,7 @@ export class ProjectionBuild {
 
   private applied(
     records: readonly MaybeFaulty[],
-  ): Promise<{ next: number; parked: readonly Parked[]; repeated: number }> {
+  ): Promise<{ from: number; next: number; parked: readonly Parked[]; repeated: number }> {
     return this.database.transaction(async (tx) => {
       await tx.query(
         `select set_config('search_path', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
@@ -123,17 +128,18 @@ export class ProjectionBuild {
       const next = checkpoint.next_off;
       const fresh = records.filter(({ offset }) => offset >= next);
       const repeated = records.length - fresh.length;
-      if (fresh.length === 0) return { next, parked: [], repeated };
+      if (fresh.length === 0) return { from: next, next, parked: [], repeated };
       requireNext(fresh, next);
-      const parked = await this.applyFresh(tx, place, fresh);
-      failpoint('projection.before-checkpoint');
       const after = next + fresh.length;
+      const known = this.knownSources(first, next);
+      const parked = await this.applyFresh(tx, place, fresh, known);
+      failpoint('projection.before-checkpoint');
       await tx.query(
         `update checkpoint set next_off = $5
          where projection = $1 and version = $2 and topic = $3 and part = $4`,
         [...place, after],
       );
-      return { next: after, parked, repeated };
+      return { from: next, next: after, parked, repeated };
     });
   }
 
@@ -182,12 +188,21 @@ export class ProjectionBuild {
     tx: Tx,
     place: readonly unknown[],
     fresh: readonly MaybeFaulty[],
+    known: KnownSources | undefined,
   ): Promise<readonly Parked[]> {
-    const once = await withoutPassedOver(tx, place, await dropDuplicates(tx, place, fresh));
+    const once = await withoutPassedOver(tx, place, await dropDuplicates(tx, place, fresh, known));
     const streams = await parkedStreams(tx, place);
     const parked = await applyOrPark(this.projection, tx, once, streams);
     await park(tx, place, parked);
     return parked;
+  }
+
+  /** Of a build that is being filled, as nobody else writes to it. */
+  private knownSources({ topic, partition }: EventRecord, from: number): KnownSources | undefined {
+    if (this.unforced === undefined) return undefined;
+    const key = partitionKey(topic, partition);
+    if (this.known?.partition !== key) this.known = new KnownSources(key);
+    return this.known.begin(from) ? this.known : undefined;
   }
 
   private async positionIn(tx: Tx): Promise<Position> {

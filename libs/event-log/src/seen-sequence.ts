@@ -1,12 +1,14 @@
 import { guarded } from '#runtime/index.js';
+import { copyInto } from './copy-into.js';
 import type { Tx } from './database.js';
 import type { EventRecord, Sequence } from './event-log.js';
+import type { KnownSources } from './known-sources.js';
 
 /** The last number of a source, and the record that brought it. */
-interface Last extends Pick<Sequence, 'epoch' | 'n'> {
+export interface Last extends Pick<Sequence, 'epoch' | 'n'> {
   off: number;
-  /** Milliseconds. */
-  receivedAt: number;
+  /** RFC 3339. */
+  receivedAt: string;
 }
 
 /** Sources of devices, which may repeat a fact after years; all others are processes, which end. */
@@ -23,56 +25,94 @@ const isAfter = (a: Sequence, b: Last): boolean => a.epoch > b.epoch || (a.epoch
  * Drops facts of `muster.device` that came before: a source numbers its facts (epoch, n), and within a partition its
  * numbers only grow. Kept per partition, because a source may write to several and a rebuild reads them in another order.
  * @param place projection, version, topic, partition
+ * @param known what need not be asked for
  */
 export async function dropDuplicates<R extends EventRecord>(
   tx: Tx,
   place: readonly unknown[],
   records: readonly R[],
+  known?: KnownSources,
 ): Promise<readonly R[]> {
   if (records[0]?.topic !== 'muster.device' || !guarded('dedupe')) return records;
   const sources = records.map(sourceOf);
   const named = new Set(sources);
   named.delete(undefined);
   if (named.size === 0) return records;
-  const seen = await lastOf(tx, place, [...named]);
+  const seen = known?.lastOf(named as Set<string>) ?? (await lastOf(tx, place, [...named]));
+  const news = new Map<string, Last>();
   const fresh = records.filter(({ sequence, offset: off, receivedAt }, index) => {
     const source = sources[index];
     if (source === undefined || sequence === null) return true;
-    const now = { epoch: sequence.epoch, n: sequence.n, off, receivedAt: Date.parse(receivedAt) };
-    const last = seen.get(source);
+    const now = { epoch: sequence.epoch, n: sequence.n, off, receivedAt };
+    const last = news.get(source) ?? seen.get(source);
     if (last !== undefined && !isForgotten(source, last, now) && !isAfter(sequence, last)) return false;
-    seen.set(source, now);
+    news.set(source, now);
     return true;
   });
-  await keep(tx, place, seen);
+  await keep(tx, place, news, known);
   await forget(tx, place, records.at(-1));
   return fresh;
 }
 
 /** By the records alone, so that a rebuild drops what was dropped live, whatever its batches. */
 const isForgotten = (source: string, last: Last, now: Last): boolean =>
-  isPassing(source) && now.off - last.off > FORGET.afterRecords && now.receivedAt - last.receivedAt > FORGET.afterMs;
+  isPassing(source) &&
+  now.off - last.off > FORGET.afterRecords &&
+  Date.parse(now.receivedAt) - Date.parse(last.receivedAt) > FORGET.afterMs;
 
 async function lastOf(
   tx: Tx,
   place: readonly unknown[],
   sources: readonly (string | undefined)[],
 ): Promise<Map<string, Last>> {
-  const rows = await tx.query<{ source: string; epoch: number; n: number; off: number; received_at: Date }>(
+  const rows = await tx.query<{ source: string; epoch: number; n: number; off: number; received_at: string }>(
     `select source, epoch, n, off, received_at from seen_sequence
      where projection = $1 and version = $2 and topic = $3 and part = $4 and source = any($5)`,
     [...place, sources],
+    { instants: 'text' },
   );
   return new Map(
-    rows.map(({ source, epoch, n, off, received_at }) => [
-      source,
-      { epoch, n, off, receivedAt: received_at.getTime() },
-    ]),
+    rows.map(({ source, epoch, n, off, received_at }) => [source, { epoch, n, off, receivedAt: received_at }]),
   );
 }
 
-async function keep(tx: Tx, place: readonly unknown[], seen: ReadonlyMap<string, Last>): Promise<void> {
-  const [sources, last] = [[...seen.keys()], [...seen.values()]];
+const COLUMNS = new Map(
+  ['projection', 'version', 'topic', 'part', 'source', 'epoch', 'n', 'off', 'received_at', 'is_passing'].map(
+    (name) => [name, name] as const,
+  ),
+);
+
+async function keep(
+  tx: Tx,
+  place: readonly unknown[],
+  news: ReadonlyMap<string, Last>,
+  known: KnownSources | undefined,
+): Promise<void> {
+  if (known === undefined) return write(tx, place, news);
+  const [before, first] = [new Map<string, Last>(), new Map<string, Last>()];
+  for (const [source, last] of news) (known.has(source) ? before : first).set(source, last);
+  await write(tx, place, before);
+  if (!(await copy(tx, place, first))) await write(tx, place, first);
+  known.write(news);
+}
+
+function copy(tx: Tx, place: readonly unknown[], first: ReadonlyMap<string, Last>): Promise<boolean> {
+  const [projection, version, topic, part] = place as [string, number, string, number];
+  const rows = [...first].map(([source, { epoch, n, off, receivedAt }]) => {
+    const is_passing = isPassing(source) ? 't' : 'f';
+    return { projection, version, topic, part, source, epoch, n, off, received_at: receivedAt, is_passing };
+  });
+  return copyInto<(typeof rows)[number]>(
+    tx,
+    'seen_sequence',
+    COLUMNS as Map<keyof (typeof rows)[number], string>,
+    rows,
+  );
+}
+
+async function write(tx: Tx, place: readonly unknown[], news: ReadonlyMap<string, Last>): Promise<void> {
+  if (news.size === 0) return;
+  const [sources, last] = [[...news.keys()], [...news.values()]];
   await tx.query(
     `insert into seen_sequence
      select $1, $2, $3, $4, s.*
@@ -85,14 +125,14 @@ async function keep(tx: Tx, place: readonly unknown[], seen: ReadonlyMap<string,
       last.map(({ epoch }) => epoch),
       last.map(({ n }) => n),
       last.map(({ off }) => off),
-      last.map(({ receivedAt }) => new Date(receivedAt)),
+      last.map(({ receivedAt }) => receivedAt),
       sources.map(isPassing),
     ],
   );
 }
 
 async function forget(tx: Tx, place: readonly unknown[], now: EventRecord | undefined): Promise<void> {
-  if (now === undefined) return;
+  if (now === undefined || now.offset <= FORGET.afterRecords) return;
   await tx.query(
     `delete from seen_sequence
      where projection = $1 and version = $2 and topic = $3 and part = $4 and is_passing
