@@ -1,4 +1,11 @@
-import type { Last } from './seen-sequence.js';
+import type { Sequence } from './event-log.js';
+
+/** The last number of a source, and the record that brought it. */
+export interface Last extends Pick<Sequence, 'epoch' | 'n'> {
+  off: number;
+  /** RFC 3339. */
+  receivedAt: string;
+}
 
 /** About 20 MB. */
 const AT_MOST = 100_000;

@@ -2,14 +2,7 @@ import { guarded } from '#runtime/index.js';
 import { copyInto } from './copy-into.js';
 import type { Tx } from './database.js';
 import type { EventRecord, Sequence } from './event-log.js';
-import type { KnownSources } from './known-sources.js';
-
-/** The last number of a source, and the record that brought it. */
-export interface Last extends Pick<Sequence, 'epoch' | 'n'> {
-  off: number;
-  /** RFC 3339. */
-  receivedAt: string;
-}
+import type { KnownSources, Last } from './known-sources.js';
 
 /** Sources of devices, which may repeat a fact after years; all others are processes, which end. */
 const LASTING = 'device:';
