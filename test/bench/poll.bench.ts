@@ -55,7 +55,7 @@ const kept = (name: string, server: ServerName, withCertificates: boolean): Cont
   run: async (connections) => {
     const open = await KeptConnections.open(targetOf(server, withCertificates), connections);
     await open.poll(2_000);
-    const cost = await costOf(server, () => open.poll(20_000));
+    const cost = await costOf(server, () => open.poll(60_000));
     open.close();
     return cost;
   },
@@ -79,7 +79,7 @@ const anew = (name: string, server: ServerName, { withCertificates, isResumed }:
 describe('poll', () => {
   bench({
     name: KEPT,
-    load: `One poll after the other on each connection, TLS 1.3, 20,000 in all; nothing new (304). ${DEVICES} devices, one core for the server, the client on another.`,
+    load: `One poll after the other on each connection, TLS 1.3, 60,000 in all; nothing new (304). ${DEVICES} devices, one core for the server, the client on another.`,
     unit: 'poll',
     clock: 'cpu',
     sizes: { of: 'connections', values: [8, 64, 512] },

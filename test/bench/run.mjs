@@ -18,7 +18,8 @@ const isKept = asked.includes('--keep');
 const folder = mkdtempSync(path.join(tmpdir(), 'muster-bench-'));
 const file = path.join(folder, 'figures.jsonl');
 const names = asked.filter((name) => !name.startsWith('--')).map((name) => `test/bench/${name}`);
-const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'bench', ...names];
+// One after the other: two at once would measure each other.
+const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'bench', '--no-file-parallelism', ...names];
 const { status } = spawnSync(process.execPath, vitest, {
   stdio: 'inherit',
   env: { ...process.env, MUSTER_BENCH_FILE: file },
