@@ -38,3 +38,4 @@ export {
 export { BUCKETS, bucketOf, inWave, isHeldOut } from './bucket.js';
 export { checkWindows, DEVICE_ZONE, isInWindow, nextWindowStart, type WeeklyWindow } from './window.js';
 export { matchOffer, type Match, type MatchableOffer, type MatchContext, type MatchReason } from './match.js';
+export { SelectorIndex } from './selector-index.js';

@@ -51,3 +51,21 @@ function order<T extends string | number>(a: T, b: T): -1 | 0 | 1 {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
+
+/** Numbers of a version that can be packed, each. */
+const PACKED = 131_072;
+
+/**
+ * A version as one number below 2^53 that orders as versions do, all pre-releases of one release alike, just below it.
+ * @returns undefined for what is no version, or has a number from 131 072 on; `compareVersions` is for those
+ */
+export function packVersion(text: string): { rank: number; isPreRelease: boolean } | undefined {
+  const version = parseVersion(text);
+  if (version === undefined) return undefined;
+  const [major = 0, minor = 0, patch = 0] = version.numbers.map(Number);
+  if (Math.max(major, minor, patch) >= PACKED) return undefined;
+  const isPreRelease = version.pre.length > 0;
+  return { rank: ((major * PACKED + minor) * PACKED + patch) * 2 + (isPreRelease ? 0 : 1), isPreRelease };
+}
+
+export const isVersion = (text: string): boolean => parseVersion(text) !== undefined;
