@@ -50,4 +50,7 @@ bench({
     { name: 'bare unnest', run: job('unnest', facts) },
   ],
   goals: [{ of: 'appendFacts', against: 'bare unnest', runsAtLeast: 0.5 }],
+  notes: [
+    'Ten facts a group are at 0.35 to 0.5: four messages a transaction stand beside one. Next: the tenant is set with begin already; begin and the append in one message would save another.',
+  ],
 });
