@@ -16,6 +16,8 @@ const FLUSH_MS = 500;
 
 export type ServerName = 'nginx' | 'node:https' | 'campaign' | 'npm start';
 
+export const isMuster = (server: ServerName): boolean => server === 'campaign' || server === 'npm start';
+
 /** What the other servers answer in place of Muster. */
 export interface Alike {
   /** Name of the file that they serve, and its bytes. */
@@ -89,10 +91,9 @@ export class Servers {
   /** Whom to ask and as whom. @param as  none for anyone */
   targetOf(server: ServerName, as: readonly Enrolled[]): Pick<Target, 'port' | 'contexts'> {
     const identities = as.map(({ certificate, key }) => ({ certificate, key: key.privateKeyPem }));
-    const isOurs = server === 'campaign' || server === 'npm start';
     return {
       port: this.portOf(server),
-      contexts: contextsFor(isOurs ? this.muster.ca : this.authority, identities),
+      contexts: contextsFor(isMuster(server) ? this.muster.ca : this.authority, identities),
     };
   }
 

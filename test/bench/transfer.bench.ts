@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type Enrolled, expectStatus, type Installation } from '../support/installation.js';
+import { residentBytesOf } from '../support/processes.js';
 import { cpuOf } from './cpu.js';
 import { bench, type Contender } from './harness.js';
-import { type ServerName, Servers } from './servers.js';
+import { isMuster, type ServerName, Servers } from './servers.js';
 
 /** Contents by a grant, over TLS 1.3, against nginx and the least handler of node:https with the same bytes as files. */
 
@@ -52,8 +52,7 @@ async function offer(muster: Installation, bytes: Buffer): Promise<{ path: strin
 
 function requestOf(server: ServerName, size: number): string {
   const { path, grant } = offered.get(size)!;
-  const isOurs = server === 'campaign' || server === 'npm start';
-  const [at, more] = isOurs ? [path, `authorization: Grant ${grant}\r\n`] : [`/${size}.bin`, ''];
+  const [at, more] = isMuster(server) ? [path, `authorization: Grant ${grant}\r\n`] : [`/${size}.bin`, ''];
   return `GET ${at} HTTP/1.1\r\nhost: localhost\r\n${more}\r\n`;
 }
 
@@ -101,10 +100,7 @@ const transfers = (server: ServerName): Contender => ({
 });
 
 const residentOf = (server: ServerName): number =>
-  servers.pidsOf(server).reduce((sum, pid) => {
-    const [, kb] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return sum + Number(kb) * 1024;
-  }, 0);
+  servers.pidsOf(server).reduce((sum, pid) => sum + residentBytesOf(pid), 0);
 
 /** The most memory of the server, above what it had, while so many take 64 MiB slowly. */
 async function memoryOf(server: ServerName, readers: number): Promise<number> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -32,12 +32,19 @@ export interface Running {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts a Node program of the build and follows its output. */
+/** Memory that a process has resident, bytes. @throws Error where the kernel does not say: it would look like none */
+export function residentBytesOf(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  if (kilobytes === undefined) throw new Error(`no VmRSS of process ${pid}`);
+  return Number(kilobytes) * 1_024;
+}
+
 /** `MUSTER_BENCH_PROFILE=<folder>`: where each Node process of a bench leaves a profile of its CPU, when it ends by itself. */
 const { MUSTER_BENCH_PROFILE } = process.env;
 export const PROFILING: readonly string[] =
   MUSTER_BENCH_PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${MUSTER_BENCH_PROFILE}`];
 
+/** Starts a Node program of the build and follows its output. */
 export function startNode(script: string, args: readonly string[] = [], options: SpawnOptions = {}): Running {
   return start(process.execPath, [...PROFILING, script, ...args], options);
 }

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { Installation } from './installation.js';
+import { residentBytesOf } from './processes.js';
 import type { SoakSample } from './soak-verdict.js';
 
 /** False, with a printed reason, where the kernel does not tell what a process holds; `MUSTER_TEST_ALL=1` demands it. */
@@ -47,10 +48,9 @@ export class SoakSampler {
 async function sampleOf(muster: Installation, atMs: number): Promise<SoakSample> {
   const { pid } = muster.server.process;
   const metrics = (await muster.people('GET', '/metrics', { token: '' })).bytes.toString('utf8');
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return {
     atMs,
-    rssMiB: figureIn(status, /^VmRSS:\s+(\d+) kB$/m) / 1_024,
+    rssMiB: residentBytesOf(pid) / MIB,
     heapMiB: (metricIn(metrics, 'heap_size_used_bytes') + metricIn(metrics, 'external_memory_bytes')) / MIB,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     handles: metricIn(metrics, 'active_handles_total'),
@@ -62,12 +62,10 @@ async function sampleOf(muster: Installation, atMs: number): Promise<SoakSample>
  * @param name  of a metric of Node, without the prefix
  * @throws Error when there is none: it would look like one that never grows
  */
-export const metricIn = (metrics: string, name: string): number =>
-  figureIn(metrics, new RegExp(`^muster_nodejs_${name} (\\S+)$`, 'm'));
-
-function figureIn(text: string, pattern: RegExp): number {
-  const figure = Number(pattern.exec(text)?.[1] ?? NaN);
-  if (Number.isNaN(figure)) throw new Error(`no ${pattern} in ${text.length} characters of figures`);
+export function metricIn(metrics: string, name: string): number {
+  const line = new RegExp(`^muster_nodejs_${name} (\\S+)$`, 'm');
+  const figure = Number(line.exec(metrics)?.[1] ?? NaN);
+  if (Number.isNaN(figure)) throw new Error(`no ${line} in ${metrics.length} characters of figures`);
   return figure;
 }
 

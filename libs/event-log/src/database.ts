@@ -122,6 +122,11 @@ export class Database implements Tx {
     return this.begun('begin', work);
   }
 
+  private queryOn(client: pg.PoolClient): Tx['query'] {
+    return async <R extends object>(sql: string, params: readonly unknown[] = [], reading?: Reading) =>
+      (await this.reached(client.query<R>(asked(sql, params, reading)))).rows;
+  }
+
   private async begun<T>(begin: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     const client = await this.reached(this.pool.connect());
     let broken: Error | undefined;
@@ -129,9 +134,7 @@ export class Database implements Tx {
     client.on('error', remember);
     try {
       await this.reached(client.query(begin));
-      const query = async <R extends object>(sql: string, params: readonly unknown[] = [], reading?: Reading) =>
-        (await this.reached(client.query<R>(asked(sql, params, reading)))).rows;
-      const tx: Tx = { query };
+      const tx: Tx = { query: this.queryOn(client) };
       commitHooks.set(tx, []);
       copies.set(tx, (sql, text) => this.reached(copied(client, sql, text)));
       const result = await work(tx);
@@ -154,8 +157,7 @@ export class Database implements Tx {
     const client = await this.reached(this.pool.connect());
     client.on('error', () => undefined); // whoever asks it something hears of it
     return {
-      query: async <R extends object>(sql: string, params: readonly unknown[] = [], reading?: Reading) =>
-        (await this.reached(client.query<R>(asked(sql, params, reading)))).rows,
+      query: this.queryOn(client),
       release: () => client.release(true),
     };
   }

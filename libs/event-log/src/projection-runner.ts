@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Log, silentLog } from '#runtime/index.js';
+import { type Log, pause, silentLog } from '#runtime/index.js';
 import { lockRebuild, newSchema, sweepBuilds } from './build-lock.js';
 import type { Database } from './database.js';
 import { type EventLog, EventLogError, type EventRecord, type Position } from './event-log.js';
@@ -196,7 +196,7 @@ export class ProjectionRunner {
         retryInMs = RETRY_MS.first;
       } catch (err) {
         this.log.warn('projection.failed', { projection: name, retryInMs, err });
-        await sleep(retryInMs, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+        await pause(retryInMs, signal);
         retryInMs = Math.min(retryInMs * 2, RETRY_MS.longest);
       }
     }

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { failpoint } from '#runtime/index.js';
+import { failpoint, pause } from '#runtime/index.js';
 import type { Database } from './database.js';
 import { type EventLog, EventLogError, type Position } from './event-log.js';
 import { lockGenerations, pointTo } from './generation.js';
@@ -38,7 +37,7 @@ export async function rebuild(
     } catch (error) {
       if (!isLocked(error)) throw error;
       const { name } = green.projection;
-      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined); // aborted: a shutdown does not wait for readers
+      await pause(PAUSE_MS, signal); // aborted: a shutdown does not wait for readers
       if (tries === TRIES || signal?.aborted === true)
         throw new ProjectionError('projection.swap-blocked', { projection: name, tries });
     }

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { failpoint, type Log, silentLog } from '#runtime/index.js';
+import { failpoint, type Log, pause, silentLog } from '#runtime/index.js';
 import { announceAppend, appendOrTimeout } from './append-signal.js';
 import type { Database } from './database.js';
 import { EventLogError, type Topic } from './event-log.js';
@@ -97,7 +96,7 @@ export class Relay {
           this.log.error('relay.refused', { err });
           retryInMs = RETRY_MS.longest;
         } else this.log.warn('relay.failed', { retryInMs, err });
-        await sleep(retryInMs, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+        await pause(retryInMs, signal);
         retryInMs = Math.min(retryInMs * 2, RETRY_MS.longest);
       }
     }

@@ -28,10 +28,9 @@ export async function dropDuplicates<R extends EventRecord>(
 ): Promise<readonly R[]> {
   if (records[0]?.topic !== 'muster.device' || !guarded('dedupe')) return records;
   const sources = records.map(sourceOf);
-  const named = new Set(sources);
-  named.delete(undefined);
+  const named = new Set(sources.filter((source) => source !== undefined));
   if (named.size === 0) return records;
-  const seen = known?.lastOf(named as Set<string>) ?? (await lastOf(tx, place, [...named]));
+  const seen = known?.lastOf(named) ?? (await lastOf(tx, place, [...named]));
   const news = new Map<string, Last>();
   const fresh = records.filter(({ sequence, offset: off, receivedAt }, index) => {
     const source = sources[index];
@@ -53,11 +52,7 @@ const isForgotten = (source: string, last: Last, now: Last): boolean =>
   now.off - last.off > FORGET.afterRecords &&
   Date.parse(now.receivedAt) - Date.parse(last.receivedAt) > FORGET.afterMs;
 
-async function lastOf(
-  tx: Tx,
-  place: readonly unknown[],
-  sources: readonly (string | undefined)[],
-): Promise<Map<string, Last>> {
+async function lastOf(tx: Tx, place: readonly unknown[], sources: readonly string[]): Promise<Map<string, Last>> {
   const rows = await tx.query<{ source: string; epoch: number; n: number; off: number; received_at: string }>(
     `select source, epoch, n, off, received_at from seen_sequence
      where projection = $1 and version = $2 and topic = $3 and part = $4 and source = any($5)`,
@@ -69,11 +64,12 @@ async function lastOf(
   );
 }
 
-const COLUMNS = new Map(
-  ['projection', 'version', 'topic', 'part', 'source', 'epoch', 'n', 'off', 'received_at', 'is_passing'].map(
-    (name) => [name, name] as const,
-  ),
-);
+const NAMES = [
+  ...(['projection', 'version', 'topic', 'part', 'source'] as const),
+  ...(['epoch', 'n', 'off', 'received_at', 'is_passing'] as const),
+];
+type SeenRow = Record<(typeof NAMES)[number], string | number>;
+const COLUMNS: ReadonlyMap<keyof SeenRow, string> = new Map(NAMES.map((name) => [name, name]));
 
 async function keep(
   tx: Tx,
@@ -95,12 +91,7 @@ function copy(tx: Tx, place: readonly unknown[], first: ReadonlyMap<string, Last
     const is_passing = isPassing(source) ? 't' : 'f';
     return { projection, version, topic, part, source, epoch, n, off, received_at: receivedAt, is_passing };
   });
-  return copyInto<(typeof rows)[number]>(
-    tx,
-    'seen_sequence',
-    COLUMNS as Map<keyof (typeof rows)[number], string>,
-    rows,
-  );
+  return copyInto<SeenRow>(tx, 'seen_sequence', COLUMNS, rows);
 }
 
 async function write(tx: Tx, place: readonly unknown[], news: ReadonlyMap<string, Last>): Promise<void> {

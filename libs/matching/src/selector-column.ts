@@ -11,7 +11,7 @@ export type Held = 'missing' | 'untold' | { keys: readonly Key[]; number?: numbe
 export class SelectorColumn {
   /** Slots that have a term here. */
   size = 0;
-  /** What to `matching` is passed by who has something here, or nothing, whatever it is. A slot without a term passes both. */
+  /** Slots that let whoever has something here pass, whatever it is; then those that let whoever has nothing. Without a term a slot does both. */
   private whenPresent: Bits;
   private whenMissing: Bits;
   private readonly accepted = new Map<Key, SlotSet>();

@@ -11,8 +11,8 @@ interface Entry<K> {
   rule: CheckedRule;
   /** A slot an alternative. */
   slots: readonly number[];
-  /** The last look-up that it was found by. */
-  foundBy: number;
+  /** The last look-up that has found it, or found by evaluation that it is not true. */
+  settledBy: number;
 }
 
 interface Slot<K> extends Alternative {
@@ -47,7 +47,7 @@ export class SelectorIndex<K> {
   set(key: K, rule: CheckedRule): void {
     this.delete(key);
     const alternatives = alternativesOf(rule.root);
-    const entry: Entry<K> = { key, rule, slots: alternatives.map(() => this.newSlot()), foundBy: 0 };
+    const entry: Entry<K> = { key, rule, slots: alternatives.map(() => this.newSlot()), settledBy: 0 };
     alternatives.forEach((alternative, i) => this.occupy(entry.slots[i]!, { ...alternative, entry }));
     this.entries.set(key, entry);
   }
@@ -78,10 +78,10 @@ export class SelectorIndex<K> {
     const found: K[] = [];
     this.eachIn([this.taken, ...passes.map(({ bits }) => bits)], (slot) => {
       const { entry, isPartial } = this.slots[slot]!;
-      if (entry.foundBy === this.lookUps) return;
+      if (entry.settledBy === this.lookUps) return;
       if (!bounds.every(({ ranges, number }) => ranges.holds(slot, number))) return;
+      entry.settledBy = this.lookUps; // an evaluation is of the whole rule, for its other slots as well
       if ((isPartial || isUntold) && evaluate(entry.rule, { device }).result !== true) return;
-      entry.foundBy = this.lookUps;
       found.push(entry.key);
     });
     return found;

@@ -1,4 +1,4 @@
-import { type Bits, SlotSet } from './slots.js';
+import { SlotSet } from './slots.js';
 
 const BUCKETS = 64;
 
@@ -7,7 +7,6 @@ const BUCKETS = 64;
  * buckets, each of which knows the slots that want some of it; who wants exactly this number is for `holds`.
  */
 export class SlotRanges {
-  size = 0;
   private least: Float64Array;
   private most: Float64Array;
   private members = new Set<number>();
@@ -36,8 +35,7 @@ export class SlotRanges {
     this.least[slot] = least;
     this.most[slot] = most;
     this.members.add(slot);
-    this.size += 1;
-    if (this.size >= this.sortAt) this.sort();
+    if (this.members.size >= this.sortAt) this.sort();
     else for (const bucket of this.bucketsOf(slot)) bucket.add(slot, this.words);
   }
 
@@ -46,16 +44,11 @@ export class SlotRanges {
     this.least[slot] = -Infinity;
     this.most[slot] = Infinity;
     this.members.delete(slot);
-    this.size -= 1;
   }
 
   /** Those that may want this number, and some others of its bucket. */
   near(value: number): SlotSet {
     return this.buckets[this.bucketAt(value)]!;
-  }
-
-  addAllTo(target: Bits): void {
-    for (const bucket of this.buckets) bucket.addTo(target);
   }
 
   /** True also for a slot that wants nothing here. */
@@ -75,7 +68,7 @@ export class SlotRanges {
     this.buckets = Array.from({ length: this.ends.length + 1 }, () => new SlotSet());
     for (const slot of [...this.members].sort((a, b) => a - b))
       for (const bucket of this.bucketsOf(slot)) bucket.add(slot, this.words);
-    this.sortAt = this.size * 2;
+    this.sortAt = this.members.size * 2;
   }
 
   private bucketsOf(slot: number): SlotSet[] {

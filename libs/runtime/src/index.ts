@@ -6,6 +6,7 @@ export { instant, systemClock, type Clock } from './clock.js';
 export { processClock } from './process-clock.js';
 export { idFrom, isId, newId, randomToken } from './id.js';
 export { processLog, silentLog, type Log, type LogFields } from './log.js';
+export { pause } from './pause.js';
 export { Recent } from './recent.js';
 // By its alias, not by its path: the test build puts another file in its place.
 export { failpoint, guarded, type Guard } from '#runtime/fault.js';

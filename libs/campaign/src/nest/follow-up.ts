@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Gauge, register } from 'prom-client';
 import { type EventRecord, follow, type Position, type PostgresLog, type StandsAt } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
-import type { Log } from '#runtime/index.js';
+import { type Log, pause } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import type { CampaignEvent } from '../events.js';
 import { BackgroundLoop } from './background-loop.js';
@@ -52,7 +51,7 @@ export class FollowUp extends BackgroundLoop {
         await follow(this.log, { topics, from, signal, onStanding }, (batch, after) => this.handle(batch, after));
       } catch (err) {
         this.lines.warn('follow-up.retry', { retryInMs: RETRY_MS, err });
-        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+        await pause(RETRY_MS, signal);
       }
   }
 

@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { PostgresLog } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import { Tenants } from '#identity/nest/identity.module.js';
-import type { Log } from '#runtime/index.js';
+import { type Log, pause } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import { BackgroundLoop } from './background-loop.js';
 import { CampaignClock } from './campaign-clock.js';
@@ -58,7 +57,7 @@ export class Timer extends BackgroundLoop {
       } catch (err) {
         this.lines.warn('timer.retry', { retryInMs: TICK_MS, err });
       }
-      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+      await pause(PAUSE_MS, signal);
       await this.log.waitForAppend(TICK_MS, signal);
     }
   }

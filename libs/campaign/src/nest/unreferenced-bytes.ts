@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import type { Clock, Log } from '#runtime/index.js';
+import { type Clock, type Log, pause } from '#runtime/index.js';
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
 import { BackgroundLoop } from './background-loop.js';
 import { sweepContents } from './content-sweep.js';
@@ -32,7 +31,7 @@ export class UnreferencedBytes extends BackgroundLoop {
   protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.tick().catch((err: unknown) => this.log.warn('contents.not-swept', { retryInMs: LOOK_MS, err }));
-      await sleep(TICK_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+      await pause(TICK_MS, signal);
     }
   }
 

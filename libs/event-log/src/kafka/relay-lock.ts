@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { pause } from '#runtime/index.js';
 
 const TRY_MS = 1_000;
 const WATCH_MS = 2_000;
@@ -39,7 +40,7 @@ export async function takeLock(url: string, duty: string, signal: AbortSignal): 
         void watch(client, lost);
         return { lost: lost.signal, release };
       }
-      await sleep(TRY_MS, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+      await pause(TRY_MS, signal);
     }
     await release();
     return undefined;
