@@ -41,17 +41,6 @@ const files = (): string[] => {
   const folder = path.join(muster.server.data, 'archive');
   return readdirSync(folder).toSorted();
 };
-/** Every fact of every partition, as readers of the tenant get them, in the order of arrival. */
-async function facts(): Promise<unknown[]> {
-  const all: unknown[] = [];
-  for (let from = ''; ; ) {
-    const query = `topic=muster.device&limit=200${from === '' ? '' : `&from=${from}`}`;
-    const page = await muster.ok<{ items: unknown[]; position: string }>('GET', `/v1/events?${query}`);
-    all.push(...page.items);
-    if (page.items.length === 0 || page.position === from) return all;
-    from = page.position;
-  }
-}
 const places = () =>
   muster.sql<{ kept: number; archived: number }>(
     `select (select count(*)::int from log.record where topic = 'muster.device') as kept,
@@ -61,37 +50,37 @@ const places = () =>
 describe.skipIf(onKafka())('an archiving that is killed', () => {
   it.each(POINTS)('%s: every record is in the %s, once, and the next run goes on', async (point, where) => {
     await poll();
-    const before = await facts();
+    const before = await muster.deviceFacts();
     const [earlier] = await places();
     const killed = await archive({ ...TEST_BUILD, MUSTER_FAILPOINT: `${point}:kill` });
     expect(killed.code, killed.output).toBeNull(); // by the signal
     const [at] = await places();
     expect(at!.kept + at!.archived).toBe(earlier!.kept + earlier!.archived);
     expect(at!.archived > earlier!.archived ? 'file' : 'table').toBe(where);
-    expect(await facts()).toEqual(before);
+    expect(await muster.deviceFacts()).toEqual(before);
     await muster.expectSound(); // every read model, rebuilt from what is there now, equals the live one
     await audited(muster.server);
     const again = await archive();
     expect(again.code, again.output).toBe(0);
     const [after] = await places();
     expect(after).toMatchObject({ kept: 0, archived: earlier!.kept + earlier!.archived });
-    expect(await facts()).toEqual(before);
+    expect(await muster.deviceFacts()).toEqual(before);
     expect(files().filter((name) => name.endsWith('.new'))).toEqual([]);
     const rows = await muster.sql<{ n: number }>('select count(*)::int as n from log.archive');
     const { unnamed } = JSON.parse(again.stdout) as { unnamed: string[] };
     expect(files().length).toBe(rows[0]!.n + unnamed.length);
     await audited(muster.server);
-    printTally(point, { acknowledged: before.length, recovered: (await facts()).length, doubled: 0 });
+    printTally(point, { acknowledged: before.length, recovered: (await muster.deviceFacts()).length, doubled: 0 });
   });
 
   it('leaves a server that starts anew with every record, and new facts behind them', async () => {
-    const before = await facts();
+    const before = await muster.deviceFacts();
     await muster.server.process.stop('SIGKILL');
     await muster.restart();
-    expect(await facts()).toEqual(before);
+    expect(await muster.deviceFacts()).toEqual(before);
     await poll();
     const after = await eventually('new facts', async () => {
-      const found = await facts();
+      const found = await muster.deviceFacts();
       return found.length > before.length ? found : undefined;
     });
     expect(after.slice(0, before.length)).toEqual(before);

@@ -58,11 +58,9 @@ class Pollers {
 }
 
 const recordedTriggers = async (): Promise<string[]> =>
-  (
-    await muster.sql<{ data: Parameters<typeof unpackPolls>[0] }>(
-      `select data from log.record where topic = 'muster.device' and type like '%polls-recorded%'`,
-    )
-  ).flatMap(({ data }) => unpackPolls(data).map(({ rule }) => rule));
+  (await muster.deviceFacts())
+    .filter(({ name }) => name === 'PollsRecorded')
+    .flatMap(({ data }) => unpackPolls(data as Parameters<typeof unpackPolls>[0]).map(({ rule }) => rule));
 
 it('ends, and has recorded once each poll that it answered until then', { timeout: 120_000 }, async () => {
   const pollers = new Pollers(await muster.enrol());

@@ -195,6 +195,18 @@ export class Installation {
     });
   }
 
+  /** Every fact of devices of the administrator's tenant, partition by partition, whichever log has them. */
+  async deviceFacts(): Promise<{ name: string; data: object }[]> {
+    const all: { name: string; data: object }[] = [];
+    for (let from = ''; ; ) {
+      const query = `topic=muster.device&limit=200${from === '' ? '' : `&from=${from}`}`;
+      const page = await this.ok<{ items: typeof all; position: string }>('GET', `/v1/events?${query}`);
+      all.push(...page.items);
+      if (page.items.length === 0 || page.position === from) return all;
+      from = page.position;
+    }
+  }
+
   /** Expects that the log still ends there; tells what the administrator's tenant has recorded since, if not. */
   async expectNothingSince(end: string): Promise<void> {
     if ((await this.end()) === end) return;
