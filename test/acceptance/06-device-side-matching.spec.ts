@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCanaries, numberCanary, textCanary } from '../support/canary.js';
 import { asSuperuser, scanSegments, scanTables } from '../support/database-scan.js';
 import { eventually, type Running, temporaryFolder } from '../support/processes.js';
-import { type Exchange, type Proxy, recordingProxy, throttlingProxy } from '../support/proxies.js';
+import { throttlingProxy } from '../support/proxies.js';
 import {
   brokerFolder,
   Cli,
@@ -17,6 +17,7 @@ import {
   type Server,
   startServer,
 } from '../support/server.js';
+import { type Watch, watch } from '../support/watched.js';
 
 /*
  * System 6 through public doors only: server and agents are processes of their own, mutual TLS between them. Between
@@ -40,7 +41,7 @@ interface Agent {
   fits: boolean;
   polls: boolean;
   daemon?: Running;
-  proxy?: Proxy & { exchanges: Exchange[] };
+  proxy?: Watch;
 }
 
 const MIB = 1024 * 1024;
@@ -139,30 +140,9 @@ async function enrol(characteristic: (typeof characteristics)[number]): Promise<
   return { handset, deviceId, attributes, fits, polls: !roaming };
 }
 
-/** From now on the agent believes that the recording proxy is the server. */
-async function standBetween(agent: Agent): Promise<void> {
-  const where = path.join(agent.handset.folder, 'identity.json');
-  const identity = JSON.parse(readFileSync(where, 'utf8')) as {
-    key: string;
-    certificate: string;
-    server: string;
-    serverCa: string;
-  };
-  agent.proxy = await recordingProxy(throttle.port, {
-    serverKey: authority.key,
-    serverCertificate: authority.certificate,
-    deviceKey: file(`${agent.handset.name}/device.key`, identity.key),
-    deviceCertificate: file(`${agent.handset.name}/device.pem`, identity.certificate),
-  });
-  writeFileSync(
-    where,
-    JSON.stringify({
-      ...identity,
-      server: `https://127.0.0.1:${agent.proxy.port}`,
-      serverCa: readFileSync(authority.ca, 'utf8'),
-    }),
-  );
-}
+const standBetween = async (agent: Agent): Promise<void> => {
+  agent.proxy = await watch(agent.handset, throttle.port, authority);
+};
 
 const partialBytes = (agent: Agent): number => {
   const where = path.join(agent.handset.folder, 'partial', contentId);

@@ -26,7 +26,7 @@ function onAgent(name: string, summary: string): Command {
     .command(name)
     .description(summary)
     .addOption(folderOption())
-    .option('--attributes <file>', 'JSON or JSON lines: what the handset knows of itself; never leaves it')
+    .option('--attributes <file>', 'JSON or JSON lines: what the handset knows of itself')
     .option('--collect <program>', 'prints attributes as JSON; wins over the file')
     .option('--choose <program>', 'gets what fits as JSON on standard input, prints the content ids to take')
     .option('--may-start <program>', 'consent: exit 0 lets a transfer begin')
@@ -37,8 +37,14 @@ function onAgent(name: string, summary: string): Command {
     .option('--min-battery <percent>', 'nothing starts below, unless charging', '20')
     .option('--metered-limit <bytes>', 'largest content over a metered network', '0')
     .option('--reserve <bytes>', 'left free beside a content', String(16 * 1024 * 1024))
-    .option('--zone <zone>', 'IANA zone of the device');
+    .option('--zone <zone>', 'IANA zone of the device')
+    .addOption(exchangeOption());
 }
+
+const exchangeOption = (): Option =>
+  new Option('--exchange <side>', 'where selectors are compared; with server or both the attributes go there')
+    .choices(['device', 'server', 'both'])
+    .default('device');
 
 const folderOption = (): Option =>
   new Option('--folder <folder>', 'what the handset keeps; MUSTER_HANDSET_DATA').default(defaultFolder(process.env));

@@ -21,6 +21,7 @@ export function openAgent(options: SharedOptions, log: Log): Agent {
     clock: processClock(),
     hooks: hooksOf(options),
     zone: options.zone,
+    exchange: options.exchange,
     gates: {
       minBatteryPercent: Number(options.minBattery),
       meteredLimitBytes: Number(options.meteredLimit),

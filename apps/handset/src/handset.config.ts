@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { type ExchangeSide } from '#handset/index.js';
 
 /** Options of the command line that every command shares, as commander gives them. */
 export interface SharedOptions {
@@ -17,6 +18,7 @@ export interface SharedOptions {
   meteredLimit: string;
   reserve: string;
   zone?: string;
+  exchange: ExchangeSide;
 }
 
 /** Where the handset keeps what it is: `MUSTER_HANDSET_DATA`, or a folder in the working directory. */

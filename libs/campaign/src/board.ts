@@ -15,6 +15,8 @@ export interface TenantBoard {
   rules: Map<string, RuleSet>;
   /** By channel: what was last published. */
   catalogues: Map<string, { version: number; digest: string }>;
+  /** By channel: digests of what the server has selected from; each is recorded once. */
+  selections: Map<string, Set<string>>;
   /** Grows with every event that a catalogue can follow from. */
   revision: number;
 }
@@ -25,6 +27,7 @@ const emptyBoard = (): TenantBoard => ({
   schema: EMPTY_SCHEMA,
   rules: new Map(),
   catalogues: new Map(),
+  selections: new Map(),
   revision: 0,
 });
 
@@ -62,7 +65,7 @@ export class Board {
 }
 
 function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent>): void {
-  if (event.type !== 'CataloguePublished') board.revision += 1;
+  if (event.type !== 'CataloguePublished' && event.type !== 'SelectionChanged') board.revision += 1;
   switch (event.type) {
     case 'ContentPublished':
     case 'ContentWithdrawn':
@@ -81,6 +84,11 @@ function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent
       board.catalogues.set(channel, { version, digest });
       return;
     }
+    case 'SelectionChanged': {
+      const { channel, digest } = event.data as { channel: string; digest: string };
+      board.selections.set(channel, (board.selections.get(channel) ?? new Set()).add(digest));
+      return;
+    }
     default: {
       const before = board.campaigns.get(subject) ?? noCampaign;
       // An event of a later release is none that `evolve` knows.
@@ -92,7 +100,7 @@ function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent
 /** What the gates are checked by, for one offer that a device names. */
 export const checkOf = (
   { contents, campaigns }: TenantBoard,
-  { channel, deviceId }: { channel: string; deviceId: string },
+  { channel, deviceId, side, zone }: Pick<GateCheck, 'channel' | 'deviceId' | 'side' | 'zone'>,
   { contentId, campaignId }: { contentId: string; campaignId: string },
   now: number,
 ): GateCheck => ({
@@ -102,4 +110,6 @@ export const checkOf = (
   channel,
   deviceId,
   now,
+  side,
+  zone,
 });

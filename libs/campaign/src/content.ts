@@ -3,7 +3,7 @@ import { type AttributeSchema, checkRule } from '#matching/index.js';
 import { CampaignError } from './errors.js';
 import type { ContentEvent } from './events.js';
 
-type Published = Extract<ContentEvent, { type: 'ContentPublished' }>['data'];
+export type Published = Extract<ContentEvent, { type: 'ContentPublished' }>['data'];
 
 export interface ContentState {
   published: Published | null;

@@ -1,4 +1,5 @@
 import {
+  type AttributeValue,
   type ContentDescription,
   DECLINE_REASONS,
   type DeclineReason,
@@ -48,7 +49,7 @@ export type CampaignEvent =
   | { type: 'CampaignCompleted'; data: { campaignId: string; reason: string } }
   | { type: 'CampaignAborted'; data: { campaignId: string; disposition: 'keep' | 'recall'; reason: string } };
 
-/** Stream `schema`, `rules:<channel>` and `catalogue:<channel>` of a tenant, on `muster.campaign`. */
+/** Stream `schema`, `rules:<channel>`, `catalogue:<channel>` and `selection:<channel>` of a tenant, on `muster.campaign`. */
 export type CatalogueEvent =
   | { type: 'AttributeSchemaPublished'; data: { version: number; schema: object } }
   | { type: 'RuleSetPublished'; data: { channel: string; version: number; rules: object } }
@@ -63,7 +64,15 @@ export type CatalogueEvent =
         /** Campaigns whose offers this snapshot holds. */
         campaigns: readonly string[];
       };
+    }
+  | {
+      /** What the server selects from for devices that tell what they are; its digest is what their polls name. */
+      type: 'SelectionChanged';
+      data: { channel: string; digest: string; campaigns: readonly string[] };
     };
+
+/** Personal: `null` to readers once the device is forgotten. */
+export type DeviceAttributes = Readonly<Record<string, AttributeValue>>;
 
 /** Server-made facts on `muster.device`; `subject` is the device, except PollsRecorded (subject `polls`). */
 export type DeviceFactByServer =
@@ -87,6 +96,10 @@ export type DeviceFactByServer =
     }
   | { type: 'GrantIssued'; data: { contentId: string; campaignId: string; jti: string; expiresAt: string } }
   | { type: 'OfferWithheld'; data: { contentId: string; campaignId: string; gate: Gate } }
+  /** Server-side matching: what the device told of itself, when it differs from what it told before. The one event with attributes. */
+  | { type: 'HandsetDescribed'; data: { schemaVersion: number; zone: string; attributes: DeviceAttributes | null } }
+  /** Server-side matching: it fits and was transmitted; `isInline`: with the answer itself. */
+  | { type: 'OfferMade'; data: { contentId: string; campaignId: string; isInline: boolean } }
   | {
       type: 'ProcessingOrdered';
       data: { contentId: string; campaignId: string; application: string; order: number; inboxId: string };
@@ -213,6 +226,11 @@ const campaign = defineEvents<CampaignEvent | CatalogueEvent>('muster.campaign',
     object({ channel: text(31), version: count(), digest: hex(12), campaigns: list(id, 100_000) }),
     { channel: 'main', version: 7, digest: 'a1b2c3d4e5f6', campaigns: [K] },
   ),
+  SelectionChanged: event(object({ channel: text(31), digest: hex(12), campaigns: list(id, 100_000) }), {
+    channel: 'main',
+    digest: '0a1b2c3d4e5f',
+    campaigns: [K],
+  }),
 });
 
 const offered = { contentId: id, campaignId: id };
@@ -242,6 +260,11 @@ const device = defineEvents<DeviceFactByServer>('muster.device', {
   }),
   GrantIssued: event(object({ ...offered, jti: id, expiresAt: instant }), { ...named, jti: I, expiresAt: AT }),
   OfferWithheld: event(object({ ...offered, gate: oneOf(GATES) }), { ...named, gate: 'wave' }),
+  HandsetDescribed: event(
+    object({ schemaVersion: count(), zone: text(64), attributes: { type: ['object', 'null'], 'x-personal': true } }),
+    { schemaVersion: 3, zone: 'Europe/Paris', attributes: { model: 'm1', freeMemory: 128 } },
+  ),
+  OfferMade: event(object({ ...offered, isInline: { type: 'boolean' } }), { ...named, isInline: true }),
   ProcessingOrdered: event(object({ ...offered, application: text(64), order: count(100), inboxId: id }), {
     ...named,
     application: 'a000000151000000',

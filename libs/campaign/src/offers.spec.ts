@@ -3,7 +3,7 @@ import { bucketOf } from '#matching/index.js';
 import type { CampaignState } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
-import { conjunction, contentTarget, gateOf, isOffered, stopsTransfer } from './offers.js';
+import { conjunction, contentTarget, gateOf, isOffered, type MatchingSide, stopsTransfer } from './offers.js';
 
 const NOW = Date.parse('2026-11-24T09:00:00.000Z'); // a Tuesday
 const at = (hours: number): string => new Date(NOW + hours * 3_600_000).toISOString();
@@ -39,7 +39,8 @@ const campaign = (change: Partial<CampaignSettings> = {}, state: Partial<Campaig
   ...state,
   settings: { ...settings, ...change },
 });
-const check = { contentId: 'c-1', content, campaign: campaign(), channel: 'main', deviceId: 'd-1', now: NOW };
+const about = { contentId: 'c-1', channel: 'main', deviceId: 'd-1', now: NOW, side: 'device' as MatchingSide };
+const check = { ...about, content, campaign: campaign() };
 const gate = (change: Partial<typeof check>) => gateOf({ ...check, ...change })?.gate;
 const bucket = bucketOf('s', 'd-1');
 
@@ -51,6 +52,7 @@ describe('the gates', () => {
     ['a content of another campaign', { contentId: 'c-2' }],
     ['a draft', { campaign: campaign({}, { status: 'draft' }) }],
     ['server-side matching', { campaign: campaign({ mode: 'server' }) }],
+    ['device-side matching, where the server matches,', { side: 'server' }],
     ['no campaign', { campaign: undefined }],
     ['no content', { content: undefined }],
   ])('hold %s back as not-offered', (_, change) => expect(gate(change as Partial<typeof check>)).toBe('not-offered'));

@@ -1,5 +1,5 @@
 import type { ContentTarget, Gate, Offer } from '#device-protocol/index.js';
-import { bucketOf, inWave, isHeldOut, isInWindow, nextWindowStart } from '#matching/index.js';
+import { bucketOf, DEVICE_ZONE, inWave, isHeldOut, isInWindow, nextWindowStart } from '#matching/index.js';
 import type { CampaignState } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
@@ -10,9 +10,18 @@ export function conjunction(content: string, campaign: string): string {
   return campaign === 'true' ? content : `(${content}) && (${campaign})`;
 }
 
+/** Where selectors are compared: with a catalogue on the handset, or with what the handset tells of itself here. */
+export type MatchingSide = 'device' | 'server';
+
+const isOn = ({ mode }: CampaignSettings, side: MatchingSide): boolean => mode === 'either' || mode === side;
+
 /** True while a campaign's offers stand in the catalogue of its channel. */
 export const isOffered = ({ status, settings }: CampaignState): boolean =>
-  (status === 'scheduled' || status === 'running') && settings !== null && settings.mode !== 'server';
+  (status === 'scheduled' || status === 'running') && settings !== null && isOn(settings, 'device');
+
+/** True while the server looks whether it fits those who tell what they are: also when a gate may hold it back, which is then on the record. */
+export const isSelected = ({ status, settings }: CampaignState): boolean =>
+  ['scheduled', 'running', 'paused'].includes(status) && settings !== null && isOn(settings, 'server');
 
 /** What the catalogue says of a content; undefined while nobody offers it. */
 export function contentTarget(
@@ -46,6 +55,10 @@ export interface GateCheck {
   deviceId: string;
   /** Milliseconds. */
   now: number;
+  /** Absent: on whichever. */
+  side?: MatchingSide;
+  /** IANA zone of the device, where it has told it. */
+  zone?: string;
 }
 
 export interface HeldBack {
@@ -73,11 +86,11 @@ export const isKnownOffer = (check: GateCheck): boolean => {
   return check.content !== undefined && !!settings && offeredAtAll(check, settings);
 };
 
-/** Other channels, server-side campaigns and drafts look the same as what does not exist. */
-const offeredAtAll = ({ campaign, channel, contentId }: GateCheck, settings: CampaignSettings): boolean =>
+/** Other channels, campaigns of the other side and drafts look the same as what does not exist. */
+const offeredAtAll = ({ campaign, channel, contentId, side }: GateCheck, settings: CampaignSettings): boolean =>
   campaign?.status !== 'draft' &&
   settings.channel === channel &&
-  settings.mode !== 'server' &&
+  (side === undefined || isOn(settings, side)) &&
   settings.contents.includes(contentId);
 
 function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
@@ -89,14 +102,15 @@ function stateGate(status: CampaignState['status'], settings: CampaignSettings, 
   return status === 'running' ? undefined : { gate: 'not-running' };
 }
 
-function deviceGate(settings: CampaignSettings, { deviceId, now }: GateCheck): HeldBack | undefined {
+function deviceGate(settings: CampaignSettings, { deviceId, now, zone }: GateCheck): HeldBack | undefined {
   const bucket = bucketOf(settings.salt, deviceId);
   if (isHeldOut(bucket, settings.holdOut)) return { gate: 'hold-out' };
   if (!inWave(bucket, settings.waveUpTo, settings.holdOut)) return { gate: 'wave' };
-  // A window in the device's own zone is the handset's to keep: its zone is an attribute and stays there.
-  const windows = settings.windows.filter(({ zone }) => zone !== 'device');
-  if (windows.length < settings.windows.length || windows.length === 0 || isInWindow(windows, now)) return undefined;
-  const next = nextWindowStart(windows, now);
+  const { windows } = settings;
+  // A window in the device's own zone is the handset's to keep where its zone, an attribute, stays there.
+  if (zone === undefined && windows.some((window) => window.zone === DEVICE_ZONE)) return undefined;
+  if (isInWindow(windows, now, zone)) return undefined;
+  const next = nextWindowStart(windows, now, zone);
   return { gate: 'window', ...(next === undefined ? {} : { retryAfterSeconds: Math.ceil((next - now) / 1000) }) };
 }
 

@@ -5,14 +5,15 @@
  *     bytes 0-3   deviceNo
  *     bytes 4-6   milliseconds since `from`
  *     byte  7     index into `rules`, whose entries are `<rule>;v=<n>`
- *     byte  8     answer: 0 nothing new (304), 1 the timestamp was sent (200)
- *     bytes 9-14  `CataloguePublished.digest` of the snapshot that the handset then holds
+ *     byte  8     answer: 0 nothing new (304), 1 the timestamp was sent (200); where the server matches, 2 nothing fits, 3 something does
+ *     bytes 9-14  `CataloguePublished.digest` of the snapshot that the handset then holds; where the server matches,
+ *                 `SelectionChanged.digest` of what it selected from
  */
 const POLL_BYTES = 15;
-const POLL_ANSWERS = ['not-modified', 'sent'] as const;
+const POLL_ANSWERS = ['not-modified', 'sent', 'no-fit', 'fits'] as const;
 export type PollAnswer = (typeof POLL_ANSWERS)[number];
 
-/** One conditional GET of a timestamp with a certificate. */
+/** One conditional GET of a timestamp with a certificate, or one availability request that tells what the device is. */
 export interface Poll {
   /** Dense number of the device in its tenant. */
   deviceNo: number;

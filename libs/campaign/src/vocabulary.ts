@@ -70,4 +70,5 @@ export const rulesDecider = {
 
 export const SCHEMA_STREAM = 'schema';
 export const rulesStream = (channel: string): string => `rules:${channel}`;
+export const selectionStream = (channel: string): string => `selection:${channel}`;
 export const catalogueStream = (channel: string): string => `catalogue:${channel}`;

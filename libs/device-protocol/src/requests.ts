@@ -1,5 +1,3 @@
-import type { AttributeValue } from './catalogue.js';
-
 /** `POST /enrol/v1`: the code is the credential; the CSR (PEM, P-256) proves the key. */
 export interface EnrolRequest {
   code: string;
@@ -111,13 +109,6 @@ export interface Inbox {
   items: readonly InboxItem[];
 }
 
-/** `POST /d/v1/availability` (server-side matching; issue of its own). */
-export interface AvailabilityRequest {
-  rule: string;
-  version: number;
-  attributes: Readonly<Record<string, AttributeValue>>;
-}
-
 /** Limits of the handset's routes, the same on both sides. Bytes unless named otherwise. */
 export const LIMITS = {
   enrolBody: 16_384,
@@ -127,7 +118,6 @@ export const LIMITS = {
   factsPerBatch: 500,
   requestsPerCall: 100,
   declinesPerCall: 1_000,
-  headerBytes: 16_384,
   tufRoleFile: 524_288,
   tufTimestamp: 16_384,
   tufSnapshot: 524_288,

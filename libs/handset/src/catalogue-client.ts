@@ -88,7 +88,9 @@ function unlessRefused(error: unknown): undefined {
   throw error;
 }
 
-function whatHeadersTell({ headers }: HttpAnswer): Pick<CataloguePoll, 'etag' | 'inboxEtag' | 'intervalSeconds'> {
+export function whatHeadersTell({
+  headers,
+}: HttpAnswer): Pick<CataloguePoll, 'etag' | 'inboxEtag' | 'intervalSeconds'> {
   const interval = headers[INTERVAL_HEADER];
   const isSeconds = interval !== undefined && /^[1-9]\d{0,6}$/.test(interval);
   const intervalSeconds = isSeconds ? Number(interval) : undefined;

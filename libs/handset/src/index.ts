@@ -15,6 +15,6 @@ export { type PollOutcome } from './round.js';
 export { type AgentStatus } from './status.js';
 export { fileStore } from './file-store.js';
 export { type Appender, type Store } from './store.js';
-export { type AgentOptions, createAgent, enrolHandset } from './whole-agent.js';
+export { type AgentOptions, createAgent, enrolHandset, type ExchangeSide } from './whole-agent.js';
 export { fetchFile } from './catalogue-client.js';
 export { httpsTransport, type TransportOptions } from './transport.js';

@@ -6,4 +6,5 @@ export { commandHooks, type HookCommands } from './command-hooks.js';
 export { enrolHandset, type EnrolOptions } from './enrolment.js';
 export { fileStore } from './file-store.js';
 export { connectByHttps, onNode } from './on-node.js';
+export { serverSide, type ServerSideOptions } from './server-side.js';
 export { httpsTransport, type TransportOptions } from './transport.js';

@@ -106,13 +106,12 @@ export function checkSuccessor(old: AttributeSchema, next: AttributeSchema): voi
 
 /**
  * Reads values against a schema: integers (JSON numbers, decimal strings beyond 2^53, or bigint) become `bigint`.
+ * @param pointer where the values stand in what they came with
  * @throws MatchingError `attributes.malformed`, one field per refused name, its message without the value
  */
-export function checkAttributes(schema: AttributeSchema, values: unknown): Attributes {
+export function checkAttributes(schema: AttributeSchema, values: unknown, pointer = ''): Attributes {
   if (!isPlainObject(values))
-    throw new MatchingError('attributes.malformed', {}, 'not attributes', [
-      { pointer: '', message: 'must be an object' },
-    ]);
+    throw new MatchingError('attributes.malformed', {}, 'not attributes', [{ pointer, message: 'must be an object' }]);
   const fields: FieldError[] = [];
   const checked: Record<string, AttributeEntry> = {};
   for (const [name, value] of Object.entries(values)) {
@@ -121,7 +120,7 @@ export function checkAttributes(schema: AttributeSchema, values: unknown): Attri
     if (entry !== undefined) checked[name] = entry;
     else {
       const message = declared === undefined ? 'is not in the schema' : `must be ${WANTED[declared.type]}`;
-      fields.push({ pointer: member('', name), message });
+      fields.push({ pointer: member(pointer, name), message });
     }
   }
   if (fields.length > 0) throw new MatchingError('attributes.malformed', {}, 'attributes against the schema', fields);

@@ -1,3 +1,4 @@
+import { Availability } from './availability.js';
 import { CampaignClock } from './campaign-clock.js';
 import { CampaignController } from './campaign.controller.js';
 import { CatalogueServer } from './catalogue-server.js';
@@ -5,6 +6,7 @@ import { Catalogues } from './catalogues.js';
 import { ChannelKeys } from './channel-keys.js';
 import { Channels } from './channels.js';
 import { ContentController } from './content.controller.js';
+import { Described } from './described.js';
 import { DeviceController } from './device.controller.js';
 import { DeviceFacts } from './device-facts.js';
 import { DeviceVisits } from './device-visits.js';
@@ -32,10 +34,13 @@ import { RunCampaignHandler } from './run-campaign.handler.js';
 import { AddChannelHandler, RotateKeysHandler } from './run-channel.handler.js';
 import { RunContentHandler } from './run-content.handler.js';
 import { RunVocabularyHandler } from './run-vocabulary.handler.js';
+import { Selections } from './selections.js';
 import { ServedFiles } from './served-files.js';
 import { StaleUploads } from './stale-uploads.js';
-import { PerTenant, Timer } from './timer.js';
+import { Tellings } from './tellings.js';
+import { PerTenant, TENANT_DUTIES, Timer } from './timer.js';
 import { Transfers } from './transfers.js';
+import { Transmissions } from './transmissions.js';
 import { TufController } from './tuf.controller.js';
 import { UnreferencedBytes } from './unreferenced-bytes.js';
 import { UploadController } from './upload.controller.js';
@@ -44,7 +49,9 @@ import { VocabularyController } from './vocabulary.controller.js';
 
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
 const serving = [
+  Availability,
   CatalogueServer,
+  Described,
   DeviceFacts,
   DeviceVisits,
   Exchange,
@@ -54,10 +61,19 @@ const serving = [
   Inboxes,
   InboxAnswers,
   PollShortCut,
+  Tellings,
+  Transmissions,
 ];
 const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const following = [Duties, FollowUp, InboxOrders];
-const timed = [CampaignClock, Catalogues, PerTenant, RoleExpiry, StaleUploads, Timer, UnreferencedBytes];
+const duties = [CampaignClock, Catalogues, Selections, StaleUploads, RoleExpiry];
+const timed = [
+  ...duties,
+  { provide: TENANT_DUTIES, useFactory: (...each: object[]) => each, inject: duties },
+  PerTenant,
+  Timer,
+  UnreferencedBytes,
+];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
 const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
 

@@ -6,6 +6,7 @@ import { campaignControllers, campaignProviders } from './campaign-providers.js'
 import { EnrolMaterial } from './enrol-material.js';
 import { FileStore } from './file-store.js';
 import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
+import { CreateDescribed1767200000002 } from './migrations/create-described.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -17,7 +18,11 @@ export { FirstChannel } from './first-channel.js';
 export type { CampaignOptions } from './options.js';
 
 /** In order; they come after those of identity. */
-export const campaignMigrations = [CreateCampaign1767200000000, NoteInboxChanges1767200000001];
+export const campaignMigrations = [
+  CreateCampaign1767200000000,
+  NoteInboxChanges1767200000001,
+  CreateDescribed1767200000002,
+];
 
 registerStatus(STATUSES);
 registerChallenge(CHALLENGES);

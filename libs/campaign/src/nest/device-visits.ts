@@ -44,6 +44,17 @@ export class DeviceVisits {
     });
   }
 
+  /** Where the server matches. @param digest of what it selected from */
+  asked(device: DeviceIdentity, digest: string, { header, fits }: { header: string | undefined; fits: boolean }): void {
+    this.polls.record(device, {
+      deviceNo: device.deviceNo,
+      at: this.clock.now(),
+      rule: ruleOf(header),
+      answer: fits ? 'fits' : 'no-fit',
+      digest,
+    });
+  }
+
   /** The descriptions go out with the snapshot that names them; a snapshot of the past is nobody's news. */
   async described(
     { tenant, deviceId, channel }: DeviceIdentity,

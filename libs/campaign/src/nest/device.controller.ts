@@ -1,10 +1,26 @@
-import { Body, Controller, Get, Head, HttpCode, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Head,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Req,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LIMITS } from '#device-protocol/index.js';
+import { AVAILABILITY_LIMITS, LIMITS, TRIGGER_HEADER } from '#device-protocol/index.js';
 import { Device, DeviceGuard, type DeviceIdentity } from '#identity/nest/identity.module.js';
 import { BodyLimit } from '#runtime/nest/runtime.module.js';
+import { Availability } from './availability.js';
 import { ContentParams } from './content.dto.js';
 import {
+  AvailabilityAnswerDto,
+  AvailabilityDto,
   ContentRequestsAnswerDto,
   ContentRequestsDto,
   DeclinesDto,
@@ -22,6 +38,7 @@ import { Transfers } from './transfers.js';
 export class DeviceController {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
+    @Inject(Availability) private readonly availability: Availability,
     @Inject(DeviceFacts) private readonly facts: DeviceFacts,
     @Inject(InboxAnswers) private readonly inbox: InboxAnswers,
     @Inject(Transfers) private readonly transfers: Transfers,
@@ -33,6 +50,21 @@ export class DeviceController {
   @BodyLimit(LIMITS.requestsBody)
   request(@Body() body: ContentRequestsDto, @Device() device: DeviceIdentity): Promise<ContentRequestsAnswerDto> {
     return this.exchange.request(device, body);
+  }
+
+  /** Server-side matching: what the device is → what fits it. `Muster-Trigger` says which stored rule asks. */
+  @Post('availability')
+  @HttpCode(200)
+  @BodyLimit(AVAILABILITY_LIMITS.body)
+  async available(
+    @Body() body: AvailabilityDto,
+    @Device() device: DeviceIdentity,
+    @Headers(TRIGGER_HEADER) trigger: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AvailabilityAnswerDto> {
+    const { answer, headers } = await this.availability.answer(device, trigger, body);
+    void reply.headers(headers);
+    return answer as AvailabilityAnswerDto;
   }
 
   /** What was described and is not taken, with a reason from the closed list. */

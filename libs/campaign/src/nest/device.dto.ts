@@ -16,6 +16,9 @@ import {
   ValidateNested,
 } from 'class-validator';
 import {
+  type AttributeValue,
+  AVAILABILITY_LIMITS,
+  type AvailabilityRequest,
   type ContentRequests,
   DECLINE_REASONS,
   type DeclineReason,
@@ -26,6 +29,7 @@ import {
   LIMITS,
   type OfferRef,
 } from '#device-protocol/index.js';
+import { DescriptionView } from './content-view.dto.js';
 
 /** A content, as one campaign offers it. */
 export class OfferRefDto implements OfferRef {
@@ -114,6 +118,49 @@ export class FactBatchDto implements FactBatch {
   @ValidateNested({ each: true })
   @Type(() => DeviceFactDto)
   facts!: DeviceFactDto[];
+}
+
+/** What the device is, and what it has. */
+export class AvailabilityDto implements AvailabilityRequest {
+  /** By name, against the tenant's schema; a 64-bit integer beyond 2^53 is a decimal string. */
+  @IsObject()
+  attributes!: Record<string, AttributeValue>;
+
+  /** IANA zone of the device. */
+  @IsString()
+  @Matches(/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/, { message: 'zone must be an IANA zone' })
+  zone: string = 'UTC';
+
+  /** Contents that it holds or has declined: named in the answer, and not transmitted. */
+  @IsArray()
+  @ArrayMaxSize(AVAILABILITY_LIMITS.except)
+  @IsUUID(undefined, { each: true })
+  except: string[] = [];
+}
+
+/** How a content comes: by a grant, and with its bytes when it is small. */
+export class TransmittedDto {
+  /** Compact JWS, for `Authorization: Grant <jws>`. */
+  grant!: string;
+  url!: string;
+  /** The whole content, base64. */
+  bytes?: string;
+}
+
+export class AvailableContentDto extends OfferRefDto {
+  priority!: number;
+  description!: DescriptionView;
+  sizeBytes!: number;
+  sha256!: string;
+  /** Absent for what the request excepts. */
+  transmitted?: TransmittedDto;
+}
+
+export class AvailabilityAnswerDto {
+  /** What fits, the highest priority first. */
+  contents!: AvailableContentDto[];
+  /** ETag of the channel's timestamp. */
+  catalogue!: string;
 }
 
 /** A grant and where its bytes are, or the gate that holds. */

@@ -1,19 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  type ContentRequests,
-  type Declines,
-  GRANT_SECONDS,
-  type OfferRef,
-  type RequestAnswer,
-} from '#device-protocol/index.js';
+import { type ContentRequests, type Declines, type OfferRef, type RequestAnswer } from '#device-protocol/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
-import { type Clock, instant, newId } from '#runtime/index.js';
+import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { checkOf, type TenantBoard } from '../board.js';
 import { refusal } from '../errors.js';
 import type { DeviceFactByServer } from '../events.js';
-import { requestHash } from '../grants.js';
-import { gateOf, isKnownOffer } from '../offers.js';
+import { gateOf, isKnownOffer, type MatchingSide } from '../offers.js';
 import { FactBudget } from './fact-budget.js';
 import { deviceContext, FactWriter } from './fact-writer.js';
 import { GrantOffice } from './grant-office.js';
@@ -63,7 +56,8 @@ export class Exchange {
     { ref, snapshotVersion, now }: { ref: OfferRef; snapshotVersion: number; now: number },
   ): Promise<Decided> {
     const { contentId, campaignId } = ref;
-    const held = gateOf(checkOf(board, device, ref, now));
+    const side = await this.sideOf(board, device, ref);
+    const held = gateOf(checkOf(board, { ...device, side }, ref, now));
     if (held !== undefined)
       return {
         answer: { contentId, campaignId, ...held },
@@ -74,27 +68,17 @@ export class Exchange {
             : [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: held.gate } }],
       };
     const { sha256, sizeBytes } = board.contents.get(contentId)!.published!;
-    const iat = Math.floor(now / 1000);
-    const claims = {
-      sub: device.deviceId,
-      tenant: device.tenant,
-      content: contentId,
-      campaign: campaignId,
-      req: requestHash(device.deviceId, contentId, campaignId),
-      snap: snapshotVersion,
-      iat,
-      exp: iat + GRANT_SECONDS,
-      jti: newId(),
-    };
-    const grant = await this.grants.sign(claims, device.channel);
-    const expiresAt = instant(claims.exp * 1000);
+    const { grant, url, fact } = await this.grants.issue(device, ref, { snapshotVersion, now });
     return {
-      answer: { contentId, campaignId, grant, url: `/d/v1/contents/${contentId}`, sizeBytes, sha256 },
-      facts: [
-        { type: 'ContentRequested', data: { contentId, campaignId, snapshotVersion } },
-        { type: 'GrantIssued', data: { contentId, campaignId, jti: claims.jti, expiresAt } },
-      ],
+      answer: { contentId, campaignId, grant, url, sizeBytes, sha256 },
+      facts: [{ type: 'ContentRequested', data: { contentId, campaignId, snapshotVersion } }, fact],
     };
+  }
+
+  /** What only the server matches is asked for here to be resumed: by who was granted it, and by nobody else. */
+  private async sideOf(board: TenantBoard, device: DeviceIdentity, ref: OfferRef): Promise<MatchingSide> {
+    const mode = board.campaigns.get(ref.campaignId)?.settings?.mode;
+    return mode === 'server' && (await this.grants.wasGranted(device, ref)) ? 'server' : 'device';
   }
 
   /** @throws CampaignError `offer.unknown` naming what was never offered on the device's channel, `facts.too-many` */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
@@ -46,6 +46,11 @@ export class FileStore {
 
   read(sha256: string, range?: ByteRange): Readable {
     return new PacedFile(this.pathOf(sha256), range);
+  }
+
+  /** All of it: for contents that are small. */
+  whole(sha256: string): Promise<Buffer> {
+    return readFile(this.pathOf(sha256));
   }
 
   private async place(file: string, sha256: string): Promise<void> {

@@ -3,10 +3,12 @@ import { Gauge, register } from 'prom-client';
 import { type EventRecord, follow, type Position, type PostgresLog, type StandsAt } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
+import type { HandsetEvent } from '#identity/events.js';
 import { type Log, pause } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import type { CampaignEvent } from '../events.js';
 import { BackgroundLoop } from './background-loop.js';
+import { Described } from './described.js';
 import { Duties } from './duty.js';
 import { InboxOrders } from './inbox-orders.js';
 
@@ -36,6 +38,7 @@ export class FollowUp extends BackgroundLoop {
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Duties) private readonly duties: Duties,
     @Inject(InboxOrders) private readonly orders: InboxOrders,
+    @Inject(Described) private readonly described: Described,
     @Inject(LOG) private readonly lines: Log,
   ) {
     super();
@@ -46,7 +49,7 @@ export class FollowUp extends BackgroundLoop {
       try {
         this.standing.reset();
         const from = await this.duties.position(DUTY);
-        const topics = ['muster.device', 'muster.campaign'] as const;
+        const topics = ['muster.device', 'muster.campaign', 'muster.handset'] as const;
         const onStanding = (places: readonly StandsAt[], came?: StandsAt) => this.stands(places, came);
         await follow(this.log, { topics, from, signal, onStanding }, (batch, after) => this.handle(batch, after));
       } catch (err) {
@@ -69,7 +72,7 @@ export class FollowUp extends BackgroundLoop {
   }
 
   private async react(record: EventRecord): Promise<void> {
-    const { tenant, subject, type, data } = record as EventRecord<DeviceFactByHandset | CampaignEvent>;
+    const { tenant, subject, type, data } = record as EventRecord<Followed>;
     switch (type) {
       case 'TransferCompleted':
         return this.orders.afterTransfer({ tenant, deviceId: subject }, data as DataOf<'TransferCompleted'>);
@@ -77,9 +80,12 @@ export class FollowUp extends BackgroundLoop {
         return this.orders.afterProcessing({ tenant, deviceId: subject }, data as DataOf<'ProcessingAcknowledged'>);
       case 'CampaignAborted':
         return this.orders.afterAbort(tenant, data as DataOf<'CampaignAborted'>);
+      case 'SubjectForgotten':
+        return this.described.forget({ tenant, deviceId: subject });
       default: // nothing follows from it
     }
   }
 }
 
-type DataOf<Type> = Extract<DeviceFactByHandset | CampaignEvent, { type: Type }>['data'];
+type Followed = DeviceFactByHandset | CampaignEvent | Extract<HandsetEvent, { type: 'SubjectForgotten' }>;
+type DataOf<Type> = Extract<Followed, { type: Type }>['data'];

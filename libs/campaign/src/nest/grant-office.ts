@@ -1,8 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JWK } from 'jose';
-import type { GrantClaims, OfferRef } from '#device-protocol/index.js';
+import { GRANT_SECONDS, type GrantClaims, type OfferRef } from '#device-protocol/index.js';
+import type { RowName } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import { type GrantBearer, type GrantKeys, grantKeys, orNewer, signGrant, verifyGrant } from '../grants.js';
+import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { instant, newId } from '#runtime/index.js';
+import type { DeviceFactByServer } from '../events.js';
+import {
+  type GrantBearer,
+  type GrantKeys,
+  grantKeys,
+  orNewer,
+  requestHash,
+  signGrant,
+  verifyGrant,
+} from '../grants.js';
 import { ChannelKeys } from './channel-keys.js';
 import { ChannelTransactions } from './in-channel.js';
 
@@ -28,8 +40,27 @@ export class GrantOffice {
     @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
   ) {}
 
-  async sign(claims: GrantClaims, channel: string): Promise<string> {
-    return signGrant(claims, (await this.keysOf(claims.tenant, channel)).secret);
+  /** A grant of one content, for `GRANT_SECONDS` from now. @param snapshotVersion that the request was made by */
+  async issue(
+    { tenant, deviceId, channel }: DeviceIdentity,
+    { contentId, campaignId }: OfferRef,
+    { snapshotVersion, now }: { snapshotVersion: number; now: number },
+  ): Promise<{ grant: string; url: string; fact: DeviceFactByServer }> {
+    const iat = Math.floor(now / 1000);
+    const claims: GrantClaims = {
+      sub: deviceId,
+      tenant,
+      content: contentId,
+      campaign: campaignId,
+      req: requestHash(deviceId, contentId, campaignId),
+      snap: snapshotVersion,
+      iat,
+      exp: iat + GRANT_SECONDS,
+      jti: newId(),
+    };
+    const grant = await signGrant(claims, (await this.keysOf(tenant, channel)).secret);
+    const data = { contentId, campaignId, jti: claims.jti, expiresAt: instant(claims.exp * 1000) };
+    return { grant, url: `/d/v1/contents/${contentId}`, fact: { type: 'GrantIssued', data } };
   }
 
   /** @throws CampaignError `grant.*` */
@@ -48,11 +79,7 @@ export class GrantOffice {
   }
 
   /** Who holds a grant of which campaign, for a recall. */
-  async remember(
-    { tenant, deviceId }: { tenant: string; deviceId: string },
-    granted: readonly OfferRef[],
-    now: number,
-  ): Promise<void> {
+  async remember({ tenant, deviceId }: RowName, granted: readonly OfferRef[], now: number): Promise<void> {
     if (granted.length === 0) return;
     await this.databases.actor.inTenant(tenant, (tx) =>
       tx.query(
@@ -63,6 +90,17 @@ export class GrantOffice {
         [tenant, deviceId, granted.map((g) => g.campaignId), granted.map((g) => g.contentId), new Date(now)],
       ),
     );
+  }
+
+  /** Whether this device was granted it before: the server found that it fits, and asks for no attributes again. */
+  async wasGranted({ tenant, deviceId }: RowName, { campaignId, contentId }: OfferRef): Promise<boolean> {
+    const rows = await this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query(
+        'select 1 from ops.granted where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4',
+        [tenant, campaignId, deviceId, contentId],
+      ),
+    );
+    return rows.length > 0;
   }
 
   /** Another process may have rotated the key a moment ago. */

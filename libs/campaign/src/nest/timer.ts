@@ -5,28 +5,29 @@ import { Tenants } from '#identity/nest/identity.module.js';
 import { type Log, pause } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
 import { BackgroundLoop } from './background-loop.js';
-import { CampaignClock } from './campaign-clock.js';
-import { Catalogues } from './catalogues.js';
-import { RoleExpiry } from './role-expiry.js';
-import { StaleUploads } from './stale-uploads.js';
 
 const TICK_MS = 1_000;
 /** Least time between two looks: a process that idles asks the database a few times a second. */
 const PAUSE_MS = 200;
 
-/** What is to be done for one tenant, in an order that makes a start visible in the same round. What fails holds back nothing. */
+/** Something that is looked at for each tenant. */
+interface TenantDuty {
+  tick(tenant: string): Promise<void>;
+}
+
+/** In an order that makes a start visible in the same round. */
+export const TENANT_DUTIES = Symbol('TENANT_DUTIES');
+
+/** What is to be done for one tenant. What fails holds back nothing. */
 @Injectable()
 export class PerTenant {
   constructor(
-    @Inject(CampaignClock) private readonly campaigns: CampaignClock,
-    @Inject(Catalogues) private readonly catalogues: Catalogues,
-    @Inject(StaleUploads) private readonly uploads: StaleUploads,
-    @Inject(RoleExpiry) private readonly expiry: RoleExpiry,
+    @Inject(TENANT_DUTIES) private readonly duties: readonly TenantDuty[],
     @Inject(LOG) private readonly log: Log,
   ) {}
 
   async tick(tenant: string): Promise<void> {
-    for (const duty of [this.campaigns, this.catalogues, this.uploads, this.expiry])
+    for (const duty of this.duties)
       try {
         await duty.tick(tenant);
       } catch (err) {

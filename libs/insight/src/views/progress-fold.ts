@@ -1,4 +1,5 @@
 import { unpackPolls } from '#campaign/events.js';
+import type { Gate } from '#device-protocol/index.js';
 import type { EventRecord } from '#event-log/index.js';
 import { instant } from '#runtime/index.js';
 import { type Observed, observed } from './observed.js';
@@ -37,7 +38,7 @@ export interface DeviceRow {
   seq: string;
 }
 
-/** A device was answered with the snapshot of this digest. */
+/** A device was answered with the snapshot of this digest, or from the selection of this digest. */
 export interface PollRow {
   tenant: string;
   digest: string;
@@ -141,6 +142,11 @@ export class ProgressFold {
         for (const campaignId of campaigns) this.described.put({ tenant, digest, campaignId });
         return;
       }
+      case 'SelectionChanged': {
+        const { digest, campaigns } = event.data;
+        for (const campaignId of campaigns) this.described.put({ tenant, digest, campaignId });
+        return;
+      }
       case 'AvailabilityRequested': {
         const { snapshotVersion } = event.data;
         return this.availability.put({ tenant, deviceId: event.subject, snapshotVersion, firstAt: event.receivedAt });
@@ -200,17 +206,14 @@ function stepOf(event: Observed): Step | undefined {
   const at = event.receivedAt;
   switch (event.type) {
     case 'ContentRequested':
+    case 'OfferMade': // the availability request of server-side matching asks for whatever fits
       return { ...offerOf(event.data), matchedAt: at, requestedAt: at };
     case 'ContentDeclined': {
       const { reason } = event.data;
       return { ...offerOf(event.data), ...dropped('declined', reason), matchedAt: reason === 'no-fit' ? null : at };
     }
-    case 'OfferWithheld': {
-      // The answer to a request, which is not recorded beside it. What was never offered cannot have matched.
-      const { gate } = event.data;
-      const asked = gate === 'not-offered' ? {} : { matchedAt: at, requestedAt: at };
-      return { ...offerOf(event.data), ...asked, ...dropped('withheld', gate) };
-    }
+    case 'OfferWithheld':
+      return { ...offerOf(event.data), ...withheld(event.data.gate, at) };
     case 'GrantIssued':
     case 'TransferStarted':
     case 'TransferResumed':
@@ -229,6 +232,12 @@ function stepOf(event: Observed): Step | undefined {
       return undefined;
   }
 }
+
+/** The answer to a request, which is not recorded beside it. What was never offered cannot have matched. */
+const withheld = (gate: Gate, at: string) => ({
+  ...(gate === 'not-offered' ? {} : { matchedAt: at, requestedAt: at }),
+  ...dropped('withheld', gate),
+});
 
 const offerOf = ({ campaignId, contentId }: { campaignId: string; contentId: string }) => ({ campaignId, contentId });
 

@@ -1,0 +1,22 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** Server-side matching: what was recorded last of each device that told what it is. */
+export class CreateDescribed1767200000002 implements MigrationInterface {
+  async up(db: QueryRunner): Promise<void> {
+    await db.query(`create table ops.described (
+      tenant text not null,
+      device_id uuid not null,
+      salt bytea not null,               -- so that the fingerprint of few possible values tells none of them
+      fingerprint bytea not null,        -- sha-256 over salt and what was told: the values themselves are in the log, sealed
+      gates jsonb not null,              -- by '<campaign> <content>': what held back what fits
+      primary key (tenant, device_id)) with (fillfactor = 85)`);
+    await db.query('alter table ops.described enable row level security, force row level security');
+    await db.query(`create policy own_tenant on ops.described
+      using (tenant = current_setting('muster.tenant', true))
+      with check (tenant = current_setting('muster.tenant', true))`);
+  }
+
+  async down(): Promise<void> {
+    throw new Error('forward only: restore a backup instead');
+  }
+}

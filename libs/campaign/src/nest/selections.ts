@@ -1,0 +1,74 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { AvailabilityRequest } from '#device-protocol/index.js';
+import { PostgresLog } from '#event-log/index.js';
+import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import { checkAttributes } from '#matching/index.js';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import type { TenantBoard } from '../board.js';
+import type { CatalogueEvent } from '../events.js';
+import { ChannelSelection } from '../selection.js';
+import { type Selected, selectFor } from '../server-side.js';
+import { selectionStream } from '../vocabulary.js';
+import { Channels } from './channels.js';
+import type { Told } from './described.js';
+import { LiveBoard } from './live-board.js';
+import type { Repository } from './served-files.js';
+
+/** What the server selected for a device, from the campaigns of `digest`, by what it told. */
+export interface Selection extends Selected {
+  digest: string;
+  told: Told;
+}
+
+/** What the server selects from, by channel: kept as the board says, and on the record so that polls can name it. */
+@Injectable()
+export class Selections {
+  private readonly kept = new Map<string, ChannelSelection>();
+
+  constructor(
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(Channels) private readonly channels: Channels,
+    @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** What fits a device of what the server selects from, and what holds back the rest. @throws MatchingError `attributes.malformed` naming the attribute */
+  async select(device: DeviceIdentity, { attributes, zone }: AvailabilityRequest): Promise<Selection> {
+    const board = await this.board.tenant(device.tenant);
+    const asker = { ...device, zone, attributes: checkAttributes(board.schema, attributes, '/attributes') };
+    const selection = this.of(device, board);
+    const selected = selectFor(board, selection, asker, this.clock.now());
+    return { ...selected, digest: selection.digest, told: { schemaVersion: board.schema.version, zone, attributes } };
+  }
+
+  of({ tenant, channel }: Repository, board: TenantBoard): ChannelSelection {
+    const name = `${tenant}/${channel}`;
+    const selection = this.kept.get(name) ?? new ChannelSelection(channel);
+    this.kept.set(name, selection);
+    return selection.follow(board);
+  }
+
+  /** A digest follows from the campaigns: whichever process records it, the polls of all of them are told by it. */
+  async tick(tenant: string): Promise<void> {
+    const board = await this.board.tenant(tenant);
+    for (const { channel } of await this.channels.list(tenant)) {
+      const { digest, campaigns } = this.of({ tenant, channel }, board);
+      const isKnown = campaigns.length === 0 || board.selections.get(channel)?.has(digest) === true;
+      if (!isKnown) await this.record(tenant, { channel, digest, campaigns });
+    }
+  }
+
+  private async record(
+    tenant: string,
+    data: Extract<CatalogueEvent, { type: 'SelectionChanged' }>['data'],
+  ): Promise<void> {
+    const context = { tenant, actor: 'system:selection', commandId: `selection:${data.channel}:${data.digest}` };
+    await this.log.append(
+      'muster.campaign',
+      { subject: selectionStream(data.channel) },
+      [{ type: 'SelectionChanged', data }],
+      context,
+    );
+  }
+}

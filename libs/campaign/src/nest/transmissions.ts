@@ -1,0 +1,66 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type AvailabilityAnswer,
+  AVAILABILITY_LIMITS as LIMITS,
+  type AvailableContent,
+} from '#device-protocol/index.js';
+import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import type { Published } from '../content.js';
+import type { DeviceFactByServer } from '../events.js';
+import type { SelectedOffer } from '../selection.js';
+import { FileStore } from './file-store.js';
+import { GrantOffice } from './grant-office.js';
+import { LiveBoard } from './live-board.js';
+import { ServedFiles } from './served-files.js';
+
+export interface Transmission {
+  answer: AvailabilityAnswer;
+  facts: DeviceFactByServer[];
+}
+
+/** Makes the answer to an availability request: what is small rides in it, and all can be fetched by grant. */
+@Injectable()
+export class Transmissions {
+  constructor(
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(ServedFiles) private readonly served: ServedFiles,
+    @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(FileStore) private readonly files: FileStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @param except contents that the device has: named, and not transmitted */
+  async of(device: DeviceIdentity, offers: readonly SelectedOffer[], except: readonly string[]): Promise<Transmission> {
+    const { contents: published } = await this.board.tenant(device.tenant);
+    const { etag: catalogue, snapshotVersion } = await this.served.timestamp(device);
+    const contents: AvailableContent[] = [];
+    const facts: DeviceFactByServer[] = [];
+    const now = this.clock.now();
+    let room: number = LIMITS.inlineTotal;
+    for (const offer of offers.slice(0, LIMITS.perAnswer)) {
+      const content = published.get(offer.contentId)!.published!;
+      if (except.includes(offer.contentId)) {
+        contents.push(named(offer, content));
+        continue;
+      }
+      const { grant, url, fact } = await this.grants.issue(device, offer, { snapshotVersion, now });
+      const isInline = content.sizeBytes <= Math.min(LIMITS.inlineContent, room);
+      if (isInline) room -= content.sizeBytes;
+      const bytes = isInline ? { bytes: (await this.files.whole(content.sha256)).toString('base64') } : {};
+      contents.push({ ...named(offer, content), transmitted: { grant, url, ...bytes } });
+      const { contentId, campaignId } = offer;
+      facts.push({ type: 'OfferMade', data: { contentId, campaignId, isInline } }, fact);
+    }
+    const granted = contents.filter(({ transmitted }) => transmitted !== undefined);
+    await this.grants.remember(device, granted, now);
+    return { answer: { contents, catalogue }, facts };
+  }
+}
+
+/** Without the selector, which stays here. */
+const named = (
+  { contentId, campaignId, priority }: SelectedOffer,
+  { description, sizeBytes, sha256 }: Published,
+): AvailableContent => ({ contentId, campaignId, priority, description, sizeBytes, sha256 });

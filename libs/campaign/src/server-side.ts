@@ -1,0 +1,53 @@
+import type { Gate } from '#device-protocol/index.js';
+import type { Attributes } from '#matching/index.js';
+import { checkOf, type TenantBoard } from './board.js';
+import { gateOf, type HeldBack } from './offers.js';
+import type { ChannelSelection, SelectedOffer } from './selection.js';
+
+export interface Asker {
+  deviceId: string;
+  channel: string;
+  /** IANA zone, as the device told it. */
+  zone: string;
+  /** What the device told of itself, and over it what is kept here of it. */
+  attributes: Attributes;
+}
+
+/** What the server's comparison comes to. */
+export interface Selected {
+  /** One offer a content, the highest priority first. */
+  fits: SelectedOffer[];
+  /** Offers that fit and that a gate holds back; none of a content that another campaign brings. */
+  held: (SelectedOffer & HeldBack)[];
+}
+
+/** Compares a device with every offer of its channel, then asks the gates; nothing of a selector comes out of here. */
+export function selectFor(board: TenantBoard, selection: ChannelSelection, asker: Asker, now: number): Selected {
+  const fits = new Map<string, SelectedOffer>();
+  const held: (SelectedOffer & HeldBack)[] = [];
+  for (const offer of selection.matching(asker.attributes)) {
+    if (fits.has(offer.contentId)) continue;
+    const gate = gateOf(checkOf(board, { ...asker, side: 'server' }, offer, now));
+    if (gate === undefined) fits.set(offer.contentId, offer);
+    else held.push({ ...offer, ...gate });
+  }
+  return { fits: [...fits.values()], held: held.filter(({ contentId }) => !fits.has(contentId)) };
+}
+
+/** By `<campaignId> <contentId>`: what was told of a device that asked, so that only news are recorded. */
+export type GatesTold = Readonly<Record<string, Gate>>;
+
+const nameOf = ({ campaignId, contentId }: SelectedOffer): string => `${campaignId} ${contentId}`;
+
+export const gatesOf = (held: Selected['held']): GatesTold =>
+  Object.fromEntries(held.map((offer) => [nameOf(offer), offer.gate]));
+
+/** Those that were not told before, or otherwise. */
+export const newlyHeld = (held: Selected['held'], told: GatesTold): Selected['held'] =>
+  held.filter((offer) => told[nameOf(offer)] !== offer.gate);
+
+/** Seconds until the first gate opens that says when; undefined when none does. */
+export function opensInSeconds(held: Selected['held']): number | undefined {
+  const waits = held.flatMap(({ retryAfterSeconds }) => retryAfterSeconds ?? []);
+  return waits.length === 0 ? undefined : Math.min(...waits);
+}
