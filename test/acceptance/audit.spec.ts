@@ -128,10 +128,10 @@ const breaches: [invariant: string, table: string, sql: string, code: string, wh
   ],
   [
     'I4',
-    'proj.p_campaign_v2',
-    "update proj.p_campaign_v2 set status = 'completed'",
+    'proj.p_campaign_v3',
+    "update proj.p_campaign_v3 set status = 'completed'",
     'projection.differs',
-    /p_campaign_v2 .*status$/,
+    /p_campaign_v3 .*status$/,
   ],
   ['I4', 'ops.device', "update ops.device set status = 'revoked'", 'row.differs', /^ops\.device main\//],
   ['I5', 'ops.granted', 'delete from ops.granted', 'row.missing', /^ops\.granted main\//],

@@ -91,6 +91,11 @@ const reason = { reason: 'r' };
 const BODIES: Record<string, () => object> = {
   'PUT /v1/campaigns/{campaignId}': () => ({ name: 'taken', contents: [beta.ids.content] }),
   'POST /v1/campaigns/{campaignId}/abort': () => reason,
+  'POST /v1/campaigns/{campaignId}/approve': () => ({}),
+  'POST /v1/campaigns/{campaignId}/reject': () => reason,
+  'POST /v1/campaigns/{campaignId}/retry': () => ({ outcomes: ['failed'] }),
+  'POST /v1/campaigns/{campaignId}/submit': () => ({}),
+  'POST /v1/campaigns/{campaignId}/undo': () => reason,
   'POST /v1/campaigns/{campaignId}/complete': () => reason,
   'POST /v1/campaigns/{campaignId}/pause': () => reason,
   'POST /v1/campaigns/{campaignId}/schedule': () => ({}),

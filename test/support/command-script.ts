@@ -38,7 +38,7 @@ const said = (): fc.Arbitrary<Said> =>
     by: fc.constantFrom('device' as const, 'server' as const),
     device: fc.nat(DEVICES - 1),
     ...{ campaign: fc.nat(1), content: fc.nat(1) },
-    what: fc.nat(11),
+    what: fc.nat(13),
     epoch: fc.integer({ min: 1, max: 3 }),
     n: fc.integer({ min: 1, max: 9 }),
   });
@@ -55,7 +55,8 @@ export const step = (): fc.Arbitrary<Step> => {
     command: fc.constantFrom<CampaignCommand['type']>(
       ...(['DraftCampaign', 'EditCampaign', 'ScheduleCampaign', 'StartCampaign', 'OpenWave'] as const),
       ...(['PauseCampaign', 'ResumeCampaign', 'PauseCampaign', 'ResumeCampaign'] as const),
-      ...(['CompleteCampaign', 'AbortCampaign'] as const),
+      ...(['CompleteCampaign', 'AbortCampaign', 'HaltCampaign', 'UndoStep'] as const),
+      ...(['SubmitCampaign', 'ApproveCampaign', 'RejectCampaign'] as const),
     ),
   });
   const identity = fc.record({

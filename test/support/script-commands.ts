@@ -28,29 +28,33 @@ export interface CampaignOrder {
   around: Extract<CampaignCommand, { type: 'DraftCampaign' }>['around'];
 }
 
-/** The command that a step stands for. */
+/** The command that a step stands for; what it does not ask for it does not look at. */
 export function campaignCommand({ type, campaignId, twist, now, around }: CampaignOrder): CampaignCommand {
-  const reason = `reason ${twist}`;
-  switch (type) {
-    case 'DraftCampaign':
-    case 'EditCampaign':
-      return { type, data: { campaignId, ...settings(twist, now) }, around };
-    case 'ScheduleCampaign':
-      return { type, data: { campaignId }, around, now };
-    case 'StartCampaign':
-      return { type, data: { campaignId }, now };
-    case 'OpenWave':
-      return { type, data: { campaignId, waveUpTo: 800 * twist } };
-    case 'PauseCampaign':
-      return { type, data: { campaignId, kind: pick(['soft', 'hard'] as const, twist), reason } };
-    case 'ResumeCampaign':
-      return { type, data: { campaignId } };
-    case 'CompleteCampaign':
-      return { type, data: { campaignId, reason } };
-    case 'AbortCampaign':
-      return { type, data: { campaignId, disposition: pick(['keep', 'recall'] as const, twist), reason } };
-  }
+  const data = { campaignId, ...DATA[type](twist, now) };
+  return { type, data, around, by: `person:${twist % 3}`, now, underWay: twist % 2 } as unknown as CampaignCommand;
 }
+
+/** What each command says besides its campaign; one that is missing does not compile. */
+const DATA: Record<CampaignCommand['type'], (twist: number, now: number) => object> = {
+  DraftCampaign: (twist, now) => settings(twist, now),
+  EditCampaign: (twist, now) => settings(twist, now),
+  SubmitCampaign: () => ({}),
+  ApproveCampaign: () => ({ remark: '' }),
+  RejectCampaign: (twist) => because(twist),
+  ScheduleCampaign: () => ({}),
+  StartCampaign: () => ({}),
+  OpenWave: (twist) => ({ waveUpTo: 800 * twist }),
+  PauseCampaign: (twist) => ({ kind: pick(['soft', 'hard'] as const, twist), ...because(twist) }),
+  HaltCampaign: (twist) => ({
+    cause: 'stop-rule',
+    fired: { rule: { on: 'failed', share: 0.1, minimum: twist }, count: twist, responded: 2 * twist },
+  }),
+  ResumeCampaign: (twist) => because(twist),
+  CompleteCampaign: (twist) => because(twist),
+  AbortCampaign: (twist) => ({ disposition: pick(['keep', 'recall'] as const, twist), ...because(twist) }),
+  UndoStep: (twist) => because(twist),
+};
+const because = (twist: number) => ({ reason: `reason ${twist}` });
 
 const settings = (twist: number, now: number) => ({
   name: `campaign ${twist}`,
@@ -59,7 +63,12 @@ const settings = (twist: number, now: number) => ({
   mode: pick(['device', 'server', 'either'] as const, twist),
   selector: 'true',
   start: twist % 3 === 2 ? instant(now + 20_000) : null,
-  ...{ end: null, windows: [], waveUpTo: 500 * (twist % 4), holdOut: 100, salt: 's', priority: twist },
+  ...{ end: null, windows: [], waveUpTo: 500 * (twist % 4), waves: [], holdOut: 100, salt: 's', priority: twist },
+  class: pick(['urgent', 'normal', 'background'] as const, twist),
+  caps: { transfers: null, bytesPerSecond: null, bytesPerDay: null },
+  stopRules: [],
+  timeouts: { transferMinutes: null, confirmMinutes: null },
+  conflictGroup: null,
 });
 
 export function handsetCommand(
@@ -120,6 +129,11 @@ export function answered({ what }: Said, offer: Offer, twist: number): DeviceFac
       { type: 'ContentRequested', data: { ...offer, snapshotVersion } },
       { type: 'ContentDeclined', data: { ...offer, reason: pick(DECLINE_REASONS, twist), snapshotVersion } },
       { type: 'OfferWithheld', data: { ...offer, gate: pick(GATES, twist) } },
+      { type: 'OfferMade', data: { ...offer, isInline: twist % 2 === 0 } },
+      {
+        type: 'HandsetDescribed',
+        data: { schemaVersion: twist, zone: 'UTC', attributes: { model: `model ${twist}` } },
+      },
       { type: 'GrantIssued', data: { ...offer, jti: idOf('device', twist), expiresAt: EXPIRY } },
       {
         type: 'ProcessingOrdered',

@@ -104,6 +104,8 @@ export class ScriptPlayer {
       contentOf: (contentId: string) => this.contents.get(`${tenant}/${contentId}`),
       offersOf: () => 0,
       channels: new Set<string>(CHANNELS),
+      approvals: 0,
+      statusOf: () => undefined,
     };
     const order = campaignCommand({ type: command, campaignId: subject, twist, now: this.stage.clock.ms, around });
     return (await execute(this.stage.log, campaignDecider, { subject }, order, by(tenant))).events;

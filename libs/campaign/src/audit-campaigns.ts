@@ -1,11 +1,11 @@
 import { type EventRecord, placeOf, type Report, type RoomAuditor } from '#event-log/index.js';
 import type { AttributeSchema } from '#matching/index.js';
-import { noCampaign, evolve } from './campaign.js';
+import { type CampaignState, noCampaign, evolve } from './campaign.js';
 import { contentDecider, noContent } from './content.js';
 import { campaignDecider, type CampaignCommand } from './decide.js';
 import type { CampaignEvent, CatalogueEvent, ContentEvent } from './events.js';
 import type { Surroundings } from './settings.js';
-import { EMPTY_SCHEMA, rulesDecider, schemaDecider, SCHEMA_STREAM } from './vocabulary.js';
+import { CAPS_STREAM, EMPTY_SCHEMA, REVIEW_STREAM, rulesDecider, schemaDecider, SCHEMA_STREAM } from './vocabulary.js';
 
 type Streams = Map<string, EventRecord[]>;
 
@@ -44,7 +44,7 @@ export class CampaignAuditor implements RoomAuditor {
     for (const records of this.contents.values()) this.content(records as EventRecord<ContentEvent>[]);
     for (const records of this.campaigns.values()) {
       const [subject = ''] = records.map((each) => each.subject);
-      if (subject === SCHEMA_STREAM || subject.includes(':'))
+      if (subject === SCHEMA_STREAM || subject === REVIEW_STREAM || subject === CAPS_STREAM || subject.includes(':'))
         this.vocabulary(subject, records as EventRecord<CatalogueEvent>[]);
       else this.campaign(records as EventRecord<CampaignEvent>[]);
     }
@@ -85,7 +85,7 @@ export class CampaignAuditor implements RoomAuditor {
     for (const record of records) {
       const event = { type: record.type, data: record.data } as CampaignEvent;
       const before = state;
-      this.follows(record, () => campaignDecider.decide(before, commandOf(event, this.around(record.tenant))));
+      this.follows(record, () => campaignDecider.decide(before, commandOf(event, this.around(record.tenant), before)));
       state = evolve(state, event);
     }
   }
@@ -120,6 +120,8 @@ export class CampaignAuditor implements RoomAuditor {
             );
           version = event.data.version;
           break;
+        case 'NetworkCapsSet':
+        case 'ReviewPolicySet': // any number may follow any other
         case 'SelectionChanged': // follows from campaigns at a moment that is not in the log
       }
     }
@@ -128,7 +130,7 @@ export class CampaignAuditor implements RoomAuditor {
   private around(tenant: string): Surroundings {
     const { schema, channels, contents } = this.worldOf(tenant);
     const contentOf = (id: string) => (contents.has(id) ? ('published' as const) : undefined);
-    return { schema, channels, contentOf, offersOf: () => 0 };
+    return { schema, channels, contentOf, offersOf: () => 0, approvals: 0, statusOf: () => 'completed' };
   }
 
   private follows(record: EventRecord, decide: () => readonly { type: string }[]): void {
@@ -150,26 +152,89 @@ export class CampaignAuditor implements RoomAuditor {
   }
 }
 
-/** The command that the event answered. The clock stands where it refuses nothing: when it was given is not recorded. */
-function commandOf(event: CampaignEvent, around: Surroundings): CampaignCommand {
+/** The command that the event answered, by whom it says; what it does not say stands where it refuses nothing. */
+function commandOf(event: CampaignEvent, around: Surroundings, { last }: CampaignState): CampaignCommand {
+  const { by, at } = event.data as { by?: string | null; at?: string };
+  const given = { by: by ?? 'system:audit', now: at === undefined ? Number.NaN : Date.parse(at) };
+  const command = orderOf(event, around);
+  if (command.type === 'UndoStep') return { ...command, ...given, now: Date.parse(last?.at ?? '') };
+  if (command.type === 'ScheduleCampaign') return { ...command, ...given, now: at === undefined ? 0 : given.now };
+  return { ...command, ...given, now: at === undefined ? 8.64e15 : given.now };
+}
+
+type Order = DistributiveOmit<CampaignCommand, 'by' | 'now'>;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** Fields that say who and when are the command's, not its data's. */
+const without = <T extends object>({
+  by: _,
+  at: __,
+  ...data
+}: T & { by?: unknown; at?: unknown }): Omit<T, 'by' | 'at'> => data;
+
+function orderOf(event: CampaignEvent, around: Surroundings): Order {
+  if (isReviewed(event)) return reviewOrderOf(event, around);
   switch (event.type) {
-    case 'CampaignDrafted':
-      return { type: 'DraftCampaign', data: event.data, around };
-    case 'CampaignEdited':
-      return { type: 'EditCampaign', data: event.data, around };
     case 'CampaignScheduled':
-      return { type: 'ScheduleCampaign', data: event.data, around, now: Number.NEGATIVE_INFINITY };
+      return { type: 'ScheduleCampaign', data: without(event.data), around };
     case 'CampaignStarted':
-      return { type: 'StartCampaign', data: event.data, now: Number.POSITIVE_INFINITY };
+      return { type: 'StartCampaign', data: without(event.data) };
     case 'WaveOpened':
-      return { type: 'OpenWave', data: event.data };
+      return { type: 'OpenWave', data: without(event.data) };
     case 'CampaignPaused':
-      return { type: 'PauseCampaign', data: event.data };
+      return { type: 'PauseCampaign', data: without(event.data) };
+    case 'CampaignHalted':
+      return { type: 'HaltCampaign', data: haltOf(event.data) };
     case 'CampaignResumed':
-      return { type: 'ResumeCampaign', data: event.data };
+      return { type: 'ResumeCampaign', data: without(event.data) };
+    case 'CampaignEnded':
+      return { type: 'CompleteCampaign', data: without(event.data), underWay: 1 };
     case 'CampaignCompleted':
-      return { type: 'CompleteCampaign', data: event.data };
+      return { type: 'CompleteCampaign', data: without(event.data), underWay: 0 };
     case 'CampaignAborted':
-      return { type: 'AbortCampaign', data: event.data };
+      return { type: 'AbortCampaign', data: without(event.data) };
+    case 'CampaignStepUndone':
+      return { type: 'UndoStep', data: { campaignId: event.data.campaignId, reason: event.data.reason } };
   }
+}
+
+type Reviewed = Extract<
+  CampaignEvent,
+  { type: 'CampaignDrafted' | 'CampaignEdited' | 'CampaignSubmitted' | 'CampaignApproved' | 'CampaignRejected' }
+>;
+
+const isReviewed = (event: CampaignEvent): event is Reviewed =>
+  /^Campaign(Drafted|Edited|Submitted|Approved|Rejected)$/.test(event.type);
+
+function reviewOrderOf(event: Reviewed, around: Surroundings): Order {
+  switch (event.type) {
+    case 'CampaignDrafted': {
+      const { parent, ...data } = without(event.data);
+      return { type: 'DraftCampaign', data: { ...data, ...(parent === null ? {} : { parent }) }, around };
+    }
+    case 'CampaignEdited':
+      return { type: 'EditCampaign', data: without(event.data), around };
+    case 'CampaignSubmitted': {
+      const { campaignId, required, report } = event.data;
+      const data = { campaignId, ...(report === null ? {} : { report }) };
+      return { type: 'SubmitCampaign', data, around: { approvals: required } };
+    }
+    case 'CampaignApproved': {
+      const { campaignId, remark } = event.data;
+      return { type: 'ApproveCampaign', data: { campaignId, remark } };
+    }
+    case 'CampaignRejected':
+      return { type: 'RejectCampaign', data: without(event.data) };
+  }
+}
+
+function haltOf({
+  campaignId,
+  cause,
+  rule,
+  count,
+  responded,
+}: Extract<CampaignEvent, { type: 'CampaignHalted' }>['data']): Extract<Order, { type: 'HaltCampaign' }>['data'] {
+  if (cause === 'wave-timeout' || rule === null) return { campaignId, cause: 'wave-timeout', responded };
+  return { campaignId, cause, fired: { rule, count, responded } };
 }

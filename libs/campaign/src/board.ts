@@ -1,5 +1,6 @@
 import type { EventRecord, MaybeFaulty } from '#event-log/index.js';
 import type { AttributeSchema, RuleSet } from '#matching/index.js';
+import { type Caps, NO_CAPS } from './caps.js';
 import { type CampaignState, evolve, noCampaign } from './campaign.js';
 import { type ContentState, evolveContent, noContent } from './content.js';
 import type { CampaignEvent, CatalogueEvent, ContentEvent } from './events.js';
@@ -11,6 +12,10 @@ export interface TenantBoard {
   contents: Map<string, ContentState>;
   campaigns: Map<string, CampaignState>;
   schema: AttributeSchema;
+  /** How many people have to approve a campaign. */
+  approvals: number;
+  /** Of all campaigns together. */
+  caps: Caps;
   /** By channel. */
   rules: Map<string, RuleSet>;
   /** By channel: what was last published. */
@@ -25,6 +30,8 @@ const emptyBoard = (): TenantBoard => ({
   contents: new Map(),
   campaigns: new Map(),
   schema: EMPTY_SCHEMA,
+  approvals: 0,
+  caps: NO_CAPS,
   rules: new Map(),
   catalogues: new Map(),
   selections: new Map(),
@@ -66,13 +73,11 @@ export class Board {
 
 function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent>): void {
   if (event.type !== 'CataloguePublished' && event.type !== 'SelectionChanged') board.revision += 1;
+  if (POLICIES.has(event.type)) return setPolicy(board, event as Policy);
   switch (event.type) {
     case 'ContentPublished':
     case 'ContentWithdrawn':
       board.contents.set(subject, evolveContent(board.contents.get(subject) ?? noContent, event as ContentEvent));
-      return;
-    case 'AttributeSchemaPublished':
-      board.schema = (event.data as { schema: AttributeSchema }).schema;
       return;
     case 'RuleSetPublished': {
       const { channel, rules } = event.data as { channel: string; rules: RuleSet };
@@ -95,6 +100,21 @@ function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent
       board.campaigns.set(subject, evolve(before, event as CampaignEvent) ?? before);
     }
   }
+}
+
+type Policy = Extract<CatalogueEvent, { type: 'AttributeSchemaPublished' | 'ReviewPolicySet' | 'NetworkCapsSet' }>;
+
+const POLICIES: ReadonlySet<string> = new Set<Policy['type']>([
+  'AttributeSchemaPublished',
+  'ReviewPolicySet',
+  'NetworkCapsSet',
+]);
+
+/** Of the whole tenant. */
+function setPolicy(board: TenantBoard, { type, data }: Policy): void {
+  if (type === 'AttributeSchemaPublished') board.schema = data.schema as AttributeSchema;
+  else if (type === 'ReviewPolicySet') board.approvals = data.approvals;
+  else board.caps = data;
 }
 
 /** What the gates are checked by, for one offer that a device names. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Board } from './board.js';
 import { catalogueOf } from './catalogue.js';
 import type { CampaignEvent, ContentEvent } from './events.js';
+import { PLAIN_SETTINGS } from './plain-settings.js';
 import type { EventRecord } from '#event-log/index.js';
 
 const record = (subject: string, version: number, event: ContentEvent | CampaignEvent): EventRecord =>
@@ -38,6 +39,9 @@ const campaign = (campaignId: string, contents: string[], channel = 'main'): Eve
       holdOut: 0,
       salt: 's',
       priority: 1,
+      ...PLAIN_SETTINGS,
+      by: null,
+      parent: null,
     },
   }),
   record(campaignId, 2, {

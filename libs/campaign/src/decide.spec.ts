@@ -3,6 +3,7 @@ import { specify } from '#event-log/testing.js';
 import { contentDecider } from './content.js';
 import { campaignDecider, type CampaignCommand } from './decide.js';
 import type { CampaignEvent, CampaignSettings, ContentEvent } from './events.js';
+import { PLAIN_SETTINGS } from './plain-settings.js';
 import type { Surroundings } from './settings.js';
 import { EMPTY_SCHEMA, FIRST_RULES, rulesDecider, schemaDecider } from './vocabulary.js';
 
@@ -10,6 +11,10 @@ const NOW = Date.parse('2026-11-24T09:00:00.000Z');
 const at = (hours: number): string => new Date(NOW + hours * 3_600_000).toISOString();
 const campaignId = 'k-1';
 const named = { campaignId };
+const AUTHOR = 'person:author';
+const now = { by: AUTHOR, now: NOW };
+/** A step of a person, now. */
+const step = { ...named, by: AUTHOR, at: at(0) };
 
 const settings: CampaignSettings = {
   name: 'radio',
@@ -24,6 +29,7 @@ const settings: CampaignSettings = {
   holdOut: 0,
   salt: 's',
   priority: 500,
+  ...PLAIN_SETTINGS,
 };
 const around: Surroundings = {
   schema: { version: 1, attributes: { model: { type: 'string' } } },
@@ -31,20 +37,24 @@ const around: Surroundings = {
     ({ 'c-1': 'published' as const, 'c-crowded': 'published' as const, 'c-old': 'withdrawn' as const })[id],
   offersOf: (id) => (id === 'c-crowded' ? 20 : 0),
   channels: new Set(['main']),
+  approvals: 0,
+  statusOf: (id) => ({ 'k-done': 'completed' as const, 'k-runs': 'running' as const })[id],
 };
 
-const drafted: CampaignEvent = { type: 'CampaignDrafted', data: { ...named, ...settings } };
-const scheduled: CampaignEvent = { type: 'CampaignScheduled', data: { ...named, start: at(1), end: at(5) } };
-const started: CampaignEvent = { type: 'CampaignStarted', data: named };
-const paused: CampaignEvent = { type: 'CampaignPaused', data: { ...named, kind: 'soft', reason: 'r' } };
-const pausedHard: CampaignEvent = { type: 'CampaignPaused', data: { ...named, kind: 'hard', reason: 'r' } };
-const resumed: CampaignEvent = { type: 'CampaignResumed', data: named };
-const completed: CampaignEvent = { type: 'CampaignCompleted', data: { ...named, reason: 'r' } };
-const aborted: CampaignEvent = { type: 'CampaignAborted', data: { ...named, disposition: 'keep', reason: 'r' } };
-const recalled: CampaignEvent = { type: 'CampaignAborted', data: { ...named, disposition: 'recall', reason: 'r' } };
+const drafted: CampaignEvent = { type: 'CampaignDrafted', data: { ...named, ...settings, by: AUTHOR, parent: null } };
+const scheduled: CampaignEvent = { type: 'CampaignScheduled', data: { ...step, start: at(1), end: at(5) } };
+const started: CampaignEvent = { type: 'CampaignStarted', data: { ...named, at: at(1) } };
+const paused: CampaignEvent = { type: 'CampaignPaused', data: { ...step, kind: 'soft', reason: 'r' } };
+const pausedHard: CampaignEvent = { type: 'CampaignPaused', data: { ...step, kind: 'hard', reason: 'r' } };
+const resumed: CampaignEvent = { type: 'CampaignResumed', data: step };
+const ended: CampaignEvent = { type: 'CampaignEnded', data: { ...step, reason: 'r' } };
+const completed: CampaignEvent = { type: 'CampaignCompleted', data: { ...step, reason: 'r' } };
+const aborted: CampaignEvent = { type: 'CampaignAborted', data: { ...step, disposition: 'keep', reason: 'r' } };
+const recalled: CampaignEvent = { type: 'CampaignAborted', data: { ...step, disposition: 'recall', reason: 'r' } };
 const running = [drafted, scheduled, started];
 
 const draft = (change: Partial<CampaignSettings> = {}): CampaignCommand => ({
+  ...now,
   type: 'DraftCampaign',
   data: { ...named, ...settings, ...change },
   around,
@@ -52,20 +62,32 @@ const draft = (change: Partial<CampaignSettings> = {}): CampaignCommand => ({
 const edit = (change: Partial<CampaignSettings> = {}): CampaignCommand =>
   ({ ...draft(change), type: 'EditCampaign' }) as CampaignCommand;
 const schedule = (data: { start?: string; end?: string | null } = {}): CampaignCommand => ({
+  ...now,
   type: 'ScheduleCampaign',
   data: { ...named, ...data },
   around,
-  now: NOW,
 });
-const start = (now: number): CampaignCommand => ({ type: 'StartCampaign', data: named, now });
-const openWave = (waveUpTo: number): CampaignCommand => ({ type: 'OpenWave', data: { ...named, waveUpTo } });
+const start = (now: number): CampaignCommand => ({ type: 'StartCampaign', data: named, by: 'system:clock', now });
+const openWave = (waveUpTo: number): CampaignCommand => ({
+  ...now,
+  type: 'OpenWave',
+  data: { ...named, waveUpTo },
+});
 const pause = (kind: 'soft' | 'hard'): CampaignCommand => ({
+  ...now,
   type: 'PauseCampaign',
   data: { ...named, kind, reason: 'r' },
 });
-const resume: CampaignCommand = { type: 'ResumeCampaign', data: named };
-const complete: CampaignCommand = { type: 'CompleteCampaign', data: { ...named, reason: 'r' } };
+const resume: CampaignCommand = { ...now, type: 'ResumeCampaign', data: named };
+const completeWith = (underWay: number): CampaignCommand => ({
+  ...now,
+  type: 'CompleteCampaign',
+  data: { ...named, reason: 'r' },
+  underWay,
+});
+const complete = completeWith(0);
 const abort = (disposition: 'keep' | 'recall'): CampaignCommand => ({
+  ...now,
   type: 'AbortCampaign',
   data: { ...named, disposition, reason: 'r' },
 });
@@ -113,11 +135,27 @@ describe('drafting a campaign', () => {
       .thenRefused('window.malformed'));
 });
 
+describe('trying a campaign again', () => {
+  const retried = (parentId: string): CampaignCommand => {
+    const parent = { campaignId: parentId, outcomes: ['failed' as const] };
+    return { ...now, type: 'DraftCampaign', data: { ...named, ...settings, parent }, around };
+  };
+  it('is a draft that names it', () =>
+    given()
+      .when(retried('k-done'))
+      .then({
+        type: 'CampaignDrafted',
+        data: { ...drafted.data, parent: { campaignId: 'k-done', outcomes: ['failed'] } },
+      }));
+  it('waits until it is over', () => given().when(retried('k-runs')).thenRefused('campaign.not-closed'));
+  it('is refused of what is not there', () => given().when(retried('k-none')).thenRefused('campaign.unknown'));
+});
+
 describe('editing a campaign', () => {
   it('records the new settings', () =>
     given(drafted)
       .when(edit({ name: 'x' }))
-      .then({ type: 'CampaignEdited', data: { ...named, ...settings, name: 'x' } }));
+      .then({ type: 'CampaignEdited', data: { ...named, ...settings, name: 'x', by: AUTHOR } }));
   it('records nothing when nothing changes', () => given(drafted).when(edit()).thenNothing());
   it('is refused once scheduled', () =>
     given(drafted, scheduled)
@@ -134,9 +172,12 @@ describe('scheduling a campaign', () => {
   it('starts at once without a start', () =>
     given(drafted)
       .when(schedule())
-      .then({ type: 'CampaignScheduled', data: { ...named, start: at(0), end: null } }, started));
+      .then(
+        { type: 'CampaignScheduled', data: { ...step, start: at(0), end: null } },
+        { type: 'CampaignStarted', data: step },
+      ));
   it('takes start and end from the draft', () =>
-    given({ ...drafted, data: { ...named, ...settings, start: at(1), end: at(5) } })
+    given({ ...drafted, data: { ...drafted.data, start: at(1), end: at(5) } })
       .when(schedule())
       .then(scheduled));
   it('records nothing when repeated', () =>
@@ -152,11 +193,11 @@ describe('scheduling a campaign', () => {
       .when(schedule({ start: at(-2), end: at(-1) }))
       .thenRefused('campaign.window-empty'));
   it('refuses contents that were withdrawn since', () =>
-    given({ ...drafted, data: { ...named, ...settings, contents: ['c-old'] } })
+    given({ ...drafted, data: { ...drafted.data, contents: ['c-old'] } })
       .when(schedule())
       .thenRefused('content.withdrawn'));
   it('refuses a content that many campaigns offer already', () =>
-    given({ ...drafted, data: { ...named, ...settings, contents: ['c-crowded'] } })
+    given({ ...drafted, data: { ...drafted.data, contents: ['c-crowded'] } })
       .when(schedule())
       .thenRefused('campaign.content-crowded'));
   it('is refused once aborted', () => given(drafted, aborted).when(schedule()).thenRefused('campaign.not-draft'));
@@ -201,7 +242,18 @@ describe('a running campaign', () => {
   it('is completed', () =>
     given(...running)
       .when(complete)
-      .then(completed));
+      .then(ended, completed));
+  it('lets what is under way go on, and is completed when nothing is', () => {
+    given(...running)
+      .when(completeWith(7))
+      .then(ended);
+    given(...running, ended)
+      .when(completeWith(7))
+      .thenNothing();
+    given(...running, ended)
+      .when(complete)
+      .then(completed);
+  });
   it('records nothing when completed twice', () =>
     given(...running, completed)
       .when(complete)
@@ -223,10 +275,10 @@ describe('a running campaign', () => {
       .when(abort('keep'))
       .thenNothing());
   it('opens a wider wave', () => {
-    const narrow = { ...drafted, data: { ...named, ...settings, waveUpTo: 100 } } as CampaignEvent;
+    const narrow = { ...drafted, data: { ...drafted.data, waveUpTo: 100 } } as CampaignEvent;
     given(narrow)
       .when(openWave(500))
-      .then({ type: 'WaveOpened', data: { ...named, waveUpTo: 500 } });
+      .then({ type: 'WaveOpened', data: { ...step, waveUpTo: 500 } });
   });
   it('records nothing for the wave that is open', () =>
     given(...running)
@@ -263,6 +315,231 @@ describe('a campaign that does not run', () => {
     given(...running, completed)
       .when(openWave(10_000))
       .thenRefused('campaign.closed'));
+});
+
+describe('a review', () => {
+  const by = (who: string) => ({ by: `person:${who}`, now: NOW });
+  const submit = (approvals = 1): CampaignCommand => ({
+    ...now,
+    type: 'SubmitCampaign',
+    data: named,
+    around: { approvals },
+  });
+  const approve = (who: string): CampaignCommand => ({
+    ...by(who),
+    type: 'ApproveCampaign',
+    data: { ...named, remark: '' },
+  });
+  const reject: CampaignCommand = { ...by('b'), type: 'RejectCampaign', data: { ...named, reason: 'no' } };
+  const submitted = (required: number): CampaignEvent => ({
+    type: 'CampaignSubmitted',
+    data: { ...named, by: AUTHOR, required, report: null },
+  });
+  const approved = (who: string, remaining: number): CampaignEvent => ({
+    type: 'CampaignApproved',
+    data: { ...named, by: `person:${who}`, remark: '', remaining },
+  });
+  const edited = (who: string): CampaignEvent => ({
+    type: 'CampaignEdited',
+    data: { ...named, ...settings, name: 'x', by: `person:${who}` },
+  });
+  const underPolicy = { ...schedule(), around: { ...around, approvals: 2 } } as CampaignCommand;
+
+  it('is asked for, by one person at least', () => given(drafted).when(submit(0)).then(submitted(1)));
+  it('records nothing when asked for twice', () => given(drafted, submitted(1)).when(submit()).thenNothing());
+  it('is asked for of drafts alone', () =>
+    given(...running)
+      .when(submit())
+      .thenRefused('campaign.not-draft'));
+  it('counts who still has to approve', () => {
+    given(drafted, submitted(2)).when(approve('b')).then(approved('b', 1));
+    given(drafted, submitted(2), approved('b', 1)).when(approve('c')).then(approved('c', 0));
+  });
+  it('counts nobody twice', () => given(drafted, submitted(2), approved('b', 1)).when(approve('b')).thenNothing());
+  it('is by nobody who has a hand in it: who drafted it', () =>
+    given(drafted, submitted(1)).when(approve('author')).thenRefused('campaign.own'));
+  it('is by nobody who has a hand in it: who edited it', () =>
+    given(drafted, edited('b'), submitted(1)).when(approve('b')).thenRefused('campaign.own'));
+  it('is void after any edit', () => {
+    given(drafted, submitted(1), approved('b', 0), edited('author'))
+      .when(underPolicy)
+      .thenRefused('campaign.not-approved');
+    given(drafted, submitted(1), approved('b', 0), edited('author'))
+      .when(approve('c'))
+      .thenRefused('campaign.not-in-review');
+  });
+  it('gives it back', () =>
+    given(drafted, submitted(1))
+      .when(reject)
+      .then({ type: 'CampaignRejected', data: { ...named, by: 'person:b', reason: 'no' } }));
+  it('comes before the schedule where the policy asks for it', () => {
+    given(drafted).when(underPolicy).thenRefused('campaign.not-approved');
+    given(drafted, submitted(2), approved('b', 1)).when(underPolicy).thenRefused('campaign.not-approved');
+    given(drafted, submitted(2), approved('b', 1), approved('c', 0))
+      .when(underPolicy)
+      .then(
+        { type: 'CampaignScheduled', data: { ...step, start: at(0), end: null } },
+        { type: 'CampaignStarted', data: step },
+      );
+  });
+  it('is waited for by whoever has asked for one, whatever the policy', () =>
+    given(drafted, submitted(1)).when(schedule()).thenRefused('campaign.not-approved'));
+});
+
+describe('a halted campaign', () => {
+  const fired = { rule: { on: 'failed' as const, share: 0.1, minimum: 5 }, count: 3, responded: 20 };
+  const system = { by: 'system:supervisor', now: NOW };
+  const halt: CampaignCommand = { ...system, type: 'HaltCampaign', data: { ...named, cause: 'stop-rule', fired } };
+  const late: CampaignCommand = {
+    ...system,
+    type: 'HaltCampaign',
+    data: { ...named, cause: 'wave-timeout', responded: 4 },
+  };
+  const halted: CampaignEvent = { type: 'CampaignHalted', data: { ...named, cause: 'stop-rule', ...fired } };
+
+  it('says which rule fired, and what it saw', () =>
+    given(...running)
+      .when(halt)
+      .then(halted));
+  it('says that its wave took too long', () =>
+    given(...running)
+      .when(late)
+      .then({ type: 'CampaignHalted', data: { ...named, cause: 'wave-timeout', rule: null, count: 0, responded: 4 } }));
+  it('is halted once, and not when it is paused already', () => {
+    given(...running, halted)
+      .when(halt)
+      .thenNothing();
+    given(...running, paused)
+      .when(halt)
+      .thenNothing();
+  });
+  it('goes on by a person with a reason alone', () => {
+    given(...running, halted)
+      .when(resume)
+      .thenRefused('campaign.reason-missing');
+    given(...running, halted)
+      .when({ ...now, type: 'ResumeCampaign', data: { ...named, reason: 'known defect' } })
+      .then({ type: 'CampaignResumed', data: { ...step, reason: 'known defect' } });
+  });
+  it('opens no wave', () =>
+    given(...running, halted)
+      .when(openWave(10_000))
+      .thenRefused('campaign.halted'));
+  it('can be aborted', () =>
+    given(...running, halted)
+      .when(abort('keep'))
+      .then(aborted));
+});
+
+describe('taking a step back', () => {
+  const undo = (minutes: number): CampaignCommand => ({
+    by: 'person:b',
+    now: NOW + minutes * 60_000,
+    type: 'UndoStep',
+    data: { ...named, reason: 'slip' },
+  });
+  const before = {
+    status: 'running',
+    pause: null,
+    recalled: false,
+    start: at(1),
+    end: at(5),
+    waveUpTo: 10_000,
+  } as const;
+  const undone = (step: string, standing: object = {}): CampaignEvent => ({
+    type: 'CampaignStepUndone',
+    data: { ...named, by: 'person:b', step, reason: 'slip', ...before, ...standing },
+  });
+
+  it('brings back how it stood', () => {
+    given(...running, paused)
+      .when(undo(5))
+      .then(undone('CampaignPaused'));
+    given(...running, aborted)
+      .when(undo(1))
+      .then(undone('CampaignAborted'));
+    given(...running, paused, aborted)
+      .when(undo(1))
+      .then(undone('CampaignAborted', { status: 'paused', pause: 'soft' }));
+  });
+  it('takes a start along that came with the schedule', () => {
+    const [scheduledNow, startedNow] = [
+      { type: 'CampaignScheduled', data: { ...step, start: at(0), end: null } },
+      { type: 'CampaignStarted', data: step },
+    ] as CampaignEvent[];
+    given(drafted, scheduledNow!, startedNow!)
+      .when(undo(1))
+      .then(undone('CampaignScheduled', { status: 'draft', start: null, end: null }));
+  });
+  it('is for five minutes', () =>
+    given(...running, paused)
+      .when(undo(6))
+      .thenRefused('campaign.undo-late'));
+  it('is of the last step alone, and once', () =>
+    given(...running, paused, undone('CampaignPaused'))
+      .when(undo(1))
+      .thenRefused('campaign.nothing-to-undo'));
+  it('is of people’s steps alone', () =>
+    given(...running)
+      .when(undo(61))
+      .thenRefused('campaign.nothing-to-undo'));
+});
+
+describe('the settings of a campaign', () => {
+  const gate = { minimum: 1, success: 0.5, timeoutMinutes: 1 };
+  it.each<[string, Partial<CampaignSettings>, string]>([
+    [
+      'waves that do not widen',
+      {
+        waveUpTo: 100,
+        waves: [
+          { upTo: 100, gate },
+          { upTo: 100, gate: null },
+        ],
+      },
+      'campaign.waves',
+    ],
+    [
+      'waves that leave devices out',
+      {
+        waveUpTo: 100,
+        waves: [
+          { upTo: 100, gate },
+          { upTo: 9_000, gate: null },
+        ],
+      },
+      'campaign.waves',
+    ],
+    ['a gate behind which nothing comes', { waves: [{ upTo: 10_000, gate }] }, 'campaign.waves'],
+    ['another first wave than is open', { waveUpTo: 5, waves: [{ upTo: 10_000, gate: null }] }, 'campaign.waves'],
+    ['a cap of nothing', { caps: { transfers: 0, bytesPerSecond: null, bytesPerDay: null } }, 'campaign.caps'],
+    [
+      'windows that open at no hour of it',
+      { start: at(0), end: at(5), windows: [{ days: [6], from: '10:00', to: '11:00', zone: 'UTC' }] },
+      'campaign.window-shut',
+    ],
+  ])('are refused with %s', (_, change, code) => given().when(draft(change)).thenRefused(code));
+
+  it.each<[string, Partial<CampaignSettings>]>([
+    [
+      'waves that come to all but the hold-out',
+      {
+        holdOut: 500,
+        waveUpTo: 100,
+        waves: [
+          { upTo: 100, gate },
+          { upTo: 9_500, gate: null },
+        ],
+      },
+    ],
+    [
+      'a window in the device’s own zone',
+      { start: at(0), end: at(5), windows: [{ days: [6], from: '10:00', to: '11:00', zone: 'device' }] },
+    ],
+  ])('may have %s', (_, change) => {
+    const data = { ...named, ...settings, ...change, by: AUTHOR, parent: null };
+    given().when(draft(change)).then({ type: 'CampaignDrafted', data });
+  });
 });
 
 describe('a content', () => {

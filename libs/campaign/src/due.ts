@@ -8,10 +8,11 @@ export function dueByClock(
   campaignId: string,
   { status, settings }: CampaignState,
   now: number,
-): Omit<ByClock, 'now'> | undefined {
-  if (settings === null || !['scheduled', 'running', 'paused'].includes(status)) return undefined;
-  if (settings.end !== null && Date.parse(settings.end) <= now)
-    return { type: 'CompleteCampaign', data: { campaignId, reason: 'end' } };
+): Omit<ByClock, 'now' | 'by' | 'underWay'> | undefined {
+  if (settings === null || !['scheduled', 'running', 'paused', 'halted', 'draining'].includes(status)) return undefined;
+  const isOver = settings.end !== null && Date.parse(settings.end) <= now;
+  if (status === 'draining') return { type: 'CompleteCampaign', data: { campaignId, reason: 'nothing under way' } };
+  if (isOver) return { type: 'CompleteCampaign', data: { campaignId, reason: 'end' } };
   if (status === 'scheduled' && settings.start !== null && Date.parse(settings.start) <= now)
     return { type: 'StartCampaign', data: { campaignId } };
   return undefined;

@@ -1,109 +1,14 @@
-import {
-  type AttributeValue,
-  type ContentDescription,
-  DECLINE_REASONS,
-  type DeclineReason,
-  type Gate,
-  GATES,
-  type WeeklyWindow,
-} from '#device-protocol/index.js';
-import { defineEvents, type EventDefinition, type JsonSchema } from '#event-log/index.js';
+import { DECLINE_REASONS, GATES } from '#device-protocol/index.js';
+import { defineEvents, type EventData, type EventDefinition, type JsonSchema } from '#event-log/index.js';
+import type { CampaignEvent, CatalogueEvent, ContentEvent, DeviceFactByServer } from './event-types.js';
+import { OUTCOMES } from './outcomes.js';
+import { PLAIN_SETTINGS } from './plain-settings.js';
+import { CLASSES } from './precedence.js';
+import { STOPS } from './stop-rules.js';
 
+export type * from './event-types.js';
 /** The one function here: how a reader of PollsRecorded unpacks its columns. */
 export { type PackedPolls, type Poll, type PollAnswer, unpackPolls } from './polls.js';
-
-/** `muster.content`: one stream per content. */
-export type ContentEvent =
-  | {
-      type: 'ContentPublished';
-      data: { contentId: string; description: ContentDescription; selector: string; sha256: string; sizeBytes: number };
-    }
-  | { type: 'ContentWithdrawn'; data: { contentId: string; reason: string } };
-
-/** A campaign's settings; a draft may be edited, a running one may not. */
-export interface CampaignSettings {
-  name: string;
-  channel: string;
-  contents: readonly string[];
-  mode: 'device' | 'server' | 'either';
-  /** CEL of the campaign's own, `true` when it narrows nothing. */
-  selector: string;
-  start: string | null;
-  end: string | null;
-  windows: readonly WeeklyWindow[];
-  waveUpTo: number;
-  holdOut: number;
-  salt: string;
-  priority: number;
-}
-
-/** `muster.campaign`: what has happened to one campaign, and to the tenant's schemas, rules and catalogues (streams of their own). */
-export type CampaignEvent =
-  | { type: 'CampaignDrafted'; data: { campaignId: string } & CampaignSettings }
-  | { type: 'CampaignEdited'; data: { campaignId: string } & CampaignSettings }
-  | { type: 'CampaignScheduled'; data: { campaignId: string; start: string; end: string | null } }
-  | { type: 'CampaignStarted'; data: { campaignId: string } }
-  | { type: 'WaveOpened'; data: { campaignId: string; waveUpTo: number } }
-  | { type: 'CampaignPaused'; data: { campaignId: string; kind: 'soft' | 'hard'; reason: string } }
-  | { type: 'CampaignResumed'; data: { campaignId: string } }
-  | { type: 'CampaignCompleted'; data: { campaignId: string; reason: string } }
-  | { type: 'CampaignAborted'; data: { campaignId: string; disposition: 'keep' | 'recall'; reason: string } };
-
-/** Stream `schema`, `rules:<channel>`, `catalogue:<channel>` and `selection:<channel>` of a tenant, on `muster.campaign`. */
-export type CatalogueEvent =
-  | { type: 'AttributeSchemaPublished'; data: { version: number; schema: object } }
-  | { type: 'RuleSetPublished'; data: { channel: string; version: number; rules: object } }
-  | {
-      type: 'CataloguePublished';
-      data: {
-        channel: string;
-        /** Snapshot version. */
-        version: number;
-        /** First 6 bytes of sha-256 over the described data, hex: what a poll names (PollsRecorded). */
-        digest: string;
-        /** Campaigns whose offers this snapshot holds. */
-        campaigns: readonly string[];
-      };
-    }
-  | {
-      /** What the server selects from for devices that tell what they are; its digest is what their polls name. */
-      type: 'SelectionChanged';
-      data: { channel: string; digest: string; campaigns: readonly string[] };
-    };
-
-/** Personal: `null` to readers once the device is forgotten. */
-export type DeviceAttributes = Readonly<Record<string, AttributeValue>>;
-
-/** Server-made facts on `muster.device`; `subject` is the device, except PollsRecorded (subject `polls`). */
-export type DeviceFactByServer =
-  /** One batch per (tenant, partition); `columns` packs deviceNo, ms delta, rule number, answer and 6-byte digest, see polls.ts. */
-  | {
-      type: 'PollsRecorded';
-      data: {
-        partition: number;
-        channel: string;
-        from: string;
-        count: number;
-        rules: readonly string[];
-        columns: string;
-      };
-    }
-  | { type: 'DescriptionsSent'; data: { channel: string; snapshotVersion: number; digest: string } }
-  | { type: 'ContentRequested'; data: { contentId: string; campaignId: string; snapshotVersion: number } }
-  | {
-      type: 'ContentDeclined';
-      data: { contentId: string; campaignId: string; reason: DeclineReason; snapshotVersion: number };
-    }
-  | { type: 'GrantIssued'; data: { contentId: string; campaignId: string; jti: string; expiresAt: string } }
-  | { type: 'OfferWithheld'; data: { contentId: string; campaignId: string; gate: Gate } }
-  /** Server-side matching: what the device told of itself, when it differs from what it told before. The one event with attributes. */
-  | { type: 'HandsetDescribed'; data: { schemaVersion: number; zone: string; attributes: DeviceAttributes | null } }
-  /** Server-side matching: it fits and was transmitted; `isInline`: with the answer itself. */
-  | { type: 'OfferMade'; data: { contentId: string; campaignId: string; isInline: boolean } }
-  | {
-      type: 'ProcessingOrdered';
-      data: { contentId: string; campaignId: string; application: string; order: number; inboxId: string };
-    };
 
 const text = (maxLength = 200): JsonSchema => ({ type: 'string', maxLength });
 const id: JsonSchema = { type: 'string', format: 'uuid' };
@@ -139,7 +44,7 @@ const description = object(
   ['securityDomain', 'applications'],
 );
 const window = object({ days: list(count(7), 7), from: text(5), to: text(5), zone: text(64) });
-const settings = {
+const settingsV1 = {
   campaignId: id,
   name: text(255),
   channel: text(31),
@@ -154,6 +59,31 @@ const settings = {
   salt: text(64),
   priority: count(1_000),
 };
+const caps = object({ transfers: orNull(count()), bytesPerSecond: orNull(count()), bytesPerDay: orNull(count()) });
+const share: JsonSchema = { type: 'number', minimum: 0, maximum: 1 };
+const settings = {
+  ...settingsV1,
+  waves: list(
+    object({
+      upTo: count(10_000),
+      gate: orNull(object({ minimum: count(), success: share, timeoutMinutes: count() })),
+    }),
+    100,
+  ),
+  class: oneOf(CLASSES),
+  caps,
+  stopRules: list(object({ on: oneOf(STOPS), share, minimum: count() }), 20),
+  timeouts: object({ transferMinutes: orNull(count()), confirmMinutes: orNull(count()) }),
+  conflictGroup: orNull(text(64)),
+};
+const upcast =
+  (more: object) =>
+  (data: EventData): EventData => ({ ...data, ...PLAIN_SETTINGS, by: null, ...more });
+const parent = orNull(object({ campaignId: id, outcomes: list(oneOf(OUTCOMES), OUTCOMES.length) }));
+const by = text(200);
+/** A step, which a person or the clock took. */
+const stepped = (properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema =>
+  object({ campaignId: id, ...properties, by, at: instant }, ['by', 'at', ...optional]);
 const reason = text(500);
 
 const C = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -167,7 +97,7 @@ const described = {
   sizeBytes: 5,
   attributes: { region: 'eu', minMemory: 64 },
 };
-const drafted = {
+const draftedV1 = {
   campaignId: K,
   name: 'radio 2.1',
   channel: 'main',
@@ -182,6 +112,40 @@ const drafted = {
   salt: K,
   priority: 500,
 };
+const drafted = {
+  ...draftedV1,
+  by: 'person:01890a5d-ac96-774b-bcce-b302099a8060',
+  waveUpTo: 100,
+  waves: [
+    { upTo: 100, gate: { minimum: 50, success: 0.9, timeoutMinutes: 1_440 } },
+    { upTo: 10_000, gate: null },
+  ],
+  class: 'normal',
+  caps: { transfers: 200, bytesPerSecond: 5_000_000, bytesPerDay: null },
+  stopRules: [{ on: 'failed', share: 0.05, minimum: 20 }],
+  timeouts: { transferMinutes: 1_440, confirmMinutes: 60 },
+  conflictGroup: 'radio',
+};
+const P = 'person:01890a5d-ac96-774b-bcce-b302099a8061';
+/** Sample of a step with who took it, and of one as it was before, or by the clock. */
+const step = (schema: JsonSchema, sample: object): EventDefinition => ({
+  version: 1,
+  schema,
+  samples: [
+    { v: 1, data: sample },
+    { v: 1, data: { ...sample, by: P, at: AT } },
+  ],
+});
+/** As the first version, and as it is now. */
+const draft = (schema: JsonSchema, [first, now]: [object, object], more: object = {}): EventDefinition => ({
+  version: 2,
+  schema,
+  upcast: { 1: upcast(more) },
+  samples: [
+    { v: 1, data: first },
+    { v: 2, data: now },
+  ],
+});
 
 const content = defineEvents<ContentEvent>('muster.content', {
   ContentPublished: event(
@@ -192,27 +156,80 @@ const content = defineEvents<ContentEvent>('muster.content', {
 });
 
 const campaign = defineEvents<CampaignEvent | CatalogueEvent>('muster.campaign', {
-  CampaignDrafted: event(object(settings), drafted),
-  CampaignEdited: event(object(settings), { ...drafted, priority: 900 }),
-  CampaignScheduled: event(object({ campaignId: id, start: instant, end: orNull(instant) }), {
+  CampaignDrafted: draft(
+    object({ ...settings, by: orNull(by), parent }),
+    [draftedV1, { ...drafted, parent: { campaignId: C, outcomes: ['failed', 'silent'] } }],
+    { parent: null },
+  ),
+  CampaignEdited: draft(object({ ...settings, by: orNull(by) }), [
+    { ...draftedV1, priority: 900 },
+    { ...drafted, priority: 900 },
+  ]),
+  CampaignSubmitted: event(object({ campaignId: id, by, required: count(10), report: orNull(hex(64)) }), {
     campaignId: K,
-    start: AT,
-    end: null,
+    by: P,
+    required: 1,
+    report: '5e'.repeat(32),
   }),
-  CampaignStarted: event(object({ campaignId: id }), { campaignId: K }),
-  WaveOpened: event(object({ campaignId: id, waveUpTo: count(10_000) }), { campaignId: K, waveUpTo: 500 }),
-  CampaignPaused: event(object({ campaignId: id, kind: oneOf(['soft', 'hard']), reason }), {
+  CampaignApproved: event(object({ campaignId: id, by, remark: text(500), remaining: count(10) }), {
+    campaignId: K,
+    by: P,
+    remark: 'go',
+    remaining: 0,
+  }),
+  CampaignRejected: event(object({ campaignId: id, by, reason }), { campaignId: K, by: P, reason: 'not on a Friday' }),
+  CampaignScheduled: step(stepped({ start: instant, end: orNull(instant) }), { campaignId: K, start: AT, end: null }),
+  CampaignStarted: step(stepped({}), { campaignId: K }),
+  WaveOpened: step(stepped({ waveUpTo: count(10_000) }), { campaignId: K, waveUpTo: 500 }),
+  CampaignPaused: step(stepped({ kind: oneOf(['soft', 'hard']), reason }), {
     campaignId: K,
     kind: 'hard',
     reason: 'complaints',
   }),
-  CampaignResumed: event(object({ campaignId: id }), { campaignId: K }),
-  CampaignCompleted: event(object({ campaignId: id, reason }), { campaignId: K, reason: 'end' }),
-  CampaignAborted: event(object({ campaignId: id, disposition: oneOf(['keep', 'recall']), reason }), {
+  CampaignResumed: step(stepped({ reason }, ['reason']), { campaignId: K }),
+  CampaignHalted: event(
+    object({
+      campaignId: id,
+      cause: oneOf(['stop-rule', 'wave-timeout']),
+      rule: orNull(settings.stopRules.items as JsonSchema),
+      count: count(),
+      responded: count(),
+    }),
+    { campaignId: K, cause: 'stop-rule', rule: { on: 'failed', share: 0.05, minimum: 20 }, count: 3, responded: 41 },
+  ),
+  CampaignEnded: step(stepped({ reason }), { campaignId: K, reason: 'end' }),
+  CampaignCompleted: step(stepped({ reason }), { campaignId: K, reason: 'end' }),
+  CampaignAborted: step(stepped({ disposition: oneOf(['keep', 'recall']), reason }), {
     campaignId: K,
     disposition: 'recall',
     reason: 'wrong content',
   }),
+  CampaignStepUndone: event(
+    object({
+      campaignId: id,
+      by,
+      step: text(64),
+      reason,
+      status: text(16),
+      pause: orNull(oneOf(['soft', 'hard'])),
+      recalled: { type: 'boolean' },
+      start: orNull(instant),
+      end: orNull(instant),
+      waveUpTo: count(10_000),
+    }),
+    {
+      campaignId: K,
+      by: P,
+      step: 'WaveOpened',
+      reason: 'too early',
+      status: 'running',
+      pause: null,
+      recalled: false,
+      start: AT,
+      end: null,
+      waveUpTo: 100,
+    },
+  ),
   AttributeSchemaPublished: event(object({ version: count(), schema: { type: 'object' } }), {
     version: 1,
     schema: { version: 1, attributes: { model: { type: 'string' } } },
@@ -226,6 +243,8 @@ const campaign = defineEvents<CampaignEvent | CatalogueEvent>('muster.campaign',
     object({ channel: text(31), version: count(), digest: hex(12), campaigns: list(id, 100_000) }),
     { channel: 'main', version: 7, digest: 'a1b2c3d4e5f6', campaigns: [K] },
   ),
+  NetworkCapsSet: event(caps, { transfers: 500, bytesPerSecond: null, bytesPerDay: 1_000_000_000 }),
+  ReviewPolicySet: event(object({ approvals: count(10) }), { approvals: 2 }),
   SelectionChanged: event(object({ channel: text(31), digest: hex(12), campaigns: list(id, 100_000) }), {
     channel: 'main',
     digest: '0a1b2c3d4e5f',

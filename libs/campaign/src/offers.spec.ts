@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { bucketOf } from '#matching/index.js';
-import type { CampaignState } from './campaign.js';
+import { type CampaignState, noCampaign } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
+import { PLAIN_SETTINGS } from './plain-settings.js';
 import { conjunction, contentTarget, gateOf, isOffered, type MatchingSide, stopsTransfer } from './offers.js';
 
 const NOW = Date.parse('2026-11-24T09:00:00.000Z'); // a Tuesday
@@ -31,11 +32,11 @@ const settings: CampaignSettings = {
   holdOut: 0,
   salt: 's',
   priority: 500,
+  ...PLAIN_SETTINGS,
 };
 const campaign = (change: Partial<CampaignSettings> = {}, state: Partial<CampaignState> = {}): CampaignState => ({
+  ...noCampaign,
   status: 'running',
-  pause: null,
-  recalled: false,
   ...state,
   settings: { ...settings, ...change },
 });

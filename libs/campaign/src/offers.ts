@@ -1,6 +1,6 @@
 import type { ContentTarget, Gate, Offer } from '#device-protocol/index.js';
 import { bucketOf, DEVICE_ZONE, inWave, isHeldOut, isInWindow, nextWindowStart } from '#matching/index.js';
-import type { CampaignState } from './campaign.js';
+import { type CampaignState, isPrivate } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
 
@@ -21,7 +21,7 @@ export const isOffered = ({ status, settings }: CampaignState): boolean =>
 
 /** True while the server looks whether it fits those who tell what they are: also when a gate may hold it back, which is then on the record. */
 export const isSelected = ({ status, settings }: CampaignState): boolean =>
-  ['scheduled', 'running', 'paused'].includes(status) && settings !== null && isOn(settings, 'server');
+  ['scheduled', 'running', 'paused', 'halted'].includes(status) && settings !== null && isOn(settings, 'server');
 
 /** What the catalogue says of a content; undefined while nobody offers it. */
 export function contentTarget(
@@ -44,8 +44,11 @@ const offerOf = (campaign: string, settings: CampaignSettings, contentSelector: 
   start: settings.start!,
   end: settings.end,
   windows: settings.windows,
-  priority: settings.priority,
+  priority: settings.priority + CLASS_OFFSET[settings.class],
 });
+
+/** One number says both to a handset. Age does not count there: every catalogue would have to be signed anew each day. */
+const CLASS_OFFSET = { urgent: 10_000, normal: 0, background: -10_000 } as const;
 
 export interface GateCheck {
   contentId: string;
@@ -88,15 +91,16 @@ export const isKnownOffer = (check: GateCheck): boolean => {
 
 /** Other channels, campaigns of the other side and drafts look the same as what does not exist. */
 const offeredAtAll = ({ campaign, channel, contentId, side }: GateCheck, settings: CampaignSettings): boolean =>
-  campaign?.status !== 'draft' &&
+  campaign !== undefined &&
+  !isPrivate(campaign) &&
   settings.channel === channel &&
   (side === undefined || isOn(settings, side)) &&
   settings.contents.includes(contentId);
 
 function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
-  const isOver = status === 'completed' || status === 'aborted';
+  const isOver = status === 'completed' || status === 'aborted' || status === 'draining';
   if (isOver || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
-  if (status === 'paused') return { gate: 'paused' };
+  if (status === 'paused' || status === 'halted') return { gate: 'paused' };
   const startsInMs = Date.parse(settings.start ?? '') - now;
   if (startsInMs > 0) return { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) };
   return status === 'running' ? undefined : { gate: 'not-running' };

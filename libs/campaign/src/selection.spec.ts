@@ -3,10 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { matchOffer } from '#matching/index.js';
 import { anyAttributes, anyTwoRules, TEST_SCHEMA } from '#matching/testing.js';
 import type { TenantBoard } from './board.js';
-import type { CampaignState } from './campaign.js';
+import { NO_CAPS } from './caps.js';
+import { type CampaignState, noCampaign } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
 import { contentTarget } from './offers.js';
+import { PLAIN_SETTINGS } from './plain-settings.js';
 import { ChannelSelection } from './selection.js';
 import { gatesOf, newlyHeld, opensInSeconds, selectFor } from './server-side.js';
 
@@ -22,9 +24,8 @@ const content = (contentId: string, selector: string): ContentState => ({
   withdrawn: false,
 });
 const campaign = (change: Partial<CampaignSettings>, status: CampaignState['status'] = 'running'): CampaignState => ({
+  ...noCampaign,
   status,
-  pause: status === 'paused' ? 'soft' : null,
-  recalled: false,
   settings: {
     name: 'radio',
     channel: 'main',
@@ -38,6 +39,7 @@ const campaign = (change: Partial<CampaignSettings>, status: CampaignState['stat
     holdOut: 0,
     salt: 's',
     priority: 500,
+    ...PLAIN_SETTINGS,
     ...change,
   },
 });
@@ -55,6 +57,8 @@ beforeEach(() => {
     ]),
     campaigns: new Map([['k-1', campaign({})]]),
     schema: { version: 1, attributes: { model: { type: 'string' }, free: { type: 'int' } } },
+    approvals: 0,
+    caps: NO_CAPS,
     rules: new Map(),
     catalogues: new Map(),
     selections: new Map(),

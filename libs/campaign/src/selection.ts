@@ -11,12 +11,11 @@ import type { TenantBoard } from './board.js';
 import type { CampaignState } from './campaign.js';
 import type { ContentState } from './content.js';
 import { conjunction, isSelected } from './offers.js';
+import { inOrder, type Ranked } from './precedence.js';
 
 /** An offer of one content by one campaign. */
-export interface SelectedOffer {
+export interface SelectedOffer extends Ranked {
   contentId: string;
-  campaignId: string;
-  priority: number;
 }
 
 /** What an offer was indexed from; another object means that it may have changed. */
@@ -60,9 +59,9 @@ export class ChannelSelection {
     return this;
   }
 
-  /** Offers whose selectors are true, the highest priority first; gates are not looked at. */
-  matching(device: Attributes): SelectedOffer[] {
-    return this.index.matching(device).sort(byPriority);
+  /** Offers whose selectors are true, in the order of precedence now; gates are not looked at. */
+  matching(device: Attributes, now: number): SelectedOffer[] {
+    return this.index.matching(device).sort(inOrder(now));
   }
 
   private isHere({ campaigns }: TenantBoard, campaignId: string): boolean {
@@ -82,7 +81,8 @@ export class ChannelSelection {
       const { contentId, selector } = content.published;
       const rule = checked(conjunction(selector, settings.selector), schema);
       if (rule === undefined) continue;
-      const offer = { contentId, campaignId, priority: settings.priority };
+      const { priority } = settings;
+      const offer = { contentId, campaignId, class: settings.class, priority, startedAt: Date.parse(settings.start!) };
       this.index.set(offer, rule);
       offers.push(offer);
     }
@@ -94,10 +94,6 @@ export class ChannelSelection {
     this.indexed.delete(campaignId);
   }
 }
-
-/** Ties go to the older campaign's id, so that every instance picks the same. */
-const byPriority = (a: SelectedOffer, b: SelectedOffer): number =>
-  b.priority - a.priority || (a.campaignId < b.campaignId ? -1 : 1);
 
 /** Both selectors were checked when they were given; their conjunction may still be over a limit, and then fits nobody. */
 function checked(source: string, schema: AttributeSchema): CheckedRule | undefined {

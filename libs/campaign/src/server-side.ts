@@ -15,7 +15,7 @@ export interface Asker {
 
 /** What the server's comparison comes to. */
 export interface Selected {
-  /** One offer a content, the highest priority first. */
+  /** One offer a content, in the order of precedence. */
   fits: SelectedOffer[];
   /** Offers that fit and that a gate holds back; none of a content that another campaign brings. */
   held: (SelectedOffer & HeldBack)[];
@@ -25,7 +25,7 @@ export interface Selected {
 export function selectFor(board: TenantBoard, selection: ChannelSelection, asker: Asker, now: number): Selected {
   const fits = new Map<string, SelectedOffer>();
   const held: (SelectedOffer & HeldBack)[] = [];
-  for (const offer of selection.matching(asker.attributes)) {
+  for (const offer of selection.matching(asker.attributes, now)) {
     if (fits.has(offer.contentId)) continue;
     const gate = gateOf(checkOf(board, { ...asker, side: 'server' }, offer, now));
     if (gate === undefined) fits.set(offer.contentId, offer);

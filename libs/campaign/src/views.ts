@@ -1,6 +1,7 @@
 import { type EventRecord, projection, tenantPolicy, type Tx } from '#event-log/index.js';
-import { type CampaignState, type CampaignStatus, evolve, noCampaign } from './campaign.js';
-import type { CampaignEvent, CampaignSettings, ContentEvent } from './events.js';
+import { type CampaignState, evolve, noCampaign } from './campaign.js';
+import type { CampaignEvent, ContentEvent } from './events.js';
+import { outcomeView } from './outcome-view.js';
 
 type ContentRow = Extract<ContentEvent, { type: 'ContentPublished' }>['data'];
 
@@ -34,66 +35,63 @@ async function applyContent(record: EventRecord<ContentEvent>, tx: Tx): Promise<
     await tx.query('update p_content_v1 set withdrawn = true where tenant = $1 and content_id = $2', [tenant, subject]);
 }
 
-const CAMPAIGN_EVENTS: ReadonlySet<string> = new Set<CampaignEvent['type']>([
-  'CampaignDrafted',
-  'CampaignEdited',
-  'CampaignScheduled',
-  'CampaignStarted',
-  'WaveOpened',
-  'CampaignPaused',
-  'CampaignResumed',
-  'CampaignCompleted',
-  'CampaignAborted',
-]);
-
-interface CampaignRow {
-  status: CampaignStatus;
-  pause: CampaignState['pause'];
-  recalled: boolean;
-  settings: CampaignSettings;
-}
+/** One that is missing does not compile. */
+const CAMPAIGN_EVENTS = {
+  CampaignDrafted: true,
+  CampaignEdited: true,
+  CampaignSubmitted: true,
+  CampaignApproved: true,
+  CampaignRejected: true,
+  CampaignScheduled: true,
+  CampaignStarted: true,
+  WaveOpened: true,
+  CampaignPaused: true,
+  CampaignResumed: true,
+  CampaignHalted: true,
+  CampaignEnded: true,
+  CampaignCompleted: true,
+  CampaignAborted: true,
+  CampaignStepUndone: true,
+} satisfies Record<CampaignEvent['type'], true>;
 
 /** Read model `campaign`: settings and state of each campaign, by the same fold that commands decide from. */
-export const campaignView = projection('campaign', 2, {
+export const campaignView = projection('campaign', 3, {
   topics: ['muster.campaign'],
-  tables: ['p_campaign_v2'],
+  tables: ['p_campaign_v3'],
   ddl: [
-    `create table p_campaign_v2 (
+    `create table p_campaign_v3 (
       tenant text not null,
       campaign_id uuid not null,
       status text not null,
-      pause text,
-      recalled boolean not null,
-      settings json not null,
+      state json not null,             -- CampaignState
       version int not null,            -- of the stream: ETag
       drafted_at timestamptz not null,
       changed_at timestamptz not null,
       primary key (tenant, campaign_id))`,
-    'create index on p_campaign_v2 (tenant, drafted_at, campaign_id)',
-    tenantPolicy('p_campaign_v2'),
+    'create index on p_campaign_v3 (tenant, drafted_at, campaign_id)',
+    tenantPolicy('p_campaign_v3'),
   ],
   async apply(batch, tx) {
     for (const record of batch)
-      if (CAMPAIGN_EVENTS.has(record.type)) await applyCampaign(record as EventRecord<CampaignEvent>, tx);
+      if (Object.hasOwn(CAMPAIGN_EVENTS, record.type)) await applyCampaign(record as EventRecord<CampaignEvent>, tx);
   },
 });
 
 async function applyCampaign(record: EventRecord<CampaignEvent>, tx: Tx): Promise<void> {
   const { tenant, subject } = record;
-  const [row] = await tx.query<CampaignRow>(
-    'select status, pause, recalled, settings from p_campaign_v2 where tenant = $1 and campaign_id = $2',
+  const [row] = await tx.query<{ state: CampaignState }>(
+    'select state from p_campaign_v3 where tenant = $1 and campaign_id = $2',
     [tenant, subject],
   );
-  const { status, pause, recalled, settings } = evolve(row ?? noCampaign, record as unknown as CampaignEvent);
+  const state = evolve(row?.state ?? noCampaign, record as unknown as CampaignEvent);
   await tx.query(
-    `insert into p_campaign_v2 (tenant, campaign_id, status, pause, recalled, settings, version, drafted_at, changed_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-     on conflict (tenant, campaign_id) do update set status = excluded.status, pause = excluded.pause,
-       recalled = excluded.recalled, settings = excluded.settings, version = excluded.version,
-       changed_at = excluded.changed_at`,
-    [tenant, subject, status, pause, recalled, JSON.stringify(settings), record.version, record.receivedAt],
+    `insert into p_campaign_v3 (tenant, campaign_id, status, state, version, drafted_at, changed_at)
+     values ($1, $2, $3, $4, $5, $6, $6)
+     on conflict (tenant, campaign_id) do update set status = excluded.status, state = excluded.state,
+       version = excluded.version, changed_at = excluded.changed_at`,
+    [tenant, subject, state.status, JSON.stringify(state), record.version, record.receivedAt],
   );
 }
 
 /** For the projection runner of whichever app has one. */
-export const campaignProjections = [contentView, campaignView];
+export const campaignProjections = [contentView, campaignView, outcomeView];

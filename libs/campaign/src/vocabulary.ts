@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AttributeSchema, checkRuleSet, checkSchema, checkSuccessor, type RuleSet } from '#matching/index.js';
+import { type Caps, NO_CAPS } from './caps.js';
 import { refusal } from './errors.js';
 import type { CatalogueEvent } from './events.js';
+import { checkCaps } from './settings.js';
 
 /** What handsets can say of themselves before a tenant has published a schema: nothing. */
 export const EMPTY_SCHEMA: AttributeSchema = { version: 0, attributes: {} };
@@ -43,6 +45,42 @@ export const schemaDecider = {
   evolve: (_: AttributeSchema, { data }: SchemaEvent): AttributeSchema => data.schema as AttributeSchema,
 };
 
+export interface ReviewPolicy {
+  /** How many people, other than its authors, have to approve a campaign before it is scheduled; 0 = none. */
+  approvals: number;
+}
+type ReviewEvent = Extract<CatalogueEvent, { type: 'ReviewPolicySet' }>;
+interface SetReviewPolicy {
+  type: 'SetReviewPolicy';
+  data: ReviewPolicy;
+}
+
+/** Stream `review`. */
+export const reviewDecider = {
+  topic: 'muster.campaign' as const,
+  initial: { approvals: 0 },
+  decide: (current: ReviewPolicy, { data }: SetReviewPolicy): ReviewEvent[] =>
+    data.approvals === current.approvals ? [] : [{ type: 'ReviewPolicySet', data }],
+  evolve: (_: ReviewPolicy, { data }: ReviewEvent): ReviewPolicy => data,
+};
+
+type CapsEvent = Extract<CatalogueEvent, { type: 'NetworkCapsSet' }>;
+interface SetNetworkCaps {
+  type: 'SetNetworkCaps';
+  data: Caps;
+}
+
+/** Stream `caps`. */
+export const capsDecider = {
+  topic: 'muster.campaign' as const,
+  initial: NO_CAPS,
+  decide(current: Caps, { data }: SetNetworkCaps): CapsEvent[] {
+    checkCaps(data, '');
+    return isDeepStrictEqual(data, current) ? [] : [{ type: 'NetworkCapsSet', data }];
+  },
+  evolve: (_: Caps, { data }: CapsEvent): Caps => data,
+};
+
 export type RulesEvent = Extract<CatalogueEvent, { type: 'RuleSetPublished' }>;
 export interface PublishRules {
   type: 'PublishRules';
@@ -69,6 +107,8 @@ export const rulesDecider = {
 };
 
 export const SCHEMA_STREAM = 'schema';
+export const REVIEW_STREAM = 'review';
+export const CAPS_STREAM = 'caps';
 export const rulesStream = (channel: string): string => `rules:${channel}`;
 export const selectionStream = (channel: string): string => `selection:${channel}`;
 export const catalogueStream = (channel: string): string => `catalogue:${channel}`;

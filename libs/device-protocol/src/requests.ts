@@ -57,6 +57,7 @@ export const GATES = [
   'wave',
   'hold-out',
   'cap',
+  'conflict',
   'withdrawn',
 ] as const;
 export type Gate = (typeof GATES)[number];

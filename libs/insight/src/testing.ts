@@ -93,7 +93,10 @@ export const drafted = (campaignId: string, name: string): ObservedEvent => ({
       start: null,
       end: null,
     },
-    ...{ windows: [], waveUpTo: 10_000, holdOut: 0, salt: 's', priority: 0 },
+    ...{ windows: [], waveUpTo: 10_000, holdOut: 0, salt: 's', priority: 0, by: null, parent: null },
+    ...{ waves: [], class: 'normal', stopRules: [], conflictGroup: null },
+    caps: { transfers: null, bytesPerSecond: null, bytesPerDay: null },
+    timeouts: { transferMinutes: null, confirmMinutes: null },
   },
 });
 

@@ -3,27 +3,8 @@ import { type Command, command, type Context } from '../cli/command.js';
 import { CliError, EXIT, usage } from '../cli/exit-codes.js';
 import { funnelLines, type Progress } from '../cli/funnel.js';
 import { jsonFile } from '../cli/parse.js';
-
-interface Campaign {
-  campaignId: string;
-  name: string;
-  channel: string;
-  contents: string[];
-  mode: string;
-  selector: string;
-  status: string;
-  pause: string | null;
-  start: string | null;
-  end: string | null;
-  waveUpTo: number;
-  holdOut: number;
-  priority: number;
-  version: number;
-}
-
-const campaign = { campaign: { help: 'id of the campaign' } };
-const reason = { type: 'string', help: 'why, for the record', required: true } as const;
-const pathOf = (id: string): string => `/v1/campaigns/${encodeURIComponent(id)}`;
+import { campaignSteps } from './campaign-steps.js';
+import { campaign, type Campaign, pathOf } from './one-campaign.js';
 
 const settings = {
   file: { type: 'string', short: 'f', help: 'JSON with settings, - for standard input; options win over it' },
@@ -86,6 +67,12 @@ const draft = command({
   },
 });
 
+/** What of a campaign its authors set; the rest is how it stands. */
+const SETTINGS = [
+  ...['name', 'channel', 'contents', 'mode', 'selector', 'start', 'end', 'windows', 'waveUpTo', 'waves', 'holdOut'],
+  ...['salt', 'class', 'priority', 'caps', 'stopRules', 'timeouts', 'conflictGroup'],
+];
+
 const edit = command({
   name: 'campaign edit',
   summary: 'Replace the settings of a draft; what is not named stays',
@@ -93,15 +80,9 @@ const edit = command({
   options: settings,
   examples: ['muster campaign edit 0198c6f2-… --wave-up-to 100'],
   run: async ({ campaign: id, ...input }, context) => {
-    const {
-      campaignId: _,
-      status: _status,
-      pause: _pause,
-      recalled: _recalled,
-      version,
-      ...before
-    } = await context.api.get<Campaign & { recalled: boolean }>(pathOf(id));
-    const body = { ...before, ...settingsFrom(input) };
+    const { version, ...before } = await context.api.get<Campaign & Record<string, unknown>>(pathOf(id));
+    const kept = Object.fromEntries(SETTINGS.map((name) => [name, before[name]]));
+    const body = { ...kept, ...settingsFrom(input) };
     const { body: found } = await context.api.call<Campaign>('PUT', pathOf(id), {
       body,
       headers: { 'if-match': `"v${version}"` },
@@ -133,78 +114,6 @@ const show = command({
   args: campaign,
   examples: ['muster campaign show 0198c6f2-…'],
   run: async ({ campaign: id }, context) => print(context, await context.api.get<Campaign>(pathOf(id))),
-});
-
-/** Commands that change a campaign and take no more than a body. */
-const act = async (context: Context, id: string, verb: string, body: object = {}): Promise<void> => {
-  const found = await context.api.change<Campaign>('POST', pathOf(id), `${pathOf(id)}/${verb}`, body);
-  const { campaignId, name, status } = found;
-  context.out.result(found, ({ bold }) => `${name} is ${bold(status)}.`);
-  if (status === 'running' || status === 'scheduled') context.out.next(`muster campaign watch ${campaignId}`);
-};
-
-const schedule = command({
-  name: 'campaign schedule',
-  summary: 'Schedule a draft: from now on, or from its start',
-  args: campaign,
-  options: {
-    start: { type: 'string', help: 'when it starts; now when left out here and in the draft', placeholder: 'instant' },
-    end: { type: 'string', help: 'when it ends', placeholder: 'instant' },
-  },
-  examples: [
-    'muster campaign schedule 0198c6f2-…',
-    'muster campaign schedule 0198c6f2-… --start 2026-12-01T02:00:00+01:00',
-  ],
-  run: ({ campaign: id, start, end }, context) =>
-    act(context, id, 'schedule', { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }),
-});
-
-const wave = command({
-  name: 'campaign wave',
-  summary: 'Widen the wave to more devices',
-  args: { ...campaign, upTo: { help: 'buckets in the wave, of 10,000' } },
-  examples: ['muster campaign wave 0198c6f2-… 2500'],
-  run: ({ campaign: id, upTo }, context) => {
-    if (!/^[0-9]{1,5}$/.test(upTo)) throw usage(`${upTo} is not a number of buckets`);
-    return act(context, id, 'wave', { waveUpTo: Number(upTo) });
-  },
-});
-
-const pause = command({
-  name: 'campaign pause',
-  summary: 'Pause a campaign: no new grants; --hard stops running transfers, too',
-  args: campaign,
-  options: { reason, hard: { type: 'boolean', help: 'stop running transfers, too' } },
-  examples: ['muster campaign pause 0198c6f2-… --reason "support lines are full"'],
-  run: ({ campaign: id, reason: why, hard }, context) =>
-    act(context, id, 'pause', { kind: hard ? 'hard' : 'soft', reason: why }),
-});
-
-const resume = command({
-  name: 'campaign resume',
-  summary: 'Resume a paused campaign',
-  args: campaign,
-  examples: ['muster campaign resume 0198c6f2-…'],
-  run: ({ campaign: id }, context) => act(context, id, 'resume'),
-});
-
-const complete = command({
-  name: 'campaign complete',
-  summary: 'Complete a campaign: no further grants, running transfers finish',
-  args: campaign,
-  options: { reason },
-  examples: ['muster campaign complete 0198c6f2-… --reason done'],
-  run: ({ campaign: id, reason: why }, context) => act(context, id, 'complete', { reason: why }),
-});
-
-const abort = command({
-  name: 'campaign abort',
-  summary: 'Abort a campaign; --recall cancels on the handsets what was granted',
-  args: campaign,
-  options: { reason, recall: { type: 'boolean', help: 'cancel what was granted' } },
-  examples: ['muster campaign abort 0198c6f2-… --reason "wrong file" --recall'],
-  run: ({ campaign: id, reason: why, recall }, context) =>
-    act(context, id, 'abort', { disposition: recall ? 'recall' : 'keep', reason: why }),
 });
 
 const progress = command({
@@ -268,6 +177,7 @@ const isReached = ({ funnel }: Progress, goal: Goal | undefined): boolean =>
   goal !== undefined && funnel[goal.step] >= goal.devices;
 
 export const campaignCommands: readonly Command[] = [
-  ...[draft, edit, list, show, schedule, wave, pause, resume, complete, abort],
+  ...[draft, edit, list, show],
+  ...campaignSteps,
   ...[progress, watch],
 ];

@@ -34,10 +34,11 @@ export class Availability {
     request: AvailabilityRequest,
   ): Promise<{ answer: AvailabilityAnswer; headers: Record<string, string> }> {
     const selection = await this.selections.select(device, request);
-    const { answer, facts } = await this.transmissions.of(device, selection.fits, request.except);
-    await this.tellings.record(device, selection, facts);
+    const { answer, facts, ...sent } = await this.transmissions.of(device, selection.fits, request.except);
+    const held = [...selection.held, ...sent.held];
+    await this.tellings.record(device, { ...selection, held }, facts);
     this.visits.asked(device, selection.digest, { header: trigger, fits: selection.fits.length > 0 });
-    const seconds = Math.min(this.intervals.seconds(), opensInSeconds(selection.held) ?? Number.POSITIVE_INFINITY);
+    const seconds = Math.min(this.intervals.seconds(), opensInSeconds(held) ?? Number.POSITIVE_INFINITY);
     const headers = { [INTERVAL_HEADER]: String(seconds), [INBOX_HEADER]: await this.visits.inboxOf(device) };
     return { answer, headers };
   }

@@ -20,7 +20,7 @@ export class CampaignClock {
     for (const [campaignId, state] of [...(await this.board.tenant(tenant)).campaigns]) {
       const order = dueByClock(campaignId, state, now);
       // The same command by two instances is one: its id follows from what it is about.
-      const commandId = `clock:${campaignId}:${order?.type}`;
+      const commandId = `clock:${campaignId}:${order?.type}:${state.status}`;
       if (order !== undefined)
         await this.commands.execute(
           new RunCampaign(order as CampaignOrder, { tenant, actor: 'system:clock', commandId }),

@@ -1,3 +1,4 @@
+import { Admissions } from './admissions.js';
 import { Availability } from './availability.js';
 import { CampaignClock } from './campaign-clock.js';
 import { CampaignController } from './campaign.controller.js';
@@ -5,6 +6,7 @@ import { CatalogueServer } from './catalogue-server.js';
 import { Catalogues } from './catalogues.js';
 import { ChannelKeys } from './channel-keys.js';
 import { Channels } from './channels.js';
+import { Consequences } from './consequences.js';
 import { ContentController } from './content.controller.js';
 import { Described } from './described.js';
 import { DeviceController } from './device.controller.js';
@@ -22,7 +24,9 @@ import { ChannelTransactions } from './in-channel.js';
 import { Inboxes } from './inbox.js';
 import { InboxAnswers } from './inbox-answers.js';
 import { InboxOrders } from './inbox-orders.js';
+import { Leases } from './leases.js';
 import { LiveBoard } from './live-board.js';
+import { Outcomes } from './outcomes.js';
 import { PollIntervals } from './poll-intervals.js';
 import { PollRecorder } from './poll-recorder.js';
 import { PollShortCut } from './poll-short-cut.js';
@@ -37,6 +41,7 @@ import { RunVocabularyHandler } from './run-vocabulary.handler.js';
 import { Selections } from './selections.js';
 import { ServedFiles } from './served-files.js';
 import { StaleUploads } from './stale-uploads.js';
+import { Supervisor } from './supervisor.js';
 import { Tellings } from './tellings.js';
 import { PerTenant, TENANT_DUTIES, Timer } from './timer.js';
 import { Transfers } from './transfers.js';
@@ -49,6 +54,7 @@ import { VocabularyController } from './vocabulary.controller.js';
 
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
 const serving = [
+  Admissions,
   Availability,
   CatalogueServer,
   Described,
@@ -60,13 +66,15 @@ const serving = [
   GrantOffice,
   Inboxes,
   InboxAnswers,
+  Leases,
+  Outcomes,
   PollShortCut,
   Tellings,
   Transmissions,
 ];
 const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
-const following = [Duties, FollowUp, InboxOrders];
-const duties = [CampaignClock, Catalogues, Selections, StaleUploads, RoleExpiry];
+const following = [Consequences, Duties, FollowUp, InboxOrders];
+const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
 const timed = [
   ...duties,
   { provide: TENANT_DUTIES, useFactory: (...each: object[]) => each, inject: duties },

@@ -7,13 +7,17 @@ import { idFrom } from '#runtime/index.js';
 import { IfMatch, PageQuery } from '#runtime/nest/runtime.module.js';
 import {
   AbortDto,
+  ApproveDto,
   CampaignDto,
   CampaignParams,
+  OpenWaveDto,
   PauseDto,
   ReasonDto,
+  ResumeDto,
+  RetryDto,
   ScheduleDto,
   settingsOf,
-  WaveDto,
+  SubmitDto,
 } from './campaign.dto.js';
 import { CampaignPage, CampaignView } from './campaign-view.dto.js';
 import { getCampaign, listCampaigns } from './read-campaign.handler.js';
@@ -65,6 +69,48 @@ export class CampaignController {
     return this.commands.execute(new RunCampaign({ type: 'EditCampaign', data }, context, version));
   }
 
+  /** Submits a draft to review. Any edit brings it back. */
+  @Post(':campaignId/submit')
+  @HttpCode(200)
+  @Needs('campaign:write')
+  submit(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { report }: SubmitDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Promise<CampaignView> {
+    const data = { campaignId, ...(report === undefined ? {} : { report }) };
+    return this.commands.execute(new RunCampaign({ type: 'SubmitCampaign', data }, context, version));
+  }
+
+  /** Approves what is in review; nobody who has drafted or edited it may. */
+  @Post(':campaignId/approve')
+  @HttpCode(200)
+  @Needs('campaign:approve')
+  approve(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { remark }: ApproveDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Promise<CampaignView> {
+    const data = { campaignId, remark };
+    return this.commands.execute(new RunCampaign({ type: 'ApproveCampaign', data }, context, version));
+  }
+
+  /** Gives what is in review back to its authors. */
+  @Post(':campaignId/reject')
+  @HttpCode(200)
+  @Needs('campaign:approve')
+  reject(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { reason }: ReasonDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Promise<CampaignView> {
+    const data = { campaignId, reason };
+    return this.commands.execute(new RunCampaign({ type: 'RejectCampaign', data }, context, version));
+  }
+
   /** Schedules a draft; a start that is not in the future starts it at once. */
   @Post(':campaignId/schedule')
   @HttpCode(200)
@@ -85,7 +131,7 @@ export class CampaignController {
   @Needs('campaign:operate')
   openWave(
     @Param() { campaignId }: CampaignParams,
-    @Body() { waveUpTo }: WaveDto,
+    @Body() { waveUpTo }: OpenWaveDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
   ): Promise<CampaignView> {
@@ -107,16 +153,44 @@ export class CampaignController {
     return this.commands.execute(new RunCampaign({ type: 'PauseCampaign', data }, context, version));
   }
 
-  /** Resumes a paused campaign. */
+  /** Resumes a paused campaign, or one that a rule has halted: then with a reason. */
   @Post(':campaignId/resume')
   @HttpCode(200)
   @Needs('campaign:operate')
   resume(
     @Param() { campaignId }: CampaignParams,
+    @Body() { reason }: ResumeDto,
     @IfMatch() version: Version,
     @Context() context: EventContext,
   ): Promise<CampaignView> {
-    return this.commands.execute(new RunCampaign({ type: 'ResumeCampaign', data: { campaignId } }, context, version));
+    const data = { campaignId, ...(reason === undefined ? {} : { reason }) };
+    return this.commands.execute(new RunCampaign({ type: 'ResumeCampaign', data }, context, version));
+  }
+
+  /** Drafts a campaign for those of whom became what `outcomes` says, with the settings of this one, which must be over. */
+  @Post(':campaignId/retry')
+  @Needs('campaign:write')
+  retry(
+    @Param() { campaignId: parentId }: CampaignParams,
+    @Body() { outcomes }: RetryDto,
+    @Context() context: EventContext,
+  ): Promise<CampaignView> {
+    const data = { campaignId: idFrom(context.commandId, 'campaign'), parent: { campaignId: parentId, outcomes } };
+    return this.commands.execute(new RunCampaign({ type: 'RetryCampaign', data }, context));
+  }
+
+  /** Takes the last step back, in the five minutes after it; what devices have got meanwhile they keep. */
+  @Post(':campaignId/undo')
+  @HttpCode(200)
+  @Needs('campaign:operate')
+  undo(
+    @Param() { campaignId }: CampaignParams,
+    @Body() { reason }: ReasonDto,
+    @IfMatch() version: Version,
+    @Context() context: EventContext,
+  ): Promise<CampaignView> {
+    const data = { campaignId, reason };
+    return this.commands.execute(new RunCampaign({ type: 'UndoStep', data }, context, version));
   }
 
   /** Completes a campaign: no further grants; running transfers finish. */

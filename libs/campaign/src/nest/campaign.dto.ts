@@ -1,6 +1,7 @@
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
+  ArrayMinSize,
   ArrayUnique,
   IsArray,
   IsIn,
@@ -18,7 +19,11 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { BUCKETS } from '#matching/index.js';
 import type { CampaignSettings } from '../events.js';
+import { type Outcome, OUTCOMES } from '../outcomes.js';
+import { type CampaignClass, CLASSES } from '../precedence.js';
+import { CapsDto, PlannedWaveDto, StopRuleDto, TimeoutsDto } from './campaign-settings.dto.js';
 import { PLAIN, plain } from './content.dto.js';
 
 export class CampaignParams {
@@ -112,11 +117,20 @@ export class CampaignDto {
   @Type(() => WindowDto)
   windows: WindowDto[] = [];
 
-  /** In the wave are devices whose bucket (0 to 9,999) is below this. */
+  /** In the wave are devices whose bucket (0 to 9,999) is below this; absent = all, or as the first of `waves` says. */
+  @IsOptional()
   @IsInt()
   @Min(0)
   @Max(10_000)
-  waveUpTo: number = 10_000;
+  waveUpTo?: number;
+
+  /** In the order of their opening; none: waves are opened by hand. */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @IsObject({ each: true })
+  @ValidateNested({ each: true })
+  @Type(() => PlannedWaveDto)
+  waves: PlannedWaveDto[] = [];
 
   /** The last so many buckets never get it. */
   @IsInt()
@@ -129,11 +143,76 @@ export class CampaignDto {
   @Matches(/^[\x21-\x7e]{1,64}$/)
   salt?: string;
 
-  /** Higher goes first, 0 to 1,000. */
+  /** Goes before any priority. */
+  @IsIn(CLASSES)
+  class: CampaignClass = 'normal';
+
+  /** Higher goes first in its class, 0 to 1,000; grows by 10 a day while it runs. */
   @IsInt()
   @Min(0)
   @Max(1_000)
   priority: number = 500;
+
+  @IsObject()
+  @ValidateNested()
+  @Type(() => CapsDto)
+  caps: CapsDto = new CapsDto();
+
+  /** The first that fires halts it. */
+  @IsArray()
+  @ArrayMaxSize(20)
+  @IsObject({ each: true })
+  @ValidateNested({ each: true })
+  @Type(() => StopRuleDto)
+  stopRules: StopRuleDto[] = [];
+
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TimeoutsDto)
+  timeouts: TimeoutsDto = new TimeoutsDto();
+
+  /** Of the campaigns of one group a device has one at a time: name the component that they touch. */
+  @ValidateIf((_, value) => value !== null)
+  @IsOptional()
+  @Matches(/^[a-z0-9][a-z0-9-]{0,63}$/)
+  conflictGroup: string | null = null;
+}
+
+/** Asks for a review. */
+export class SubmitDto {
+  /** Digest of the dry run that its judges are shown, sha-256 hex. */
+  @IsOptional()
+  @Matches(/^[0-9a-f]{64}$/)
+  report?: string;
+}
+
+export class RetryDto {
+  /** What must have become of a device with the campaign that is tried again. */
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayUnique()
+  @IsIn(
+    OUTCOMES.filter((outcome) => outcome !== 'confirmed'),
+    { each: true },
+  )
+  outcomes!: Outcome[];
+}
+
+export class ApproveDto {
+  @IsString()
+  @MaxLength(500)
+  @Matches(PLAIN, plain)
+  remark: string = '';
+}
+
+export class ResumeDto {
+  /** Asked for when a rule has halted it. */
+  @IsOptional()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(500)
+  @Matches(PLAIN, plain)
+  reason?: string;
 }
 
 export class ScheduleDto {
@@ -171,7 +250,7 @@ export class AbortDto extends ReasonDto {
   disposition: 'keep' | 'recall' = 'keep';
 }
 
-export class WaveDto {
+export class OpenWaveDto {
   @IsInt()
   @Min(0)
   @Max(10_000)
@@ -180,5 +259,6 @@ export class WaveDto {
 
 /** Plain JSON, as events hold it; a DTO's windows are instances of classes. */
 export function settingsOf(campaignId: string, dto: CampaignDto): CampaignSettings {
-  return JSON.parse(JSON.stringify({ ...dto, salt: dto.salt ?? campaignId })) as CampaignSettings;
+  const waveUpTo = dto.waveUpTo ?? dto.waves[0]?.upTo ?? BUCKETS;
+  return JSON.parse(JSON.stringify({ ...dto, waveUpTo, salt: dto.salt ?? campaignId })) as CampaignSettings;
 }

@@ -7,6 +7,7 @@ import { EnrolMaterial } from './enrol-material.js';
 import { FileStore } from './file-store.js';
 import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
 import { CreateDescribed1767200000002 } from './migrations/create-described.js';
+import { LeaseGrants1767200000003 } from './migrations/lease-grants.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -22,6 +23,7 @@ export const campaignMigrations = [
   CreateCampaign1767200000000,
   NoteInboxChanges1767200000001,
   CreateDescribed1767200000002,
+  LeaseGrants1767200000003,
 ];
 
 registerStatus(STATUSES);

@@ -6,10 +6,10 @@ import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { checkOf, type TenantBoard } from '../board.js';
 import { refusal } from '../errors.js';
 import type { DeviceFactByServer } from '../events.js';
-import { gateOf, isKnownOffer, type MatchingSide } from '../offers.js';
+import { gateOf, isKnownOffer } from '../offers.js';
+import { Admissions } from './admissions.js';
 import { FactBudget } from './fact-budget.js';
 import { deviceContext, FactWriter } from './fact-writer.js';
-import { GrantOffice } from './grant-office.js';
 import { LiveBoard } from './live-board.js';
 
 interface Decided {
@@ -22,7 +22,7 @@ interface Decided {
 export class Exchange {
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
-    @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(Admissions) private readonly admissions: Admissions,
     @Inject(FactBudget) private readonly budget: FactBudget,
     @Inject(FactWriter) private readonly writer: FactWriter,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -41,8 +41,6 @@ export class Exchange {
     const now = this.clock.now();
     const decided: Decided[] = [];
     for (const ref of requests) decided.push(await this.decide(board, device, { ref, snapshotVersion, now }));
-    const granted = decided.map(({ answer }) => answer).filter((answer) => 'grant' in answer);
-    await this.grants.remember(device, granted, now);
     await this.record(
       device,
       decided.flatMap(({ facts }) => facts),
@@ -56,29 +54,25 @@ export class Exchange {
     { ref, snapshotVersion, now }: { ref: OfferRef; snapshotVersion: number; now: number },
   ): Promise<Decided> {
     const { contentId, campaignId } = ref;
-    const side = await this.sideOf(board, device, ref);
-    const held = gateOf(checkOf(board, { ...device, side }, ref, now));
-    if (held !== undefined)
+    const side = await this.admissions.sideOf(board, device, ref);
+    const found =
+      gateOf(checkOf(board, { ...device, side }, ref, now)) ??
+      (await this.admissions.admit(board, device, ref, { snapshotVersion, now }));
+    if ('gate' in found)
       return {
-        answer: { contentId, campaignId, ...held },
+        answer: { contentId, campaignId, ...found },
         // Of what was never offered nothing is recorded: identifiers that a device made up must not fill the log.
         facts:
-          held.gate === 'not-offered'
+          found.gate === 'not-offered'
             ? []
-            : [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: held.gate } }],
+            : [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: found.gate } }],
       };
     const { sha256, sizeBytes } = board.contents.get(contentId)!.published!;
-    const { grant, url, fact } = await this.grants.issue(device, ref, { snapshotVersion, now });
+    const { grant, url, fact } = found;
     return {
       answer: { contentId, campaignId, grant, url, sizeBytes, sha256 },
       facts: [{ type: 'ContentRequested', data: { contentId, campaignId, snapshotVersion } }, fact],
     };
-  }
-
-  /** What only the server matches is asked for here to be resumed: by who was granted it, and by nobody else. */
-  private async sideOf(board: TenantBoard, device: DeviceIdentity, ref: OfferRef): Promise<MatchingSide> {
-    const mode = board.campaigns.get(ref.campaignId)?.settings?.mode;
-    return mode === 'server' && (await this.grants.wasGranted(device, ref)) ? 'server' : 'device';
   }
 
   /** @throws CampaignError `offer.unknown` naming what was never offered on the device's channel, `facts.too-many` */

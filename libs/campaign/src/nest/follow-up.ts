@@ -2,15 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, register } from 'prom-client';
 import { type EventRecord, follow, type Position, type PostgresLog, type StandsAt } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
-import type { DeviceFactByHandset } from '#handset/events.js';
-import type { HandsetEvent } from '#identity/events.js';
 import { type Log, pause } from '#runtime/index.js';
 import { LOG } from '#runtime/nest/runtime.module.js';
-import type { CampaignEvent } from '../events.js';
 import { BackgroundLoop } from './background-loop.js';
-import { Described } from './described.js';
+import { Consequences } from './consequences.js';
 import { Duties } from './duty.js';
-import { InboxOrders } from './inbox-orders.js';
 
 const DUTY = 'campaign.follow-up';
 const RETRY_MS = 1_000;
@@ -37,8 +33,7 @@ export class FollowUp extends BackgroundLoop {
   constructor(
     @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(Duties) private readonly duties: Duties,
-    @Inject(InboxOrders) private readonly orders: InboxOrders,
-    @Inject(Described) private readonly described: Described,
+    @Inject(Consequences) private readonly consequences: Consequences,
     @Inject(LOG) private readonly lines: Log,
   ) {
     super();
@@ -67,25 +62,7 @@ export class FollowUp extends BackgroundLoop {
   }
 
   private async handle(batch: readonly EventRecord[], after: Position): Promise<void> {
-    for (const record of batch) await this.react(record);
+    for (const record of batch) await this.consequences.of(record);
     await this.duties.save(DUTY, after);
   }
-
-  private async react(record: EventRecord): Promise<void> {
-    const { tenant, subject, type, data } = record as EventRecord<Followed>;
-    switch (type) {
-      case 'TransferCompleted':
-        return this.orders.afterTransfer({ tenant, deviceId: subject }, data as DataOf<'TransferCompleted'>);
-      case 'ProcessingAcknowledged':
-        return this.orders.afterProcessing({ tenant, deviceId: subject }, data as DataOf<'ProcessingAcknowledged'>);
-      case 'CampaignAborted':
-        return this.orders.afterAbort(tenant, data as DataOf<'CampaignAborted'>);
-      case 'SubjectForgotten':
-        return this.described.forget({ tenant, deviceId: subject });
-      default: // nothing follows from it
-    }
-  }
 }
-
-type Followed = DeviceFactByHandset | CampaignEvent | Extract<HandsetEvent, { type: 'SubjectForgotten' }>;
-type DataOf<Type> = Extract<Followed, { type: Type }>['data'];

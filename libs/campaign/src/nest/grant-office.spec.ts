@@ -1,6 +1,5 @@
 import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
 import { beforeEach, expect, it } from 'vitest';
-import type { Databases } from '#event-log/nest/event-log.module.js';
 import { GRANT_SCHEME } from '#device-protocol/index.js';
 import { requestHash, signGrant } from '../grants.js';
 import type { ChannelKeys } from './channel-keys.js';
@@ -37,14 +36,12 @@ beforeEach(() => {
     grantSecret: async () => ({}),
   };
   const transactions = { read: (_tenant: string, _channel: string, work: (at: unknown) => unknown) => work({}) };
-  office = new GrantOffice(
-    keys as unknown as ChannelKeys,
-    {} as Databases,
-    transactions as unknown as ChannelTransactions,
-  );
+  office = new GrantOffice(keys as unknown as ChannelKeys, transactions as unknown as ChannelTransactions, {
+    now: () => NOW,
+  });
 });
 
-const verify = async (secret: JWK) => office.verify(`${GRANT_SCHEME} ${await signGrant(claims, secret)}`, bearer, NOW);
+const verify = async (secret: JWK) => office.verify(`${GRANT_SCHEME} ${await signGrant(claims, secret)}`, bearer);
 
 it('takes grants of a key that another process has rotated to a moment ago, all those that come at once', async () => {
   const [before, after] = [await newKey('1'), await newKey('2')];

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JWK } from 'jose';
 import { GRANT_SECONDS, type GrantClaims, type OfferRef } from '#device-protocol/index.js';
-import type { RowName } from '#event-log/index.js';
-import { Databases } from '#event-log/nest/event-log.module.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
-import { instant, newId } from '#runtime/index.js';
+import { type Clock, instant, newId } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { DeviceFactByServer } from '../events.js';
 import {
   type GrantBearer,
@@ -36,17 +35,17 @@ export class GrantOffice {
 
   constructor(
     @Inject(ChannelKeys) private readonly keys: ChannelKeys,
-    @Inject(Databases) private readonly databases: Databases,
     @Inject(ChannelTransactions) private readonly transactions: ChannelTransactions,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** A grant of one content, for `GRANT_SECONDS` from now. @param snapshotVersion that the request was made by */
   async issue(
     { tenant, deviceId, channel }: DeviceIdentity,
     { contentId, campaignId }: OfferRef,
-    { snapshotVersion, now }: { snapshotVersion: number; now: number },
+    snapshotVersion: number,
   ): Promise<{ grant: string; url: string; fact: DeviceFactByServer }> {
-    const iat = Math.floor(now / 1000);
+    const iat = Math.floor(this.clock.now() / 1000);
     const claims: GrantClaims = {
       sub: deviceId,
       tenant,
@@ -64,43 +63,14 @@ export class GrantOffice {
   }
 
   /** @throws CampaignError `grant.*` */
-  async verify(
-    header: string | undefined,
-    bearer: GrantBearer & { channel: string },
-    now: number,
-  ): Promise<GrantClaims> {
+  async verify(header: string | undefined, bearer: GrantBearer & { channel: string }): Promise<GrantClaims> {
     const { set } = await this.keysOf(bearer.tenant, bearer.channel);
     return verifyGrant(
       header,
       orNewer(set, () => this.newerThan(set, bearer)),
       bearer,
-      now,
+      this.clock.now(),
     );
-  }
-
-  /** Who holds a grant of which campaign, for a recall. */
-  async remember({ tenant, deviceId }: RowName, granted: readonly OfferRef[], now: number): Promise<void> {
-    if (granted.length === 0) return;
-    await this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query(
-        `insert into ops.granted (tenant, campaign_id, device_id, content_id, granted_at)
-         select distinct $1, campaign::uuid, $2::uuid, content::uuid, $5::timestamptz
-         from unnest($3::text[], $4::text[]) as g (campaign, content)
-         on conflict (tenant, campaign_id, device_id, content_id) do update set granted_at = excluded.granted_at`,
-        [tenant, deviceId, granted.map((g) => g.campaignId), granted.map((g) => g.contentId), new Date(now)],
-      ),
-    );
-  }
-
-  /** Whether this device was granted it before: the server found that it fits, and asks for no attributes again. */
-  async wasGranted({ tenant, deviceId }: RowName, { campaignId, contentId }: OfferRef): Promise<boolean> {
-    const rows = await this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query(
-        'select 1 from ops.granted where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4',
-        [tenant, campaignId, deviceId, contentId],
-      ),
-    );
-    return rows.length > 0;
   }
 
   /** Another process may have rotated the key a moment ago. */

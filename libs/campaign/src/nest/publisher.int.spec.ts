@@ -12,6 +12,7 @@ import { Bootstrap, IdentityModule, identityMigrations } from '#identity/nest/id
 import { newId, silentLog, systemClock } from '#runtime/index.js';
 import { createServer, type MusterServer, RuntimeModule } from '#runtime/nest/runtime.module.js';
 import { type TestDatabase, testDatabase } from '../../../../test/support/database.js';
+import { PLAIN_SETTINGS } from '../plain-settings.js';
 import { campaignDefinitions, campaignMigrations, CampaignModule, campaignProjections } from './campaign.module.js';
 import { Channels } from './channels.js';
 import { Publisher } from './publisher.js';
@@ -89,6 +90,7 @@ async function launch(server: MusterServer): Promise<void> {
     holdOut: 0,
     salt: 's',
     priority: 1,
+    ...PLAIN_SETTINGS,
   };
   const commands = server.app.get(CommandBus);
   await commands.execute(new RunCampaign({ type: 'DraftCampaign', data }, context()));
@@ -208,7 +210,7 @@ describe('the read models', () => {
     await runner.stop();
     const rows = await inTenant<{ n: number }>(
       database.database('muster_insight'),
-      `select count(*) as n from proj.p_campaign_v2 where status = 'running'`,
+      `select count(*) as n from proj.p_campaign_v3 where status = 'running'`,
     );
     expect(rows).toEqual([{ n: 7 }]);
   });

@@ -6,7 +6,9 @@ import { Cursors, type Page, type PageQuery } from '#runtime/nest/runtime.module
 import { campaignDecider } from '../decide.js';
 import { contentDecider } from '../content.js';
 import { CampaignError } from '../errors.js';
-import type { CampaignEvent, CampaignSettings, ContentEvent } from '../events.js';
+import type { Caps } from '../caps.js';
+import type { CampaignEvent, ContentEvent } from '../events.js';
+import type { ReviewPolicy } from '../vocabulary.js';
 import type { CampaignState } from '../campaign.js';
 import { type CampaignView, viewOfCampaign } from './campaign-view.dto.js';
 import { Channels } from './channels.js';
@@ -74,10 +76,10 @@ interface ContentRow {
   body: Omit<ContentView, 'withdrawn' | 'version'>;
   withdrawn: boolean;
 }
-interface CampaignRow extends Omit<CampaignState, 'settings'> {
+interface CampaignRow {
   campaign_id: string;
   drafted_at: Date;
-  settings: CampaignSettings;
+  state: CampaignState;
   version: number;
 }
 
@@ -102,12 +104,12 @@ export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
 
   private async campaigns(tenant: string, page: PageQuery): Promise<Page<CampaignView>> {
     const list = `campaigns:${tenant}`;
-    const rows = await this.rows<CampaignRow>('p_campaign_v2', CAMPAIGN_KEY, { list, tenant, page });
+    const rows = await this.rows<CampaignRow>('p_campaign_v3', CAMPAIGN_KEY, { list, tenant, page });
     const { items, next } = this.cursors.page(list, page, rows, ({ drafted_at: at, campaign_id: id }) => [
       at.toISOString(),
       id,
     ]);
-    return { items: items.map((row) => viewOfCampaign(row.campaign_id, row, row.version)), next };
+    return { items: items.map((row) => viewOfCampaign(row.campaign_id, row.state, row.version)), next };
   }
 
   /** @param key columns that the list is ordered by, with their types */
@@ -138,7 +140,7 @@ const CAMPAIGN_KEY = { drafted_at: 'timestamptz', campaign_id: 'uuid' };
 /** What of a tenant is read as a whole: its schema, its channels, and of each channel rules and keys. */
 export class GetVocabulary<View> extends Query<View> {
   constructor(
-    readonly what: 'schema' | 'rules' | 'channels' | 'keys',
+    readonly what: 'schema' | 'review' | 'caps' | 'rules' | 'channels' | 'keys',
     readonly tenant: string,
     readonly channel: string = '',
   ) {
@@ -146,6 +148,8 @@ export class GetVocabulary<View> extends Query<View> {
   }
 }
 export const getSchema = (tenant: string) => new GetVocabulary<SchemaView>('schema', tenant);
+export const getCaps = (tenant: string) => new GetVocabulary<Caps>('caps', tenant);
+export const getReview = (tenant: string) => new GetVocabulary<ReviewPolicy>('review', tenant);
 export const getRules = (tenant: string, channel: string) => new GetVocabulary<RuleSetView>('rules', tenant, channel);
 export const listChannels = (tenant: string) => new GetVocabulary<ChannelView[]>('channels', tenant);
 export const getKeys = (tenant: string, channel: string) => new GetVocabulary<KeyStatus[]>('keys', tenant, channel);
@@ -163,6 +167,10 @@ export class GetVocabularyHandler implements IQueryHandler<GetVocabulary<unknown
     switch (what) {
       case 'schema':
         return (await this.board.tenant(tenant)).schema;
+      case 'review':
+        return { approvals: (await this.board.tenant(tenant)).approvals };
+      case 'caps':
+        return (await this.board.tenant(tenant)).caps;
       case 'rules':
         await this.first.ensure(tenant);
         await this.channels.require(tenant, channel);

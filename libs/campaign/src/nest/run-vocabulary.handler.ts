@@ -2,17 +2,31 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EventContext, execute, PostgresLog } from '#event-log/index.js';
 import type { AttributeSchema, RuleSet } from '#matching/index.js';
-import { rulesDecider, rulesStream, SCHEMA_STREAM, schemaDecider } from '../vocabulary.js';
+import type { Caps } from '../caps.js';
+import {
+  CAPS_STREAM,
+  capsDecider,
+  REVIEW_STREAM,
+  reviewDecider,
+  type ReviewPolicy,
+  rulesDecider,
+  rulesStream,
+  SCHEMA_STREAM,
+  schemaDecider,
+} from '../vocabulary.js';
 import { Channels } from './channels.js';
 import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 
 export type VocabularyOrder =
   | { type: 'PublishSchema'; data: { schema: unknown } }
-  | { type: 'PublishRules'; data: { channel: string; rules: unknown } };
+  | { type: 'PublishRules'; data: { channel: string; rules: unknown } }
+  | { type: 'SetReviewPolicy'; data: ReviewPolicy }
+  | { type: 'SetNetworkCaps'; data: Caps };
+type Published = AttributeSchema | RuleSet | ReviewPolicy | Caps;
 
-/** `Published` is what the order publishes: a schema or a rule set. */
-export class RunVocabulary<Published extends object> extends Command<Published> {
+/** `View` is what the order publishes or sets. */
+export class RunVocabulary<View extends object> extends Command<View> {
   constructor(
     readonly order: VocabularyOrder,
     readonly context: EventContext,
@@ -22,7 +36,7 @@ export class RunVocabulary<Published extends object> extends Command<Published> 
 }
 
 @CommandHandler(RunVocabulary)
-export class RunVocabularyHandler implements ICommandHandler<RunVocabulary<AttributeSchema | RuleSet>> {
+export class RunVocabularyHandler implements ICommandHandler<RunVocabulary<Published>> {
   constructor(
     @Inject(PostgresLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
@@ -30,9 +44,13 @@ export class RunVocabularyHandler implements ICommandHandler<RunVocabulary<Attri
     @Inject(FirstChannel) private readonly first: FirstChannel,
   ) {}
 
-  async execute({ order, context }: RunVocabulary<AttributeSchema | RuleSet>): Promise<AttributeSchema | RuleSet> {
+  async execute({ order, context }: RunVocabulary<Published>): Promise<Published> {
     if (order.type === 'PublishSchema')
       return (await execute(this.log, schemaDecider, { subject: SCHEMA_STREAM }, order, context)).state;
+    if (order.type === 'SetReviewPolicy')
+      return (await execute(this.log, reviewDecider, { subject: REVIEW_STREAM }, order, context)).state;
+    if (order.type === 'SetNetworkCaps')
+      return (await execute(this.log, capsDecider, { subject: CAPS_STREAM }, order, context)).state;
     const { channel, rules } = order.data;
     await this.first.ensure(context.tenant);
     await this.channels.require(context.tenant, channel);

@@ -2,13 +2,13 @@ import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type DeviceIdentity, Devices } from '#identity/nest/identity.module.js';
-import type { Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { LEASE_MS } from '../caps.js';
 import { CampaignError } from '../errors.js';
 import { stopsTransfer } from '../offers.js';
 import { type ByteRange, rangeOf } from '../range.js';
 import { FileStore } from './file-store.js';
 import { GrantOffice } from './grant-office.js';
+import { Leases } from './leases.js';
 import { LiveBoard } from './live-board.js';
 
 interface Source {
@@ -21,16 +21,18 @@ interface Source {
 
 /** With the second that another process's revocation takes to be seen here, a range ends within two. */
 const LOOK_MS = 500;
+/** A third of a lease. */
+const RENEWED_LOOKS = LEASE_MS / 3 / LOOK_MS;
 
 /** Content bytes, for the device of the certificate alone, by a grant that is looked at when a range begins. */
 @Injectable()
 export class Transfers {
   constructor(
     @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(Leases) private readonly leases: Leases,
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(FileStore) private readonly files: FileStore,
     @Inject(Devices) private readonly devices: Devices,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** HEAD. */
@@ -66,7 +68,11 @@ export class Transfers {
    * again, and meets the gate.
    */
   private watched(bytes: Readable, device: DeviceIdentity, source: Source): Readable {
+    let looks = 0;
     const look = setInterval(() => {
+      looks += 1;
+      // A renewal that fails is made up for by the next: the lease is good for longer.
+      if (looks % RENEWED_LOOKS === 0) this.leases.renew(device, source).catch(() => undefined);
       void this.mayGoOn(device, source).then((isGood) => {
         if (!isGood) bytes.destroy(new CampaignError('grant.revoked', {}, 'taken back while it was sent'));
       });
@@ -91,7 +97,7 @@ export class Transfers {
   private async open(device: DeviceIdentity, contentId: string, request: FastifyRequest): Promise<Source> {
     const { tenant, deviceId, channel } = device;
     const bearer = { tenant, deviceId, channel, contentId };
-    const claims = await this.grants.verify(request.headers.authorization, bearer, this.clock.now());
+    const claims = await this.grants.verify(request.headers.authorization, bearer);
     const board = await this.board.tenant(tenant);
     const content = board.contents.get(contentId);
     if (!content?.published || stopsTransfer(board.campaigns.get(claims.campaign), content))

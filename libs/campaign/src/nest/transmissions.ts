@@ -9,15 +9,18 @@ import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { Published } from '../content.js';
 import type { DeviceFactByServer } from '../events.js';
+import type { HeldBack } from '../offers.js';
 import type { SelectedOffer } from '../selection.js';
+import { Admissions } from './admissions.js';
 import { FileStore } from './file-store.js';
-import { GrantOffice } from './grant-office.js';
 import { LiveBoard } from './live-board.js';
 import { ServedFiles } from './served-files.js';
 
 export interface Transmission {
   answer: AvailabilityAnswer;
   facts: DeviceFactByServer[];
+  /** What a cap or another campaign of the group keeps back. */
+  held: (SelectedOffer & HeldBack)[];
 }
 
 /** Makes the answer to an availability request: what is small rides in it, and all can be fetched by grant. */
@@ -26,26 +29,32 @@ export class Transmissions {
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(ServedFiles) private readonly served: ServedFiles,
-    @Inject(GrantOffice) private readonly grants: GrantOffice,
+    @Inject(Admissions) private readonly admissions: Admissions,
     @Inject(FileStore) private readonly files: FileStore,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @param except contents that the device has: named, and not transmitted */
   async of(device: DeviceIdentity, offers: readonly SelectedOffer[], except: readonly string[]): Promise<Transmission> {
-    const { contents: published } = await this.board.tenant(device.tenant);
+    const board = await this.board.tenant(device.tenant);
     const { etag: catalogue, snapshotVersion } = await this.served.timestamp(device);
     const contents: AvailableContent[] = [];
     const facts: DeviceFactByServer[] = [];
+    const held: (SelectedOffer & HeldBack)[] = [];
     const now = this.clock.now();
     let room: number = LIMITS.inlineTotal;
     for (const offer of offers.slice(0, LIMITS.perAnswer)) {
-      const content = published.get(offer.contentId)!.published!;
+      const content = board.contents.get(offer.contentId)!.published!;
       if (except.includes(offer.contentId)) {
         contents.push(named(offer, content));
         continue;
       }
-      const { grant, url, fact } = await this.grants.issue(device, offer, { snapshotVersion, now });
+      const admitted = await this.admissions.admit(board, device, offer, { snapshotVersion, now });
+      if ('gate' in admitted) {
+        if (admitted.gate !== 'not-offered') held.push({ ...offer, ...admitted });
+        continue;
+      }
+      const { grant, url, fact } = admitted;
       const isInline = content.sizeBytes <= Math.min(LIMITS.inlineContent, room);
       if (isInline) room -= content.sizeBytes;
       const bytes = isInline ? { bytes: (await this.files.whole(content.sha256)).toString('base64') } : {};
@@ -53,9 +62,7 @@ export class Transmissions {
       const { contentId, campaignId } = offer;
       facts.push({ type: 'OfferMade', data: { contentId, campaignId, isInline } }, fact);
     }
-    const granted = contents.filter(({ transmitted }) => transmitted !== undefined);
-    await this.grants.remember(device, granted, now);
-    return { answer: { contents, catalogue }, facts };
+    return { answer: { contents, catalogue }, facts, held };
   }
 }
 

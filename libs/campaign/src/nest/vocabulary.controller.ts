@@ -3,11 +3,12 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard, ShowsSecret } from '#identity/nest/identity.module.js';
-import { getKeys, getRules, getSchema, listChannels } from './read-campaign.handler.js';
+import { CapsDto } from './campaign-settings.dto.js';
+import { getCaps, getKeys, getReview, getRules, getSchema, listChannels } from './read-campaign.handler.js';
 import { AddChannel, RotateKeys } from './run-channel.handler.js';
 import { RunVocabulary } from './run-vocabulary.handler.js';
 import { ChannelMade, ChannelPage, KeyPage, RuleSetView, SchemaView } from './vocabulary-view.dto.js';
-import { ChannelDto, ChannelParams, RotateKeysDto, RuleSetDto, SchemaDto } from './vocabulary.dto.js';
+import { ChannelDto, ChannelParams, ReviewPolicyDto, RotateKeysDto, RuleSetDto, SchemaDto } from './vocabulary.dto.js';
 
 /** What a tenant's handsets speak of, who they are grouped with, and by which keys they trust us. */
 @Controller('v1')
@@ -50,6 +51,35 @@ export class VocabularyController {
   ): Promise<RuleSetView> {
     const data = { channel, rules: { ...rules } };
     return this.commands.execute(new RunVocabulary<RuleSetView>({ type: 'PublishRules', data }, context));
+  }
+
+  /** How many people have to approve a campaign. */
+  @Get('review')
+  @Needs('review:read')
+  review(@Caller() { tenant }: Principal): Promise<ReviewPolicyDto> {
+    return this.queries.execute(getReview(tenant));
+  }
+
+  /** Sets how many people, other than its authors, have to approve a campaign before it is scheduled. */
+  @Put('review')
+  @Needs('review:write')
+  setReview(@Body() { approvals }: ReviewPolicyDto, @Context() context: EventContext): Promise<ReviewPolicyDto> {
+    const data = { approvals };
+    return this.commands.execute(new RunVocabulary<ReviewPolicyDto>({ type: 'SetReviewPolicy', data }, context));
+  }
+
+  /** What all campaigns together may take of the network. */
+  @Get('caps')
+  @Needs('cap:read')
+  caps(@Caller() { tenant }: Principal): Promise<CapsDto> {
+    return this.queries.execute(getCaps(tenant));
+  }
+
+  /** Sets what all campaigns together may take of the network. */
+  @Put('caps')
+  @Needs('cap:write')
+  setCaps(@Body() caps: CapsDto, @Context() context: EventContext): Promise<CapsDto> {
+    return this.commands.execute(new RunVocabulary<CapsDto>({ type: 'SetNetworkCaps', data: { ...caps } }, context));
   }
 
   /** The tenant's channels. */

@@ -1,4 +1,4 @@
-import { IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, MaxLength, Min } from 'class-validator';
+import { IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { CHANNEL } from '#identity/index.js';
 import type { KeyRole } from './channel-keys.js';
 
@@ -28,6 +28,14 @@ export class RuleSetDto {
   /** `{id, on: [boot, timer, network, …], when?, minInterval?, jitter?, after?}` */
   @IsArray()
   rules!: object[];
+}
+
+export class ReviewPolicyDto {
+  /** 0 = none. */
+  @IsInt()
+  @Min(0)
+  @Max(10)
+  approvals!: number;
 }
 
 export class ChannelDto {

@@ -42,7 +42,18 @@ export class ProgressDto {
   campaignId!: string;
   name!: string | null;
   channel!: string | null;
-  status!: 'draft' | 'scheduled' | 'running' | 'paused' | 'completed' | 'aborted' | null;
+  status!:
+    | 'draft'
+    | 'in-review'
+    | 'approved'
+    | 'scheduled'
+    | 'running'
+    | 'paused'
+    | 'halted'
+    | 'draining'
+    | 'completed'
+    | 'aborted'
+    | null;
   funnel!: FunnelDto;
   dropped!: DroppedDto[];
   /** When the newest fact in it came, RFC 3339. */

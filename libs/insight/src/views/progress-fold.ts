@@ -1,11 +1,12 @@
-import { unpackPolls } from '#campaign/events.js';
+import { type CampaignEvent, type Standing, unpackPolls } from '#campaign/events.js';
 import type { Gate } from '#device-protocol/index.js';
 import type { EventRecord } from '#event-log/index.js';
 import { instant } from '#runtime/index.js';
 import { type Observed, observed } from './observed.js';
 import { Fold, seqOf } from './rows.js';
 
-export type CampaignStatus = 'draft' | 'scheduled' | 'running' | 'paused' | 'completed' | 'aborted';
+/** As the campaign's own, `none` apart. */
+export type CampaignStatus = Exclude<Standing['status'], 'none'>;
 
 /** What a campaign is; `null` = this batch says nothing of it. */
 export interface CampaignRow {
@@ -164,28 +165,30 @@ export class ProgressFold {
   }
 }
 
+/** What a campaign is after each event of its own; null: as before, or as the event itself says. One that is missing does not compile. */
+const STATUS_AFTER = {
+  CampaignDrafted: 'draft',
+  CampaignEdited: 'draft',
+  CampaignSubmitted: 'in-review',
+  CampaignApproved: null,
+  CampaignRejected: 'draft',
+  CampaignScheduled: 'scheduled',
+  CampaignStarted: 'running',
+  WaveOpened: null,
+  CampaignPaused: 'paused',
+  CampaignResumed: 'running',
+  CampaignHalted: 'halted',
+  CampaignEnded: 'draining',
+  CampaignCompleted: 'completed',
+  CampaignAborted: 'aborted',
+  CampaignStepUndone: null,
+} satisfies Record<CampaignEvent['type'], CampaignStatus | null>;
+
 /** @returns undefined: the event is not about a campaign's state; null: it is, and leaves the status as it was */
 function statusAfter(event: Observed): CampaignStatus | null | undefined {
-  switch (event.type) {
-    case 'CampaignDrafted':
-      return 'draft';
-    case 'CampaignScheduled':
-      return 'scheduled';
-    case 'CampaignStarted':
-    case 'CampaignResumed':
-      return 'running';
-    case 'CampaignPaused':
-      return 'paused';
-    case 'CampaignCompleted':
-      return 'completed';
-    case 'CampaignAborted':
-      return 'aborted';
-    case 'CampaignEdited':
-    case 'WaveOpened':
-      return null;
-    default:
-      return undefined;
-  }
+  if (event.type === 'CampaignApproved') return event.data.remaining === 0 ? 'approved' : null;
+  if (event.type === 'CampaignStepUndone') return event.data.status === 'none' ? null : event.data.status;
+  return Object.hasOwn(STATUS_AFTER, event.type) ? STATUS_AFTER[event.type as CampaignEvent['type']] : undefined;
 }
 
 type Step = Pick<DeviceRow, 'campaignId' | 'contentId'> & Partial<DeviceRow>;

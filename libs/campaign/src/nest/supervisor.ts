@@ -1,0 +1,53 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import type { CampaignState } from '../campaign.js';
+import { isSupervised, supervise } from '../supervise.js';
+import { LiveBoard } from './live-board.js';
+import { Outcomes } from './outcomes.js';
+import { type CampaignOrder, RunCampaign } from './run-campaign.handler.js';
+
+/** Counting a million devices takes a while, and none of what is decided by it is in a hurry. Milliseconds. */
+const LOOK_MS = 2_000;
+
+/** Opens waves and halts campaigns, by what has become of their devices. */
+@Injectable()
+export class Supervisor {
+  private readonly lookedAt = new Map<string, number>();
+
+  constructor(
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(Outcomes) private readonly outcomes: Outcomes,
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async tick(tenant: string): Promise<void> {
+    const { campaigns } = await this.board.tenant(tenant);
+    for (const [campaignId, state] of campaigns)
+      if (isSupervised(state) && this.isDue(campaignId)) await this.look(tenant, campaignId, state);
+  }
+
+  private isDue(campaignId: string): boolean {
+    const now = performance.now();
+    if (now - (this.lookedAt.get(campaignId) ?? -Infinity) < LOOK_MS) return false;
+    this.lookedAt.set(campaignId, now);
+    return true;
+  }
+
+  private async look(tenant: string, campaignId: string, state: CampaignState): Promise<void> {
+    const now = this.clock.now();
+    const { waveOpenedAt, settings } = state;
+    const all = await this.outcomes.of(tenant, campaignId, settings!, { now });
+    const since = waveOpenedAt ?? undefined;
+    const ofWave = since === undefined ? all : await this.outcomes.of(tenant, campaignId, settings!, { now, since });
+    const order = supervise(campaignId, state, { all: all.tally, ofWave: ofWave.tally, now });
+    if (order === undefined) return;
+    // Several instances see the same: what is done already is done once.
+    const commandId = `supervisor:${campaignId}:${order.type}:${waveOpenedAt}:${state.settings!.waveUpTo}`;
+    await this.commands.execute(
+      new RunCampaign(order as CampaignOrder, { tenant, actor: 'system:supervisor', commandId }),
+    );
+  }
+}
