@@ -126,6 +126,8 @@ const rivalsOf = ({ campaigns }: TenantBoard, campaignId: string, group: string)
 
 async function hasRival(tx: Tx, { tenant, deviceId }: RowName, rivals: string[], now: number): Promise<boolean> {
   if (rivals.length === 0) return false;
+  // A device that asks twice at once waits for itself: neither of two would see the lease of the other.
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended('lease:' || $1 || '/' || $2, 0))`, [tenant, deviceId]);
   const rows = await tx.query(
     `select 1 from ops.granted where tenant = $1 and device_id = $2 and ended_at is null and campaign_id = any($3::uuid[])
        and (expires_at > $4 or transferred_at > $5) limit 1`,
