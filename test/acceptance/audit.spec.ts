@@ -180,7 +180,13 @@ describe('muster audit', () => {
     const report = await audit('--chain', headFile);
     expect(report.findings).toEqual([]);
     expect(report.records).toBeGreaterThan(15);
-    expect(report.projections).toEqual(['content', 'campaign', 'campaign_progress', 'device_timeline']);
+    expect(report.projections).toEqual([
+      'content',
+      'campaign',
+      'campaign_outcome',
+      'campaign_progress',
+      'device_timeline',
+    ]);
     const { code, output } = await onFolder(muster.server, ['audit', '--head', headFile]);
     expect(code, output).toBe(0);
   });

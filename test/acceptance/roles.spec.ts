@@ -90,6 +90,8 @@ const MAY: Record<string, Who[]> = {
 };
 /** What a token may not do, even with every role: deciding who may do what is for people. */
 const PEOPLE_ONLY = [
+  'POST /v1/campaigns/{campaignId}/approve',
+  'POST /v1/campaigns/{campaignId}/reject',
   'POST /v1/tenants',
   'POST /v1/tokens',
   'POST /v1/tokens/{id}/revoke',

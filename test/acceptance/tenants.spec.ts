@@ -93,6 +93,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/campaigns/{campaignId}/abort': () => reason,
   'POST /v1/campaigns/{campaignId}/approve': () => ({}),
   'POST /v1/campaigns/{campaignId}/reject': () => reason,
+  'POST /v1/campaigns/{campaignId}/resume': () => ({}),
   'POST /v1/campaigns/{campaignId}/retry': () => ({ outcomes: ['failed'] }),
   'POST /v1/campaigns/{campaignId}/submit': () => ({}),
   'POST /v1/campaigns/{campaignId}/undo': () => reason,

@@ -3,6 +3,7 @@ import type { AttributeSchema } from '#matching/index.js';
 import { type CampaignState, noCampaign, evolve } from './campaign.js';
 import { contentDecider, noContent } from './content.js';
 import { campaignDecider, type CampaignCommand } from './decide.js';
+import { CampaignError } from './errors.js';
 import type { CampaignEvent, CatalogueEvent, ContentEvent } from './events.js';
 import type { Surroundings } from './settings.js';
 import { CAPS_STREAM, EMPTY_SCHEMA, REVIEW_STREAM, rulesDecider, schemaDecider, SCHEMA_STREAM } from './vocabulary.js';
@@ -138,6 +139,8 @@ export class CampaignAuditor implements RoomAuditor {
       if (decide().some(({ type }) => type === record.type)) return;
       this.find('I4', 'campaign.refused', record, `${record.type} does not follow from what was before`);
     } catch (error) {
+      // A window that never opens was not refused before 2026-12.
+      if (record.schemaVersion === 1 && error instanceof CampaignError && error.code === 'campaign.window-shut') return;
       this.find(
         'I4',
         'campaign.refused',
@@ -234,7 +237,8 @@ function haltOf({
   rule,
   count,
   responded,
+  tally,
 }: Extract<CampaignEvent, { type: 'CampaignHalted' }>['data']): Extract<Order, { type: 'HaltCampaign' }>['data'] {
-  if (cause === 'wave-timeout' || rule === null) return { campaignId, cause: 'wave-timeout', responded };
-  return { campaignId, cause, fired: { rule, count, responded } };
+  if (cause === 'wave-timeout' || rule === null) return { campaignId, tally, cause: 'wave-timeout', responded };
+  return { campaignId, tally, cause, fired: { rule, count, responded } };
 }

@@ -120,7 +120,13 @@ function setPolicy(board: TenantBoard, { type, data }: Policy): void {
 /** What the gates are checked by, for one offer that a device names. */
 export const checkOf = (
   { contents, campaigns }: TenantBoard,
-  { channel, deviceId, side, zone }: Pick<GateCheck, 'channel' | 'deviceId' | 'side' | 'zone'>,
+  {
+    channel,
+    deviceId,
+    side,
+    zone,
+    isUnderWay,
+  }: Pick<GateCheck, 'channel' | 'deviceId' | 'side' | 'zone' | 'isUnderWay'>,
   { contentId, campaignId }: { contentId: string; campaignId: string },
   now: number,
 ): GateCheck => ({
@@ -132,4 +138,5 @@ export const checkOf = (
   now,
   side,
   zone,
+  isUnderWay,
 });

@@ -1,4 +1,5 @@
 import type { CampaignEvent, CampaignSettings, CampaignStatus, RetriedCampaign, Standing } from './events.js';
+import { NO_TALLY, type Tally } from './outcomes.js';
 
 export type { CampaignStatus } from './events.js';
 
@@ -24,6 +25,14 @@ export interface CampaignState {
   parent: RetriedCampaign | null;
   /** When the wave that it is in was opened. */
   waveOpenedAt: string | null;
+  /** When it was started or resumed last: the time of a gate counts while it runs. */
+  runsSince: string | null;
+  /** When it was ended: what is under way has a day from then on. */
+  endedAt: string | null;
+  /** It was scheduled once, so devices may have it, whatever was taken back. */
+  wasScheduled: boolean;
+  /** What had become of its devices when it was halted last: a person has seen that, and gone on. */
+  seen: Tally;
   /** What a person did last, while it can be undone. */
   last: Step | null;
 }
@@ -38,6 +47,10 @@ export const noCampaign: CampaignState = {
   approvals: [],
   parent: null,
   waveOpenedAt: null,
+  runsSince: null,
+  endedAt: null,
+  wasScheduled: false,
+  seen: NO_TALLY,
   last: null,
 };
 
@@ -53,13 +66,16 @@ export function evolve(state: CampaignState, event: CampaignEvent): CampaignStat
     case 'CampaignSubmitted':
     case 'CampaignApproved':
     case 'CampaignRejected':
-      return review(state, event);
+      return { ...review(state, event), last: null };
     case 'CampaignStepUndone': {
-      const { status, pause, recalled, start, end, waveUpTo } = event.data;
-      return { ...withSettings(state, { start, end, waveUpTo }), status, pause, recalled, last: null };
+      const { status, pause, recalled, start, end, waveUpTo, waveOpenedAt } = event.data;
+      const before = { status, pause, recalled, waveOpenedAt, endedAt: null, last: null };
+      return { ...withSettings(state, { start, end, waveUpTo }), ...before };
     }
-    default:
-      return { ...take(state, event), last: stepOf(state, event) };
+    default: {
+      const next = take(state, event) as CampaignState | undefined;
+      return next === undefined ? state : { ...next, last: stepOf(state, event) }; // of a later release: nothing that we know
+    }
   }
 }
 
@@ -95,19 +111,23 @@ function review(state: CampaignState, event: Reviewed): CampaignState {
 function take(state: CampaignState, event: Taken): CampaignState {
   switch (event.type) {
     case 'CampaignScheduled':
-      return { ...withSettings(state, { start: event.data.start, end: event.data.end }), status: 'scheduled' };
+      return {
+        ...withSettings(state, { start: event.data.start, end: event.data.end }),
+        status: 'scheduled',
+        wasScheduled: true,
+      };
     case 'CampaignStarted':
-      return { ...state, status: 'running', pause: null, waveOpenedAt: event.data.at ?? null };
+      return { ...runs(state, event.data.at), waveOpenedAt: event.data.at ?? null };
     case 'CampaignResumed':
-      return { ...state, status: 'running', pause: null };
+      return runs(state, event.data.at);
     case 'WaveOpened':
       return { ...withSettings(state, { waveUpTo: event.data.waveUpTo }), waveOpenedAt: event.data.at ?? null };
     case 'CampaignPaused':
       return { ...state, status: 'paused', pause: event.data.kind };
     case 'CampaignHalted':
-      return { ...state, status: 'halted' };
+      return { ...state, status: 'halted', seen: event.data.tally };
     case 'CampaignEnded':
-      return { ...state, status: 'draining', pause: null };
+      return { ...state, status: 'draining', pause: null, endedAt: event.data.at ?? null };
     case 'CampaignCompleted':
       return { ...state, status: 'completed', pause: null };
     case 'CampaignAborted':
@@ -115,15 +135,28 @@ function take(state: CampaignState, event: Taken): CampaignState {
   }
 }
 
-export function standingOf({ status, pause, recalled, settings }: CampaignState): Standing {
+const runs = (state: CampaignState, at: string | undefined): CampaignState => ({
+  ...state,
+  status: 'running',
+  pause: null,
+  runsSince: at ?? null,
+});
+
+function standingOf({ status, pause, recalled, settings, waveOpenedAt }: CampaignState): Standing {
   const { start = null, end = null, waveUpTo = 0 } = settings ?? {};
-  return { status, pause, recalled, start, end, waveUpTo };
+  return { status, pause, recalled, start, end, waveUpTo, waveOpenedAt };
 }
 
-/** Only a person's step has a `by`. A start that comes with the schedule is part of that step. */
+/** What one command leads to is one step: a start with its schedule, a completion with its end. */
+const FOLLOWS: Readonly<Record<string, string>> = {
+  CampaignStarted: 'CampaignScheduled',
+  CampaignCompleted: 'CampaignEnded',
+};
+
+/** Only a person's step has a `by`. */
 function stepOf(state: CampaignState, event: Taken): Step | null {
-  if (event.type === 'CampaignStarted' && state.last?.step === 'CampaignScheduled' && event.data.at === state.last.at)
-    return state.last;
+  const { last } = state;
+  if (last !== null && last.step === FOLLOWS[event.type] && (event.data as { at?: string }).at === last.at) return last;
   const { by, at } = event.data as { by?: string; at?: string };
   return by === undefined || at === undefined ? null : { step: event.type, at, before: standingOf(state) };
 }

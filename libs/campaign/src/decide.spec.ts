@@ -3,6 +3,7 @@ import { specify } from '#event-log/testing.js';
 import { contentDecider } from './content.js';
 import { campaignDecider, type CampaignCommand } from './decide.js';
 import type { CampaignEvent, CampaignSettings, ContentEvent } from './events.js';
+import { NO_TALLY } from './outcomes.js';
 import { PLAIN_SETTINGS } from './plain-settings.js';
 import type { Surroundings } from './settings.js';
 import { EMPTY_SCHEMA, FIRST_RULES, rulesDecider, schemaDecider } from './vocabulary.js';
@@ -243,6 +244,15 @@ describe('a running campaign', () => {
     given(...running)
       .when(complete)
       .then(ended, completed));
+  it('waits a day for what is under way, and no longer: of a device that is lost nobody hears the end', () => {
+    const after = (hours: number) => ({ ...completeWith(7), now: NOW + hours * 3_600_000 });
+    given(...running, ended)
+      .when(after(23))
+      .thenNothing();
+    given(...running, ended)
+      .when(after(24))
+      .then({ type: 'CampaignCompleted', data: { ...step, at: at(24), reason: 'r' } });
+  });
   it('lets what is under way go on, and is completed when nothing is', () => {
     given(...running)
       .when(completeWith(7))
@@ -276,7 +286,7 @@ describe('a running campaign', () => {
       .thenNothing());
   it('opens a wider wave', () => {
     const narrow = { ...drafted, data: { ...drafted.data, waveUpTo: 100 } } as CampaignEvent;
-    given(narrow)
+    given(narrow, scheduled, started)
       .when(openWave(500))
       .then({ type: 'WaveOpened', data: { ...step, waveUpTo: 500 } });
   });
@@ -284,6 +294,8 @@ describe('a running campaign', () => {
     given(...running)
       .when(openWave(10_000))
       .thenNothing());
+  it('opens no wave before it is scheduled: a draft is edited', () =>
+    given(drafted).when(openWave(10_000)).thenRefused('campaign.not-running'));
   it('does not narrow a wave', () =>
     given(...running)
       .when(openWave(5))
@@ -389,13 +401,18 @@ describe('a review', () => {
 describe('a halted campaign', () => {
   const fired = { rule: { on: 'failed' as const, share: 0.1, minimum: 5 }, count: 3, responded: 20 };
   const system = { by: 'system:supervisor', now: NOW };
-  const halt: CampaignCommand = { ...system, type: 'HaltCampaign', data: { ...named, cause: 'stop-rule', fired } };
+  const tally = { ...NO_TALLY, confirmed: 17, failed: 3 };
+  const halt: CampaignCommand = {
+    ...system,
+    type: 'HaltCampaign',
+    data: { ...named, tally, cause: 'stop-rule', fired },
+  };
   const late: CampaignCommand = {
     ...system,
     type: 'HaltCampaign',
-    data: { ...named, cause: 'wave-timeout', responded: 4 },
+    data: { ...named, tally, cause: 'wave-timeout', responded: 4 },
   };
-  const halted: CampaignEvent = { type: 'CampaignHalted', data: { ...named, cause: 'stop-rule', ...fired } };
+  const halted: CampaignEvent = { type: 'CampaignHalted', data: { ...named, cause: 'stop-rule', ...fired, tally } };
 
   it('says which rule fired, and what it saw', () =>
     given(...running)
@@ -404,7 +421,10 @@ describe('a halted campaign', () => {
   it('says that its wave took too long', () =>
     given(...running)
       .when(late)
-      .then({ type: 'CampaignHalted', data: { ...named, cause: 'wave-timeout', rule: null, count: 0, responded: 4 } }));
+      .then({
+        type: 'CampaignHalted',
+        data: { ...named, cause: 'wave-timeout', rule: null, count: 0, responded: 4, tally },
+      }));
   it('is halted once, and not when it is paused already', () => {
     given(...running, halted)
       .when(halt)
@@ -420,6 +440,14 @@ describe('a halted campaign', () => {
     given(...running, halted)
       .when({ ...now, type: 'ResumeCampaign', data: { ...named, reason: 'known defect' } })
       .then({ type: 'CampaignResumed', data: { ...step, reason: 'known defect' } });
+  });
+  it('can be paused hard, which stops what is under way, too', () => {
+    given(...running, halted)
+      .when(pause('hard'))
+      .then(pausedHard);
+    given(...running, halted)
+      .when(pause('soft'))
+      .thenRefused('campaign.not-running');
   });
   it('opens no wave', () =>
     given(...running, halted)
@@ -445,6 +473,7 @@ describe('taking a step back', () => {
     start: at(1),
     end: at(5),
     waveUpTo: 10_000,
+    waveOpenedAt: at(1),
   } as const;
   const undone = (step: string, standing: object = {}): CampaignEvent => ({
     type: 'CampaignStepUndone',
@@ -469,7 +498,24 @@ describe('taking a step back', () => {
     ] as CampaignEvent[];
     given(drafted, scheduledNow!, startedNow!)
       .when(undo(1))
-      .then(undone('CampaignScheduled', { status: 'draft', start: null, end: null }));
+      .then(undone('CampaignScheduled', { status: 'draft', start: null, end: null, waveOpenedAt: null }));
+  });
+  it('takes an end and its completion along', () => {
+    given(...running, ended, completed)
+      .when(undo(1))
+      .then(undone('CampaignEnded'));
+    given(...running, ended)
+      .when(undo(1))
+      .then(undone('CampaignEnded'));
+  });
+  it('does not call a recall back', () =>
+    given(...running, recalled)
+      .when(undo(1))
+      .thenRefused('campaign.nothing-to-undo'));
+  it('brings no judgement back that an edit has made void', () => {
+    const edited: CampaignEvent = { type: 'CampaignEdited', data: { ...named, ...settings, name: 'x', by: AUTHOR } };
+    const opened: CampaignEvent = { type: 'WaveOpened', data: { ...step, waveUpTo: 10_000 } };
+    given(drafted, opened, edited).when(undo(1)).thenRefused('campaign.nothing-to-undo');
   });
   it('is for five minutes', () =>
     given(...running, paused)

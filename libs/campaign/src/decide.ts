@@ -4,6 +4,7 @@ import { CampaignError, refusal } from './errors.js';
 import type { CampaignEvent, CampaignSettings, RetriedCampaign } from './events.js';
 import { reviewCommand, type ReviewCommand } from './review.js';
 import { checkCrowding, checkSettings, type Surroundings } from './settings.js';
+import type { Tally } from './outcomes.js';
 import type { StopFired } from './stop-rules.js';
 
 interface Named {
@@ -33,7 +34,10 @@ export type CampaignCommand = Given &
     | { type: 'PauseCampaign'; data: Named & { kind: 'soft' | 'hard'; reason: string } }
     | {
         type: 'HaltCampaign';
-        data: Named & ({ cause: 'stop-rule'; fired: StopFired } | { cause: 'wave-timeout'; responded: number });
+        data: Named & { tally: Tally } & (
+            | { cause: 'stop-rule'; fired: StopFired }
+            | { cause: 'wave-timeout'; responded: number }
+          );
       }
     | { type: 'ResumeCampaign'; data: Named & { reason?: string } }
     /** `underWay`: devices that have begun and not ended, which it waits for. */
@@ -42,6 +46,8 @@ export type CampaignCommand = Given &
     | { type: 'UndoStep'; data: Named & { reason: string } }
   );
 
+/** So long what is under way may take once a campaign was ended, ms: of a device that is lost nobody hears the end. */
+const DRAIN_MS = 86_400_000;
 /** So long a step can be taken back, ms. */
 export const GRACE_MS = 300_000;
 
@@ -163,6 +169,7 @@ function start(state: Open, command: Of<'StartCampaign'>): CampaignEvent[] {
 function openWave(state: Open, command: Of<'OpenWave'>): CampaignEvent[] {
   const { data } = command;
   if (isClosed(state)) throw closed(data.campaignId);
+  if (isPrivate(state)) throw refused('campaign.not-running', data.campaignId, 'edit what is not scheduled yet');
   if (state.status === 'halted')
     throw refused('campaign.halted', data.campaignId, 'a halted campaign is resumed first');
   if (data.waveUpTo < state.settings.waveUpTo)
@@ -176,7 +183,8 @@ function pause(state: Open, command: Of<'PauseCampaign'>): CampaignEvent[] {
   const { data } = command;
   if (isClosed(state)) throw closed(data.campaignId);
   if (state.pause === data.kind) return [];
-  if (state.status !== 'running' && state.status !== 'paused')
+  const isHardened = state.status === 'halted' && data.kind === 'hard'; // it stops what is under way, too
+  if (state.status !== 'running' && state.status !== 'paused' && !isHardened)
     throw refused('campaign.not-running', data.campaignId, 'only a running campaign can be paused');
   return [{ type: 'CampaignPaused', data: { ...data, ...taken(command) } }];
 }
@@ -184,9 +192,9 @@ function pause(state: Open, command: Of<'PauseCampaign'>): CampaignEvent[] {
 /** Only what runs is halted: what a person has paused or ended meanwhile is looked at already. */
 function halt(state: Open, { data }: Of<'HaltCampaign'>): CampaignEvent[] {
   if (state.status !== 'running') return [];
-  const { campaignId, cause } = data;
+  const { campaignId, cause, tally } = data;
   const seen = cause === 'stop-rule' ? data.fired : { rule: null, count: 0, responded: data.responded };
-  return [{ type: 'CampaignHalted', data: { campaignId, cause, ...seen } }];
+  return [{ type: 'CampaignHalted', data: { campaignId, cause, ...seen, tally } }];
 }
 
 function resume(state: Open, command: Of<'ResumeCampaign'>): CampaignEvent[] {
@@ -202,7 +210,9 @@ function resume(state: Open, command: Of<'ResumeCampaign'>): CampaignEvent[] {
 
 /** What is under way goes on, and the campaign is complete when that has ended. */
 function complete(state: Open, command: Of<'CompleteCampaign'>): CampaignEvent[] {
-  const { data, underWay } = command;
+  const { data, now } = command;
+  const isPatient = state.endedAt === null || now < Date.parse(state.endedAt) + DRAIN_MS;
+  const underWay = isPatient ? command.underWay : 0;
   if (state.status === 'completed') return [];
   if (state.status === 'aborted') throw closed(data.campaignId);
   if (isPrivate(state)) throw refused('campaign.not-running', data.campaignId, 'it never ran');
@@ -222,9 +232,11 @@ function abort(state: Open, command: Of<'AbortCampaign'>): CampaignEvent[] {
 }
 
 /** Only the last step, and only while nobody else has taken one: what devices have got meanwhile they keep. */
-function undo({ last }: Open, { data, by, now }: Of<'UndoStep'>): CampaignEvent[] {
+function undo({ last, recalled }: Open, { data, by, now }: Of<'UndoStep'>): CampaignEvent[] {
   const { campaignId, reason } = data;
   if (last === null) throw refused('campaign.nothing-to-undo', campaignId, 'the last step was no person’s');
+  if (last.step === 'CampaignAborted' && recalled)
+    throw refused('campaign.nothing-to-undo', campaignId, 'a recall has gone out to the devices');
   if (now > Date.parse(last.at) + GRACE_MS)
     throw refused('campaign.undo-late', campaignId, `a step can be taken back for ${GRACE_MS / 1000} seconds`);
   return [{ type: 'CampaignStepUndone', data: { campaignId, by, step: last.step, reason, ...last.before } }];

@@ -1,6 +1,6 @@
 import type { AttributeValue, ContentDescription, DeclineReason, Gate, WeeklyWindow } from '#device-protocol/index.js';
 import type { Caps } from './caps.js';
-import type { Outcome, Timeouts } from './outcomes.js';
+import type { Outcome, Tally, Timeouts } from './outcomes.js';
 import type { CampaignClass } from './precedence.js';
 import type { StopRule } from './stop-rules.js';
 import type { Wave } from './waves.js';
@@ -50,6 +50,7 @@ export interface Standing {
   start: string | null;
   end: string | null;
   waveUpTo: number;
+  waveOpenedAt: string | null;
 }
 
 export type CampaignStatus =
@@ -104,6 +105,8 @@ export type CampaignEvent =
         rule: StopRule | null;
         count: number;
         responded: number;
+        /** Of all its devices, then. */
+        tally: Tally;
       };
     }
   /** No new offers; what is under way goes on until it ends or its time is over. */
@@ -165,7 +168,10 @@ export type DeviceFactByServer =
   | { type: 'GrantIssued'; data: { contentId: string; campaignId: string; jti: string; expiresAt: string } }
   | { type: 'OfferWithheld'; data: { contentId: string; campaignId: string; gate: Gate } }
   /** Server-side matching: what the device told of itself, when it differs from what it told before. The one event with attributes. */
-  | { type: 'HandsetDescribed'; data: { schemaVersion: number; zone: string; attributes: DeviceAttributes | null } }
+  | {
+      type: 'HandsetDescribed';
+      data: { schemaVersion: number; zone: string | null; attributes: DeviceAttributes | null };
+    }
   /** Server-side matching: it fits and was transmitted; `isInline`: with the answer itself. */
   | { type: 'OfferMade'; data: { contentId: string; campaignId: string; isInline: boolean } }
   | {

@@ -4,7 +4,15 @@ import { type CampaignState, noCampaign } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
 import { PLAIN_SETTINGS } from './plain-settings.js';
-import { conjunction, contentTarget, gateOf, isOffered, type MatchingSide, stopsTransfer } from './offers.js';
+import {
+  conjunction,
+  contentTarget,
+  gateOf,
+  isKnownOffer,
+  isOffered,
+  type MatchingSide,
+  stopsTransfer,
+} from './offers.js';
 
 const NOW = Date.parse('2026-11-24T09:00:00.000Z'); // a Tuesday
 const at = (hours: number): string => new Date(NOW + hours * 3_600_000).toISOString();
@@ -44,6 +52,20 @@ const about = { contentId: 'c-1', channel: 'main', deviceId: 'd-1', now: NOW, si
 const check = { ...about, content, campaign: campaign() };
 const gate = (change: Partial<typeof check>) => gateOf({ ...check, ...change })?.gate;
 const bucket = bucketOf('s', 'd-1');
+
+describe('what a device may have', () => {
+  const known = (state: Partial<CampaignState>) => isKnownOffer({ ...check, campaign: campaign({}, state) });
+  it('is known once it was scheduled, whatever was taken back', () => {
+    expect(known({ status: 'draft' })).toBe(false);
+    expect(known({ status: 'draft', wasScheduled: true })).toBe(true);
+    expect(known({ status: 'completed' })).toBe(true);
+  });
+  it('goes on while its campaign drains, and nothing else begins', () => {
+    const draining = campaign({}, { status: 'draining' });
+    expect(gateOf({ ...check, campaign: draining })?.gate).toBe('ended');
+    expect(gateOf({ ...check, campaign: draining, isUnderWay: true })).toBeUndefined();
+  });
+});
 
 describe('the gates', () => {
   it('let through what is offered, running and fits the wave', () => expect(gateOf(check)).toBeUndefined());

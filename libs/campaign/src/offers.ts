@@ -62,6 +62,8 @@ export interface GateCheck {
   side?: MatchingSide;
   /** IANA zone of the device, where it has told it. */
   zone?: string;
+  /** It was granted this before: what is under way goes on while the campaign drains. */
+  isUnderWay?: boolean;
 }
 
 export interface HeldBack {
@@ -80,22 +82,23 @@ export function gateOf(check: GateCheck): HeldBack | undefined {
   if (campaign === undefined || content === undefined || !settings || !offeredAtAll(check, settings))
     return { gate: 'not-offered' };
   if (content.withdrawn) return { gate: 'withdrawn' };
+  if (campaign.status === 'draining' && check.isUnderWay === true) return undefined;
   return stateGate(campaign.status, settings, check.now) ?? deviceGate(settings, check);
 }
 
 /** Whether this content was ever offered by this campaign to the device's channel, whatever has become of it. */
 export const isKnownOffer = (check: GateCheck): boolean => {
   const settings = check.campaign?.settings;
-  return check.content !== undefined && !!settings && offeredAtAll(check, settings);
+  const wasOffered = check.campaign?.wasScheduled === true || (check.campaign && !isPrivate(check.campaign));
+  return check.content !== undefined && !!settings && wasOffered === true && isThere(check, settings);
 };
 
 /** Other channels, campaigns of the other side and drafts look the same as what does not exist. */
-const offeredAtAll = ({ campaign, channel, contentId, side }: GateCheck, settings: CampaignSettings): boolean =>
-  campaign !== undefined &&
-  !isPrivate(campaign) &&
-  settings.channel === channel &&
-  (side === undefined || isOn(settings, side)) &&
-  settings.contents.includes(contentId);
+const offeredAtAll = (check: GateCheck, settings: CampaignSettings): boolean =>
+  check.campaign !== undefined && !isPrivate(check.campaign) && isThere(check, settings);
+
+const isThere = ({ channel, contentId, side }: GateCheck, settings: CampaignSettings): boolean =>
+  settings.channel === channel && (side === undefined || isOn(settings, side)) && settings.contents.includes(contentId);
 
 function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
   const isOver = status === 'completed' || status === 'aborted' || status === 'draining';

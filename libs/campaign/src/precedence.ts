@@ -26,4 +26,6 @@ export const inOrder =
     CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) ||
     weightOf(b, now) - weightOf(a, now) ||
     a.startedAt - b.startedAt ||
-    (a.campaignId < b.campaignId ? -1 : 1);
+    byText(a.campaignId, b.campaignId);
+
+export const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);

@@ -107,13 +107,13 @@ describe('what the server selects', () => {
     expect(found(selection).fits).toEqual([]);
   });
 
-  it('brings a content once, by the campaign of the highest priority that no gate holds', () => {
+  it('puts the campaign of the highest priority first that no gate holds', () => {
     change(() => {
       board.campaigns.set('k-2', campaign({ priority: 900, waveUpTo: 0 }));
       board.campaigns.set('k-3', campaign({ priority: 800 }));
     });
     const { fits, held } = found(new ChannelSelection('main'));
-    expect(ids(fits)).toEqual(['k-3 c-1']);
+    expect(ids(fits)).toEqual(['k-3 c-1', 'k-1 c-1']); // the next counts where a cap holds the first
     expect(held).toEqual([]); // the device gets the content: nothing is held back from it
   });
 

@@ -11,7 +11,7 @@ import type { TenantBoard } from './board.js';
 import type { CampaignState } from './campaign.js';
 import type { ContentState } from './content.js';
 import { conjunction, isSelected } from './offers.js';
-import { inOrder, type Ranked } from './precedence.js';
+import { byText, inOrder, type Ranked } from './precedence.js';
 
 /** An offer of one content by one campaign. */
 export interface SelectedOffer extends Ranked {
@@ -61,7 +61,8 @@ export class ChannelSelection {
 
   /** Offers whose selectors are true, in the order of precedence now; gates are not looked at. */
   matching(device: Attributes, now: number): SelectedOffer[] {
-    return this.index.matching(device).sort(inOrder(now));
+    const order = inOrder(now);
+    return this.index.matching(device).sort((a, b) => order(a, b) || byText(a.contentId, b.contentId));
   }
 
   private isHere({ campaigns }: TenantBoard, campaignId: string): boolean {

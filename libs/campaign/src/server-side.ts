@@ -15,7 +15,7 @@ export interface Asker {
 
 /** What the server's comparison comes to. */
 export interface Selected {
-  /** One offer a content, in the order of precedence. */
+  /** In the order of precedence; of a content there may be several, and the next counts where the first is not to be had. */
   fits: SelectedOffer[];
   /** Offers that fit and that a gate holds back; none of a content that another campaign brings. */
   held: (SelectedOffer & HeldBack)[];
@@ -23,15 +23,23 @@ export interface Selected {
 
 /** Compares a device with every offer of its channel, then asks the gates; nothing of a selector comes out of here. */
 export function selectFor(board: TenantBoard, selection: ChannelSelection, asker: Asker, now: number): Selected {
-  const fits = new Map<string, SelectedOffer>();
+  const fits: SelectedOffer[] = [];
   const held: (SelectedOffer & HeldBack)[] = [];
   for (const offer of selection.matching(asker.attributes, now)) {
-    if (fits.has(offer.contentId)) continue;
     const gate = gateOf(checkOf(board, { ...asker, side: 'server' }, offer, now));
-    if (gate === undefined) fits.set(offer.contentId, offer);
+    if (gate === undefined) fits.push(offer);
     else held.push({ ...offer, ...gate });
   }
-  return { fits: [...fits.values()], held: held.filter(({ contentId }) => !fits.has(contentId)) };
+  return { fits, held: withoutThose(held, fits) };
+}
+
+/** What a device gets by another campaign is not held back from it. */
+export function withoutThose<O extends { contentId: string }>(
+  held: readonly O[],
+  got: readonly { contentId: string }[],
+): O[] {
+  const ids = new Set(got.map(({ contentId }) => contentId));
+  return held.filter(({ contentId }) => !ids.has(contentId));
 }
 
 /** By `<campaignId> <contentId>`: what was told of a device that asked, so that only news are recorded. */

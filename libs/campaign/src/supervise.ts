@@ -1,6 +1,6 @@
 import type { CampaignState } from './campaign.js';
 import type { CampaignCommand } from './decide.js';
-import { responded, type Tally } from './outcomes.js';
+import { OUTCOMES, responded, type Tally } from './outcomes.js';
 import { stopFired } from './stop-rules.js';
 import { judgeWave, waveAt } from './waves.js';
 
@@ -13,6 +13,10 @@ export type Supervision =
 export const isSupervised = ({ status, settings }: CampaignState): boolean =>
   status === 'running' && settings !== null && (settings.stopRules.length > 0 || settings.waves.length > 0);
 
+/** What has come since a person looked last; a device that has come to another end meanwhile takes nothing away. */
+const since = (all: Tally, seen: Tally): Tally =>
+  Object.fromEntries(OUTCOMES.map((outcome) => [outcome, Math.max(0, all[outcome] - seen[outcome])])) as Tally;
+
 /**
  * What a running campaign comes to by what has become of its devices: halted by a stop rule, which goes before all, its next
  * wave opened, or halted because its wave has not come to what the gate wants in time.
@@ -20,18 +24,22 @@ export const isSupervised = ({ status, settings }: CampaignState): boolean =>
  */
 export function supervise(
   campaignId: string,
-  { settings, waveOpenedAt }: CampaignState,
+  { settings, waveOpenedAt, runsSince, seen }: CampaignState,
   { all, ofWave, now }: { all: Tally; ofWave: Tally; now: number },
 ): Supervision | undefined {
-  const fired = stopFired(settings!.stopRules, all);
-  if (fired !== undefined) return { type: 'HaltCampaign', data: { campaignId, cause: 'stop-rule', fired } };
+  const fired = stopFired(settings!.stopRules, since(all, seen));
+  if (fired !== undefined) return { type: 'HaltCampaign', data: { campaignId, tally: all, cause: 'stop-rule', fired } };
   const { current, next } = waveAt(settings!.waves, settings!.waveUpTo);
   if (current?.gate == null || next === undefined || waveOpenedAt === null) return undefined;
-  switch (judgeWave(current.gate, ofWave, Date.parse(waveOpenedAt), now)) {
+  const opened = Math.max(Date.parse(waveOpenedAt), Date.parse(runsSince ?? waveOpenedAt));
+  switch (judgeWave(current.gate, ofWave, opened, now)) {
     case 'open':
       return { type: 'OpenWave', data: { campaignId, waveUpTo: next.upTo } };
     case 'timed-out':
-      return { type: 'HaltCampaign', data: { campaignId, cause: 'wave-timeout', responded: responded(ofWave) } };
+      return {
+        type: 'HaltCampaign',
+        data: { campaignId, tally: all, cause: 'wave-timeout', responded: responded(ofWave) },
+      };
     case 'wait':
       return undefined;
   }

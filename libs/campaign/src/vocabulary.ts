@@ -64,6 +64,18 @@ export const reviewDecider = {
   evolve: (_: ReviewPolicy, { data }: ReviewEvent): ReviewPolicy => data,
 };
 
+type SelectionEvent = Extract<CatalogueEvent, { type: 'SelectionChanged' }>;
+
+/** Stream `selection:<channel>`: each digest once, since it follows from the campaigns. */
+export const selectionDecider = {
+  topic: 'muster.campaign' as const,
+  initial: new Set<string>() as ReadonlySet<string>,
+  decide: (known: ReadonlySet<string>, { data }: { data: SelectionEvent['data'] }): SelectionEvent[] =>
+    known.has(data.digest) ? [] : [{ type: 'SelectionChanged', data }],
+  evolve: (known: ReadonlySet<string>, { data }: SelectionEvent): ReadonlySet<string> =>
+    new Set(known).add(data.digest),
+};
+
 type CapsEvent = Extract<CatalogueEvent, { type: 'NetworkCapsSet' }>;
 interface SetNetworkCaps {
   type: 'SetNetworkCaps';

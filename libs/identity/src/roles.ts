@@ -78,8 +78,8 @@ const TABLE: Readonly<Record<Role, ReadonlySet<Permission>>> = {
 /** Acts that reach beyond the caller's tenant. */
 const PLATFORM: ReadonlySet<Permission> = new Set(['tenant:write']);
 
-/** Acts on who may do what: for people who logged in, so that a token cannot make another. */
-const PEOPLE_ONLY: ReadonlySet<Permission> = new Set(['tenant:write', 'token:write', 'user:write']);
+/** Acts on who may do what, and judgements: for people who logged in, so that a token cannot make another, or judge what its owner drafted. */
+const PEOPLE_ONLY: ReadonlySet<Permission> = new Set(['campaign:approve', 'tenant:write', 'token:write', 'user:write']);
 
 /** Who calls, as the credential says: the tenant comes from nowhere else. */
 export interface Principal {

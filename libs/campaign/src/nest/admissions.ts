@@ -24,10 +24,19 @@ export class Admissions {
     @Inject(GrantOffice) private readonly grants: GrantOffice,
   ) {}
 
-  /** What only the server matches is asked for by identifier to be resumed: by who was granted it, and by nobody else. */
-  async sideOf(board: TenantBoard, device: DeviceIdentity, ref: OfferRef): Promise<MatchingSide> {
-    const mode = board.campaigns.get(ref.campaignId)?.settings?.mode;
-    return mode === 'server' && (await this.leases.wasTaken(device, ref)) ? 'server' : 'device';
+  /**
+   * What only the server matches is asked for by identifier to be resumed, and so is what a draining campaign gave: by who was
+   * granted it, and by nobody else.
+   */
+  async standingOf(
+    board: TenantBoard,
+    device: DeviceIdentity,
+    ref: OfferRef,
+  ): Promise<{ side: MatchingSide; isUnderWay: boolean }> {
+    const campaign = board.campaigns.get(ref.campaignId);
+    const isServers = campaign?.settings?.mode === 'server';
+    const isUnderWay = (isServers || campaign?.status === 'draining') && (await this.leases.wasTaken(device, ref));
+    return { side: isServers && isUnderWay ? 'server' : 'device', isUnderWay };
   }
 
   /** @param snapshotVersion that the request was made by */
@@ -43,7 +52,7 @@ export class Admissions {
   }
 
   /** A campaign that is tried again is for those of whom became what it says. */
-  private async isFor(
+  async isFor(
     { campaigns }: TenantBoard,
     { tenant, deviceId }: DeviceIdentity,
     { campaignId }: OfferRef,

@@ -13,6 +13,8 @@ import { Selections } from './selections.js';
 import { Tellings } from './tellings.js';
 import { Transmissions } from './transmissions.js';
 
+/** No gate that opens sooner is worth a question of every device that it holds. */
+const LEAST_SECONDS = 60;
 /** The server-side exchange: what the device is comes in, what fits goes out, in one round trip. */
 @Injectable()
 export class Availability {
@@ -33,12 +35,14 @@ export class Availability {
     trigger: string | undefined,
     request: AvailabilityRequest,
   ): Promise<{ answer: AvailabilityAnswer; headers: Record<string, string> }> {
+    this.tellings.charge(device, request);
     const selection = await this.selections.select(device, request);
     const { answer, facts, ...sent } = await this.transmissions.of(device, selection.fits, request.except);
     const held = [...selection.held, ...sent.held];
     await this.tellings.record(device, { ...selection, held }, facts);
     this.visits.asked(device, selection.digest, { header: trigger, fits: selection.fits.length > 0 });
-    const seconds = Math.min(this.intervals.seconds(), opensInSeconds(held) ?? Number.POSITIVE_INFINITY);
+    const opens = Math.max(LEAST_SECONDS, opensInSeconds(held) ?? Number.POSITIVE_INFINITY);
+    const seconds = Math.min(this.intervals.seconds(), opens);
     const headers = { [INTERVAL_HEADER]: String(seconds), [INBOX_HEADER]: await this.visits.inboxOf(device) };
     return { answer, headers };
   }

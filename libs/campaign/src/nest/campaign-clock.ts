@@ -6,18 +6,31 @@ import { dueByClock } from '../due.js';
 import { LiveBoard } from './live-board.js';
 import { type CampaignOrder, RunCampaign } from './run-campaign.handler.js';
 
+const COUNT_MS = 2_000;
+
 /** Gives campaigns the commands that the clock owes them. */
 @Injectable()
 export class CampaignClock {
+  private readonly countedAt = new Map<string, number>();
+
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** Draining: whether anything is under way is counted over all of its devices. */
+  private isDue(campaignId: string): boolean {
+    const now = performance.now();
+    if (now - (this.countedAt.get(campaignId) ?? Number.NEGATIVE_INFINITY) < COUNT_MS) return false;
+    this.countedAt.set(campaignId, now);
+    return true;
+  }
+
   async tick(tenant: string): Promise<void> {
     const now = this.clock.now();
     for (const [campaignId, state] of [...(await this.board.tenant(tenant)).campaigns]) {
+      if (state.status === 'draining' && !this.isDue(campaignId)) continue;
       const order = dueByClock(campaignId, state, now);
       // The same command by two instances is one: its id follows from what it is about.
       const commandId = `clock:${campaignId}:${order?.type}:${state.status}`;

@@ -24,19 +24,19 @@ export class Consequences {
   ) {}
 
   async of(record: EventRecord): Promise<void> {
-    const { tenant, subject, type, data } = record as EventRecord<Followed>;
+    const { tenant, subject, type, data, receivedAt: at } = record as EventRecord<Followed>;
     const device = { tenant, deviceId: subject };
     switch (type) {
       case 'TransferCompleted':
-        await this.leases.transferred(device, data as DataOf<'TransferCompleted'>);
+        await this.leases.transferred(device, data as DataOf<'TransferCompleted'>, at);
         return this.orders.afterTransfer(device, data as DataOf<'TransferCompleted'>);
       case 'ProcessingAcknowledged':
         return this.orders.afterProcessing(device, data as DataOf<'ProcessingAcknowledged'>);
       case 'InstallReported':
-        return this.afterInstall(device, data as DataOf<'InstallReported'>);
+        return this.afterInstall(device, data as DataOf<'InstallReported'>, at);
       case 'OutcomeConfirmed':
       case 'ContentDeclined':
-        return this.leases.end(device, data as DataOf<'ContentDeclined'>);
+        return this.leases.end(device, data as DataOf<'ContentDeclined'>, at);
       case 'CampaignAborted':
         return this.orders.afterAbort(tenant, data as DataOf<'CampaignAborted'>);
       case 'SubjectForgotten':
@@ -48,7 +48,8 @@ export class Consequences {
   private async afterInstall(
     device: { tenant: string; deviceId: string },
     data: DataOf<'InstallReported'>,
+    at: string,
   ): Promise<void> {
-    if (data.outcome === 'failed') await this.leases.end(device, data);
+    if (data.outcome === 'failed') await this.leases.end(device, data, at);
   }
 }

@@ -54,9 +54,9 @@ export class Exchange {
     { ref, snapshotVersion, now }: { ref: OfferRef; snapshotVersion: number; now: number },
   ): Promise<Decided> {
     const { contentId, campaignId } = ref;
-    const side = await this.admissions.sideOf(board, device, ref);
+    const standing = await this.admissions.standingOf(board, device, ref);
     const found =
-      gateOf(checkOf(board, { ...device, side }, ref, now)) ??
+      gateOf(checkOf(board, { ...device, ...standing }, ref, now)) ??
       (await this.admissions.admit(board, device, ref, { snapshotVersion, now }));
     if ('gate' in found)
       return {

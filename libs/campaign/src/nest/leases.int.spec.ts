@@ -49,6 +49,7 @@ const caps = (change: Partial<Caps>): Partial<CampaignSettings> => ({ caps: { ..
 const device = () => ({ tenant, deviceId: newId() });
 const take = async (campaignId: string, by = device(), instance = 0): Promise<string> =>
   (await instances[instance]!.take(board, by, { contentId, campaignId }, now))?.gate ?? 'taken';
+const stamp = (): string => new Date(now).toISOString();
 const later = (ms: number): void => {
   now += ms;
 };
@@ -67,9 +68,9 @@ describe('leases', () => {
     const [first, second, third] = [device(), device(), device()];
     await take(campaignId, first);
     expect(await take(campaignId, second)).toBe('cap');
-    await instances[0]!.transferred(first, offer);
+    await instances[0]!.transferred(first, offer, stamp());
     expect(await take(campaignId, second)).toBe('taken');
-    await instances[0]!.end(second, offer);
+    await instances[0]!.end(second, offer, stamp());
     expect(await take(campaignId, third)).toBe('taken');
     later(LEASE_MS - 1);
     expect(await take(campaignId)).toBe('cap');
@@ -128,13 +129,43 @@ describe('leases', () => {
     expect(await take(one, mine)).toBe('taken');
     expect(await take(other, mine)).toBe('conflict');
     expect(await take(other)).toBe('taken'); // another device
-    await instances[0]!.transferred(mine, { contentId, campaignId: one });
+    await instances[0]!.transferred(mine, { contentId, campaignId: one }, stamp());
     later(23 * 3_600_000);
     expect(await take(other, mine)).toBe('conflict');
     later(2 * 3_600_000);
     expect(await take(other, mine)).toBe('taken');
-    await instances[0]!.end(mine, { contentId, campaignId: other });
+    await instances[0]!.end(mine, { contentId, campaignId: other }, stamp());
     expect(await take(one, mine)).toBe('taken');
+  });
+
+  it('of one group are in nobody’s way once their campaign is over', async () => {
+    const [one, other] = [campaign({ conflictGroup: 'g' }), campaign({ conflictGroup: 'g' })];
+    const mine = device();
+    await take(one, mine);
+    expect(await take(other, mine)).toBe('conflict');
+    board.campaigns.set(one, { ...board.campaigns.get(one)!, status: 'aborted' });
+    expect(await take(other, mine)).toBe('taken');
+  });
+
+  it('do not end by what was said of an earlier one', async () => {
+    const campaignId = campaign(caps({ transfers: 1 }));
+    const mine = device();
+    const before = stamp();
+    later(60_000);
+    await take(campaignId, mine);
+    await instances[0]!.transferred(mine, { contentId, campaignId }, before);
+    expect(await take(campaignId)).toBe('cap');
+  });
+
+  it('cost a device that asks over and over once a day', async () => {
+    const campaignId = campaign(caps({ bytesPerDay: 2 * MIB }));
+    const greedy = device();
+    for (let round = 0; round < 5; round += 1) {
+      expect(await take(campaignId, greedy)).toBe('taken');
+      await instances[0]!.transferred(greedy, { contentId, campaignId }, stamp());
+    }
+    expect(await take(campaignId)).toBe('taken');
+    expect(await take(campaignId)).toBe('cap');
   });
 
   it('of one device that asks for both at once are still one', async () => {

@@ -10,6 +10,7 @@ import type { HeldBack } from '../offers.js';
 
 /** A device that has a content and is never heard of again keeps others of its group away for so long, ms. */
 const CONFLICT_MS = 86_400_000;
+const CHARGED_MS = 86_400_000;
 /** Of all campaigns together. */
 const ALL = '00000000-0000-0000-0000-000000000000';
 
@@ -42,7 +43,8 @@ export class Leases {
     return this.databases.actor.inTenant(device.tenant, async (tx) => {
       if (limits.length + rivals.length > 0 && (await isRenewed(tx, device, offer, now))) return undefined;
       if (await hasRival(tx, device, rivals, now)) return { gate: 'conflict' };
-      const held = await spend(tx, device.tenant, limits, { sizeBytes, now });
+      const bytes = (await wasCharged(tx, device, offer, now)) ? 0 : sizeBytes;
+      const held = await spend(tx, device.tenant, limits, { sizeBytes: bytes, now });
       if (held === undefined) await lease(tx, device, offer, now);
       return held;
     });
@@ -60,30 +62,32 @@ export class Leases {
 
   /** While its bytes are sent. */
   async renew(device: RowName, offer: OfferRef): Promise<void> {
-    await this.change(device, offer, `expires_at = $5::timestamptz + interval '${LEASE_MS} ms'`);
+    const now = new Date(this.clock.now()).toISOString();
+    await this.change(device, offer, now, `expires_at = $5::timestamptz + interval '${LEASE_MS} ms'`);
   }
 
-  /** Its transfer is over, and it is at work on it. */
-  async transferred(device: RowName, offer: OfferRef): Promise<void> {
-    await this.change(device, offer, 'transferred_at = coalesce(transferred_at, $5)');
+  /** Its transfer is over, and it is at work on it. @param at when that was: a lease that was taken later is another */
+  async transferred(device: RowName, offer: OfferRef, at: string): Promise<void> {
+    await this.change(device, offer, at, 'transferred_at = coalesce(transferred_at, $5)');
   }
 
   /** It is done with it, well or not. */
-  async end(device: RowName, offer: OfferRef): Promise<void> {
-    await this.change(device, offer, 'ended_at = coalesce(ended_at, $5)');
+  async end(device: RowName, offer: OfferRef, at: string): Promise<void> {
+    await this.change(device, offer, at, 'ended_at = coalesce(ended_at, $5)');
   }
 
   /** @param change with `$5`, the time */
   private async change(
     { tenant, deviceId }: RowName,
     { contentId, campaignId }: OfferRef,
+    at: string,
     change: string,
   ): Promise<void> {
     await this.databases.actor.inTenant(tenant, (tx) =>
       tx.query(
         `update ops.granted set ${change}
-         where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4`,
-        [tenant, campaignId, deviceId, contentId, new Date(this.clock.now())],
+         where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4 and granted_at <= $5`,
+        [tenant, campaignId, deviceId, contentId, at],
       ),
     );
   }
@@ -95,6 +99,16 @@ async function isRenewed(tx: Tx, device: RowName, offer: OfferRef, now: number):
        where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4
          and expires_at > $6 and transferred_at is null and ended_at is null returning 1`,
     [device.tenant, offer.campaignId, device.deviceId, offer.contentId, new Date(now + LEASE_MS), new Date(now)],
+  );
+  return rows.length > 0;
+}
+
+/** A device that asks for the same over and over pays once a day: the caps are not its to use up. */
+async function wasCharged(tx: Tx, { tenant, deviceId }: RowName, offer: OfferRef, now: number): Promise<boolean> {
+  const rows = await tx.query(
+    `select 1 from ops.granted where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4
+       and granted_at > $5`,
+    [tenant, offer.campaignId, deviceId, offer.contentId, new Date(now - CHARGED_MS)],
   );
   return rows.length > 0;
 }
@@ -121,8 +135,14 @@ async function spend(
   return undefined;
 }
 
-const rivalsOf = ({ campaigns }: TenantBoard, campaignId: string, group: string): string[] =>
-  [...campaigns].flatMap(([id, { settings }]) => (id !== campaignId && settings?.conflictGroup === group ? [id] : []));
+/** What is over is in nobody's way, and neither is the campaign that this one tries again. */
+function rivalsOf({ campaigns }: TenantBoard, campaignId: string, group: string): string[] {
+  const spared = [campaignId, campaigns.get(campaignId)?.parent?.campaignId];
+  return [...campaigns].flatMap(([id, { settings, status }]) => {
+    const isOver = status === 'completed' || status === 'aborted';
+    return settings?.conflictGroup === group && !isOver && !spared.includes(id) ? [id] : [];
+  });
+}
 
 async function hasRival(tx: Tx, { tenant, deviceId }: RowName, rivals: string[], now: number): Promise<boolean> {
   if (rivals.length === 0) return false;

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AvailabilityRequest } from '#device-protocol/index.js';
-import { PostgresLog } from '#event-log/index.js';
+import { execute, PostgresLog } from '#event-log/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import { checkAttributes } from '#matching/index.js';
 import type { Clock } from '#runtime/index.js';
@@ -9,7 +9,7 @@ import type { TenantBoard } from '../board.js';
 import type { CatalogueEvent } from '../events.js';
 import { ChannelSelection } from '../selection.js';
 import { type Selected, selectFor } from '../server-side.js';
-import { selectionStream } from '../vocabulary.js';
+import { selectionDecider, selectionStream } from '../vocabulary.js';
 import { Channels } from './channels.js';
 import type { Told } from './described.js';
 import { LiveBoard } from './live-board.js';
@@ -64,11 +64,6 @@ export class Selections {
     data: Extract<CatalogueEvent, { type: 'SelectionChanged' }>['data'],
   ): Promise<void> {
     const context = { tenant, actor: 'system:selection', commandId: `selection:${data.channel}:${data.digest}` };
-    await this.log.append(
-      'muster.campaign',
-      { subject: selectionStream(data.channel) },
-      [{ type: 'SelectionChanged', data }],
-      context,
-    );
+    await execute(this.log, selectionDecider, { subject: selectionStream(data.channel) }, { data }, context);
   }
 }

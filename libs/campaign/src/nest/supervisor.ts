@@ -44,8 +44,8 @@ export class Supervisor {
     const ofWave = since === undefined ? all : await this.outcomes.of(tenant, campaignId, settings!, { now, since });
     const order = supervise(campaignId, state, { all: all.tally, ofWave: ofWave.tally, now });
     if (order === undefined) return;
-    // Several instances see the same: what is done already is done once.
-    const commandId = `supervisor:${campaignId}:${order.type}:${waveOpenedAt}:${state.settings!.waveUpTo}`;
+    // Several instances see the same: what is done already is done once, and again after a person has gone on.
+    const commandId = `supervisor:${campaignId}:${order.type}:${state.runsSince}:${state.settings!.waveUpTo}`;
     await this.commands.execute(
       new RunCampaign(order as CampaignOrder, { tenant, actor: 'system:supervisor', commandId }),
     );

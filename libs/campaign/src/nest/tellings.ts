@@ -1,10 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AvailabilityRequest } from '#device-protocol/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import type { DeviceFactByServer } from '../events.js';
 import { gatesOf, newlyHeld, type Selected } from '../server-side.js';
 import { Described, type Told } from './described.js';
 import { FactBudget } from './fact-budget.js';
 import { deviceContext, FactWriter } from './fact-writer.js';
+
+/** A request costs one fact of the device's budget, and one more for each so many characters that it tells. */
+const CHARACTERS_A_FACT = 4_096;
 
 /** Records what a device told of itself and what that led to; what was recorded and holds still is not recorded again. */
 @Injectable()
@@ -14,6 +18,11 @@ export class Tellings {
     @Inject(FactBudget) private readonly budget: FactBudget,
     @Inject(FactWriter) private readonly writer: FactWriter,
   ) {}
+
+  /** Before anything is done for it: a device that asks without end must not cost more than one that reports without end. @throws CampaignError `facts.too-many` */
+  charge(device: DeviceIdentity, { attributes }: AvailabilityRequest): void {
+    this.budget.spend(device, 1 + Math.floor(JSON.stringify(attributes).length / CHARACTERS_A_FACT));
+  }
 
   /** Resolves when it is durable. @param facts that are new each time @throws CampaignError `facts.too-many` */
   async record(

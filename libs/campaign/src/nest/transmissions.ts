@@ -11,6 +11,7 @@ import type { Published } from '../content.js';
 import type { DeviceFactByServer } from '../events.js';
 import type { HeldBack } from '../offers.js';
 import type { SelectedOffer } from '../selection.js';
+import { withoutThose } from '../server-side.js';
 import { Admissions } from './admissions.js';
 import { FileStore } from './file-store.js';
 import { LiveBoard } from './live-board.js';
@@ -43,10 +44,15 @@ export class Transmissions {
     const held: (SelectedOffer & HeldBack)[] = [];
     const now = this.clock.now();
     let room: number = LIMITS.inlineTotal;
-    for (const offer of offers.slice(0, LIMITS.perAnswer)) {
-      const content = board.contents.get(offer.contentId)!.published!;
-      if (except.includes(offer.contentId)) {
+    const done = new Set<string>();
+    for (const offer of offers) {
+      const { contentId, campaignId } = offer;
+      if (done.has(contentId) || facts.length >= FACTS_EACH * LIMITS.perAnswer) continue;
+      const content = board.contents.get(contentId)!.published!;
+      if (except.includes(contentId)) {
+        if (!(await this.admissions.isFor(board, device, offer, now))) continue;
         contents.push(named(offer, content));
+        done.add(contentId);
         continue;
       }
       const admitted = await this.admissions.admit(board, device, offer, { snapshotVersion, now });
@@ -59,12 +65,15 @@ export class Transmissions {
       if (isInline) room -= content.sizeBytes;
       const bytes = isInline ? { bytes: (await this.files.whole(content.sha256)).toString('base64') } : {};
       contents.push({ ...named(offer, content), transmitted: { grant, url, ...bytes } });
-      const { contentId, campaignId } = offer;
       facts.push({ type: 'OfferMade', data: { contentId, campaignId, isInline } }, fact);
+      done.add(contentId);
     }
-    return { answer: { contents, catalogue }, facts, held };
+    return { answer: { contents, catalogue }, facts, held: withoutThose(held, contents) };
   }
 }
+
+/** That it was offered, and that it was granted. */
+const FACTS_EACH = 2;
 
 /** Without the selector, which stays here. */
 const named = (

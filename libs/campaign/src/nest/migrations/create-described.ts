@@ -6,8 +6,7 @@ export class CreateDescribed1767200000002 implements MigrationInterface {
     await db.query(`create table ops.described (
       tenant text not null,
       device_id uuid not null,
-      salt bytea not null,               -- so that the fingerprint of few possible values tells none of them
-      fingerprint bytea not null,        -- sha-256 over salt and what was told: the values themselves are in the log, sealed
+      fingerprint bytea not null,        -- of what was told, by a key that follows from the key-encryption key: the values are in the log, sealed
       gates jsonb not null,              -- by '<campaign> <content>': what held back what fits
       primary key (tenant, device_id)) with (fillfactor = 85)`);
     await db.query('alter table ops.described enable row level security, force row level security');
