@@ -11,6 +11,8 @@ import type { HeldBack } from '../offers.js';
 /** A device that has a content and is never heard of again keeps others of its group away for so long, ms. */
 const CONFLICT_MS = 86_400_000;
 const CHARGED_MS = 86_400_000;
+/** Leases are stamped here and facts by the database, whose clock may be behind. */
+const SKEW_MS = 5_000;
 /** Of all campaigns together. */
 const ALL = '00000000-0000-0000-0000-000000000000';
 
@@ -86,7 +88,8 @@ export class Leases {
     await this.databases.actor.inTenant(tenant, (tx) =>
       tx.query(
         `update ops.granted set ${change}
-         where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4 and granted_at <= $5`,
+         where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4
+           and granted_at <= $5::timestamptz + interval '${SKEW_MS} ms'`,
         [tenant, campaignId, deviceId, contentId, at],
       ),
     );
