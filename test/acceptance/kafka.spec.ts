@@ -101,7 +101,7 @@ describe.runIf(mayRun && canRun('kcat', 'topics as kcat prints them'))('the log 
     );
     const printed = await printedOn(address, 'muster.campaign', '%k|%h|%s\\n');
     expect(printed).toMatch(
-      /^main\/[^|]+\|ce_specversion=1\.0,.*ce_type=muster\.campaign\.campaign-drafted\.v1.*\|\{.*\}$/m,
+      /^main\/[^|]+\|ce_specversion=1\.0,.*ce_type=muster\.campaign\.campaign-drafted\.v2.*\|\{.*\}$/m,
     );
   });
 
