@@ -503,7 +503,7 @@ describe('campaigns', () => {
       ['schedule', {}, 3],
       ['pause', { reason: 'r' }, 4],
       ['resume', {}, 5],
-      ['complete', { reason: 'r' }, 6],
+      ['complete', { reason: 'r' }, 7], // ended, and complete as nothing is under way
     ] as const) {
       expect((await order(campaignId, verb, body).expect(200)).body).toMatchObject({ version });
       expect(

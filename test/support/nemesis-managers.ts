@@ -72,7 +72,7 @@ export class Managers {
   private async complete(campaignId: string): Promise<void> {
     const at = this.running.findIndex((each) => each.campaignId === campaignId);
     this.running.splice(at, 1); // not what the fleet ends with, whether or not the answer comes
-    await this.change(campaignId, 'complete', 'CampaignCompleted', { reason: 'done' });
+    await this.change(campaignId, 'complete', 'CampaignEnded', { reason: 'done' }); // complete when nothing is under way
   }
 
   private rest(): Promise<void> {
