@@ -81,6 +81,8 @@ export interface Tally {
   recovered: number;
   lost: number;
   doubled: number;
+  /** What was lost, by name. */
+  missing?: readonly string[];
 }
 
 /** What was acknowledged to managers against one log: each event of each subject there, and once. */
@@ -88,7 +90,8 @@ export function tallyOfCommands(acknowledged: readonly Acknowledged[], found: Re
   const counts = acknowledged.map(({ event, subject }) => found.get(`${event} ${subject}`) ?? 0);
   const recovered = counts.filter((count) => count > 0).length;
   const doubled = counts.filter((count) => count > 1).length;
-  return { acknowledged: counts.length, recovered, lost: counts.length - recovered, doubled };
+  const missing = acknowledged.filter((_, i) => counts[i] === 0).map(({ event, subject }) => `${event} ${subject}`);
+  return { acknowledged: counts.length, recovered, lost: missing.length, doubled, missing };
 }
 
 /** By `<event> <subject>`: how many events the log in Postgres holds. */
@@ -167,13 +170,13 @@ const sequenceOf = (record: FetchedRecord): string =>
 /** What handsets were told that the server has, against what Kafka holds. */
 export function tallyOfFacts(fleet: readonly HandsetState[], facts: Kept['facts']): Tally {
   let acknowledged = 0;
-  let recovered = 0;
+  const missing: string[] = [];
   for (const { deviceId, acknowledged: upTo } of fleet) {
     acknowledged += upTo.n;
-    for (let n = 1; n <= upTo.n; n += 1) if (facts.get(deviceId)?.has(n) === true) recovered += 1;
+    for (let n = 1; n <= upTo.n; n += 1) if (facts.get(deviceId)?.has(n) !== true) missing.push(`${deviceId} ${n}`);
   }
   const doubled = fleet.reduce((sum, { installed }) => sum + installed.length - new Set(installed).size, 0);
-  return { acknowledged, recovered, lost: acknowledged - recovered, doubled };
+  return { acknowledged, recovered: acknowledged - missing.length, lost: missing.length, doubled, missing };
 }
 
 /** Folds both logs whole, and compares every read model with what a rebuild from Kafka makes. */
