@@ -84,7 +84,7 @@ describe.skipIf(process.env.MUSTER_WRITE_UPGRADE === '1')('a backup of an earlie
       expect(records).toBeGreaterThanOrEqual(expected.records); // the catalogue may be due again
       const cli = await new Cli(server, at(`manager-${release}`)).login(login(home));
       await eventually('the read models', async () => (await caughtUp(cli)) || undefined);
-      expect(without(await shown(cli, records))).toMatchObject(without(expected)); // and what has come to be shown since
+      expect(without(await shown(cli, records))).toEqual(without(asShownNow(expected)));
     },
   );
 });
@@ -94,6 +94,18 @@ function turnClockBack(backup: string, clockFile: string): void {
   const { createdAt } = JSON.parse(readFileSync(path.join(backup, 'manifest.json'), 'utf8')) as { createdAt: string };
   writeFileSync(clockFile, String(Date.parse(createdAt) + 60_000 - Date.now()));
 }
+
+/** What has come to be shown of a campaign since, as it was before there was any of it. */
+const SINCE = {
+  ...{ waves: [], class: 'normal', stopRules: [], conflictGroup: null },
+  caps: { transfers: null, bytesPerSecond: null, bytesPerDay: null },
+  timeouts: { transferMinutes: null, confirmMinutes: null },
+  ...{ authors: [], approvals: [], required: 0, parent: null, undoable: null },
+};
+const asShownNow = (then: Shown): Shown => ({
+  ...then,
+  campaigns: (then.campaigns as object[]).map((campaign) => ({ ...SINCE, ...campaign })),
+});
 
 const without = ({ records: _, ...rest }: Shown): Omit<Shown, 'records'> => rest;
 const caughtUp = async (cli: Cli): Promise<boolean> =>

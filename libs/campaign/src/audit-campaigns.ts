@@ -2,7 +2,7 @@ import { type EventRecord, placeOf, type Report, type RoomAuditor } from '#event
 import type { AttributeSchema } from '#matching/index.js';
 import { type CampaignState, noCampaign, evolve } from './campaign.js';
 import { contentDecider, noContent } from './content.js';
-import { campaignDecider, type CampaignCommand } from './decide.js';
+import { campaignDecider, type CampaignCommand, type OmitOfEach } from './decide.js';
 import { CampaignError } from './errors.js';
 import type { CampaignEvent, CatalogueEvent, ContentEvent } from './events.js';
 import type { Surroundings } from './settings.js';
@@ -165,8 +165,7 @@ function commandOf(event: CampaignEvent, around: Surroundings, { last }: Campaig
   return { ...command, ...given, now: at === undefined ? 8.64e15 : given.now };
 }
 
-type Order = DistributiveOmit<CampaignCommand, 'by' | 'now'>;
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+type Order = OmitOfEach<CampaignCommand, 'by' | 'now'>;
 
 /** Fields that say who and when are the command's, not its data's. */
 const without = <T extends object>({

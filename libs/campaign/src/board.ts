@@ -96,8 +96,7 @@ function apply(board: TenantBoard, { subject, ...event }: EventRecord<BoardEvent
     }
     default: {
       const before = board.campaigns.get(subject) ?? noCampaign;
-      // An event of a later release is none that `evolve` knows.
-      board.campaigns.set(subject, evolve(before, event as CampaignEvent) ?? before);
+      board.campaigns.set(subject, evolve(before, event as CampaignEvent));
     }
   }
 }

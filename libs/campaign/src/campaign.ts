@@ -54,6 +54,9 @@ export const noCampaign: CampaignState = {
   last: null,
 };
 
+/** Nothing of it will change, and nobody gets it any more. */
+export const isOver = (status: CampaignStatus): boolean => status === 'completed' || status === 'aborted';
+
 /** Before it is scheduled nobody but its authors and judges knows of it. */
 export const isPrivate = ({ status }: CampaignState): boolean =>
   status === 'none' || status === 'draft' || status === 'in-review' || status === 'approved';

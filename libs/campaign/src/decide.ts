@@ -1,15 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type CampaignState, evolve, isPrivate, noCampaign } from './campaign.js';
-import { CampaignError, refusal } from './errors.js';
+import { type CampaignState, evolve, isOver, isPrivate, noCampaign } from './campaign.js';
+import { CampaignError, refusal, refused } from './errors.js';
 import type { CampaignEvent, CampaignSettings, RetriedCampaign } from './events.js';
-import { reviewCommand, type ReviewCommand } from './review.js';
+import { type Named, reviewCommand, type ReviewCommand } from './review.js';
 import { checkCrowding, checkSettings, type Surroundings } from './settings.js';
 import type { Tally } from './outcomes.js';
 import type { StopFired } from './stop-rules.js';
-
-interface Named {
-  campaignId: string;
-}
 
 /** Who gives a command, as the log names actors, and when, ms. */
 interface Given {
@@ -45,6 +41,9 @@ export type CampaignCommand = Given &
     | { type: 'AbortCampaign'; data: Named & { disposition: 'keep' | 'recall'; reason: string } }
     | { type: 'UndoStep'; data: Named & { reason: string } }
   );
+
+/** `Omit` of each member of a union by itself. */
+export type OmitOfEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** So long what is under way may take once a campaign was ended, ms: of a device that is lost nobody hears the end. */
 const DRAIN_MS = 86_400_000;
@@ -117,7 +116,7 @@ function draft(state: CampaignState, { data, around, by }: Of<'DraftCampaign'>):
 function checkParent({ campaignId }: RetriedCampaign, { statusOf }: Surroundings): void {
   const status = statusOf(campaignId);
   if (status === undefined) throw refused('campaign.unknown', campaignId, 'no such campaign');
-  if (status !== 'completed' && status !== 'aborted')
+  if (!isOver(status))
     throw refused('campaign.not-closed', campaignId, 'only what is completed or aborted is tried again');
 }
 
@@ -152,8 +151,7 @@ function alreadyScheduled({ status, settings }: Open, data: Of<'ScheduleCampaign
   const same =
     (data.start === undefined || data.start === settings.start) &&
     (data.end === undefined || data.end === settings.end);
-  if (!same || status === 'completed' || status === 'aborted')
-    throw refused('campaign.not-draft', data.campaignId, 'it was scheduled before');
+  if (!same || isOver(status)) throw refused('campaign.not-draft', data.campaignId, 'it was scheduled before');
   return [];
 }
 
@@ -242,11 +240,8 @@ function undo({ last, recalled }: Open, { data, by, now }: Of<'UndoStep'>): Camp
   return [{ type: 'CampaignStepUndone', data: { campaignId, by, step: last.step, reason, ...last.before } }];
 }
 
-const isClosed = ({ status }: CampaignState): boolean =>
-  status === 'completed' || status === 'aborted' || status === 'draining';
+const isClosed = ({ status }: CampaignState): boolean => isOver(status) || status === 'draining';
 const closed = (campaignId: string): CampaignError =>
   refused('campaign.closed', campaignId, 'the campaign is completed or aborted');
-const refused = (code: CampaignError['code'], campaignId: string, message: string): CampaignError =>
-  new CampaignError(code, { campaignId }, message);
 
 export const campaignDecider = { topic: 'muster.campaign' as const, initial: noCampaign, decide, evolve };

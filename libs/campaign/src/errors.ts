@@ -57,6 +57,10 @@ export class CampaignError extends DomainError<CampaignErrorCode> {
   override readonly name = 'CampaignError';
 }
 
+/** A refusal of a command to one campaign, for what it is. */
+export const refused = (code: CampaignErrorCode, campaignId: string, message: string): CampaignError =>
+  new CampaignError(code, { campaignId }, message);
+
 /** A refusal that names one field of the input by its JSON pointer. */
 export function refusal(code: CampaignErrorCode, pointer: string, message: string): CampaignError {
   const fields: FieldError[] = [{ pointer, message }];

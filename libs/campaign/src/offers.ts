@@ -1,6 +1,6 @@
 import type { ContentTarget, Gate, Offer } from '#device-protocol/index.js';
 import { bucketOf, DEVICE_ZONE, inWave, isHeldOut, isInWindow, nextWindowStart } from '#matching/index.js';
-import { type CampaignState, isPrivate } from './campaign.js';
+import { type CampaignState, isOver, isPrivate } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
 
@@ -101,8 +101,8 @@ const isThere = ({ channel, contentId, side }: GateCheck, settings: CampaignSett
   settings.channel === channel && (side === undefined || isOn(settings, side)) && settings.contents.includes(contentId);
 
 function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
-  const isOver = status === 'completed' || status === 'aborted' || status === 'draining';
-  if (isOver || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
+  const hasEnded = isOver(status) || status === 'draining';
+  if (hasEnded || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
   if (status === 'paused' || status === 'halted') return { gate: 'paused' };
   const startsInMs = Date.parse(settings.start ?? '') - now;
   if (startsInMs > 0) return { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) };

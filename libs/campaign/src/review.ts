@@ -1,8 +1,8 @@
 import type { CampaignState } from './campaign.js';
-import { CampaignError, refusal } from './errors.js';
+import { refusal, refused } from './errors.js';
 import type { CampaignEvent } from './events.js';
 
-interface Named {
+export interface Named {
   campaignId: string;
 }
 
@@ -57,6 +57,3 @@ function reject({ status }: CampaignState, { data, by }: Of<'RejectCampaign'>): 
   if (reason.trim() === '') throw refusal('campaign.reason-missing', '/reason', 'its authors have to hear why');
   return [{ type: 'CampaignRejected', data: { campaignId, by, reason } }];
 }
-
-const refused = (code: CampaignError['code'], campaignId: string, message: string): CampaignError =>
-  new CampaignError(code, { campaignId }, message);

@@ -15,6 +15,7 @@ import { Transmissions } from './transmissions.js';
 
 /** No gate that opens sooner is worth a question of every device that it holds. */
 const LEAST_SECONDS = 60;
+
 /** The server-side exchange: what the device is comes in, what fits goes out, in one round trip. */
 @Injectable()
 export class Availability {
@@ -37,7 +38,7 @@ export class Availability {
   ): Promise<{ answer: AvailabilityAnswer; headers: Record<string, string> }> {
     this.tellings.charge(device, request);
     const selection = await this.selections.select(device, request);
-    const { answer, facts, ...sent } = await this.transmissions.of(device, selection.fits, request.except);
+    const { answer, facts, ...sent } = await this.transmissions.of(device, selection, request.except);
     const held = [...selection.held, ...sent.held];
     await this.tellings.record(device, { ...selection, held }, facts);
     this.visits.asked(device, selection.digest, { header: trigger, fits: selection.fits.length > 0 });

@@ -4,14 +4,13 @@ import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { dueByClock } from '../due.js';
 import { LiveBoard } from './live-board.js';
+import { COUNT_MS, Looks } from './looks.js';
 import { type CampaignOrder, RunCampaign } from './run-campaign.handler.js';
-
-const COUNT_MS = 2_000;
 
 /** Gives campaigns the commands that the clock owes them. */
 @Injectable()
 export class CampaignClock {
-  private readonly countedAt = new Map<string, number>();
+  private readonly looks = new Looks(COUNT_MS);
 
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
@@ -19,18 +18,11 @@ export class CampaignClock {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Draining: whether anything is under way is counted over all of its devices. */
-  private isDue(campaignId: string): boolean {
-    const now = performance.now();
-    if (now - (this.countedAt.get(campaignId) ?? Number.NEGATIVE_INFINITY) < COUNT_MS) return false;
-    this.countedAt.set(campaignId, now);
-    return true;
-  }
-
   async tick(tenant: string): Promise<void> {
     const now = this.clock.now();
     for (const [campaignId, state] of [...(await this.board.tenant(tenant)).campaigns]) {
-      if (state.status === 'draining' && !this.isDue(campaignId)) continue;
+      // Whether anything is under way is counted over all of its devices.
+      if (state.status === 'draining' && !this.looks.isDue(campaignId)) continue;
       const order = dueByClock(campaignId, state, now);
       // The same command by two instances is one: its id follows from what it is about.
       const commandId = `clock:${campaignId}:${order?.type}:${state.status}`;

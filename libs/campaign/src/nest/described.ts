@@ -22,10 +22,14 @@ export interface Recorded {
 /** The rows of `ops.described`: they save the log the repetitions, and losing one costs no more than one. */
 @Injectable()
 export class Described {
+  private readonly key: Uint8Array;
+
   constructor(
     @Inject(Databases) private readonly databases: Databases,
-    @Inject(Keyring) private readonly keyring: Keyring,
-  ) {}
+    @Inject(Keyring) keyring: Keyring,
+  ) {
+    this.key = keyring.derive('described', 32);
+  }
 
   async of({ tenant, deviceId }: RowName): Promise<Recorded> {
     const [row] = await this.databases.actor.inTenant(tenant, (tx) =>
@@ -60,8 +64,7 @@ export class Described {
   /** By a key that is in no dump of the database: few possible values would be found by trying. Names in order: told otherwise it is the same. */
   private fingerprintOf(deviceId: string, { schemaVersion, zone, attributes }: Told): Buffer {
     const values = Object.entries(attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-    const key = this.keyring.derive('described', 32);
-    return createHmac('sha256', key)
+    return createHmac('sha256', this.key)
       .update(JSON.stringify([deviceId, schemaVersion, zone, values]))
       .digest();
   }

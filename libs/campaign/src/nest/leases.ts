@@ -5,12 +5,15 @@ import { Databases } from '#event-log/nest/event-log.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../board.js';
+import { isOver } from '../campaign.js';
 import { type Caps, isCapped, LEASE_MS, take, unused, type Usage, usageAt } from '../caps.js';
 import type { HeldBack } from '../offers.js';
 
 /** A device that has a content and is never heard of again keeps others of its group away for so long, ms. */
 const CONFLICT_MS = 86_400_000;
-const CHARGED_MS = 86_400_000;
+/** So long what a device was granted is paid for, ms. */
+const PAID_MS = 86_400_000;
+const EVER = new Date(0);
 /** Leases are stamped here and facts by the database, whose clock may be behind. */
 const SKEW_MS = 5_000;
 /** Of all campaigns together. */
@@ -45,21 +48,16 @@ export class Leases {
     return this.databases.actor.inTenant(device.tenant, async (tx) => {
       if (limits.length + rivals.length > 0 && (await isRenewed(tx, device, offer, now))) return undefined;
       if (await hasRival(tx, device, rivals, now)) return { gate: 'conflict' };
-      const bytes = (await wasCharged(tx, device, offer, now)) ? 0 : sizeBytes;
-      const held = await spend(tx, device.tenant, limits, { sizeBytes: bytes, now });
+      // One that asks for the same over and over pays once a day: the caps are not its to use up.
+      const isPaid = limits.length > 0 && (await isTakenSince(tx, device, offer, new Date(now - PAID_MS)));
+      const held = await spend(tx, device.tenant, limits, { sizeBytes: isPaid ? 0 : sizeBytes, now });
       if (held === undefined) await lease(tx, device, offer, now);
       return held;
     });
   }
 
-  async wasTaken({ tenant, deviceId }: RowName, { campaignId, contentId }: OfferRef): Promise<boolean> {
-    const rows = await this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query(
-        'select 1 from ops.granted where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4',
-        [tenant, campaignId, deviceId, contentId],
-      ),
-    );
-    return rows.length > 0;
+  async wasTaken(device: RowName, offer: OfferRef): Promise<boolean> {
+    return this.databases.actor.inTenant(device.tenant, (tx) => isTakenSince(tx, device, offer, EVER));
   }
 
   /** While its bytes are sent. */
@@ -106,12 +104,11 @@ async function isRenewed(tx: Tx, device: RowName, offer: OfferRef, now: number):
   return rows.length > 0;
 }
 
-/** A device that asks for the same over and over pays once a day: the caps are not its to use up. */
-async function wasCharged(tx: Tx, { tenant, deviceId }: RowName, offer: OfferRef, now: number): Promise<boolean> {
+async function isTakenSince(tx: Tx, { tenant, deviceId }: RowName, offer: OfferRef, since: Date): Promise<boolean> {
   const rows = await tx.query(
     `select 1 from ops.granted where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4
        and granted_at > $5`,
-    [tenant, offer.campaignId, deviceId, offer.contentId, new Date(now - CHARGED_MS)],
+    [tenant, offer.campaignId, deviceId, offer.contentId, since],
   );
   return rows.length > 0;
 }
@@ -142,8 +139,7 @@ async function spend(
 function rivalsOf({ campaigns }: TenantBoard, campaignId: string, group: string): string[] {
   const spared = [campaignId, campaigns.get(campaignId)?.parent?.campaignId];
   return [...campaigns].flatMap(([id, { settings, status }]) => {
-    const isOver = status === 'completed' || status === 'aborted';
-    return settings?.conflictGroup === group && !isOver && !spared.includes(id) ? [id] : [];
+    return settings?.conflictGroup === group && !isOver(status) && !spared.includes(id) ? [id] : [];
   });
 }
 

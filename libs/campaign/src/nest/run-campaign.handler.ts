@@ -4,7 +4,7 @@ import { type EventContext, EventLogError, execute, PostgresLog } from '#event-l
 import type { Clock } from '#runtime/index.js';
 import { CLOCK, requireVersion } from '#runtime/nest/runtime.module.js';
 import type { CampaignState } from '../campaign.js';
-import { campaignDecider, type CampaignCommand } from '../decide.js';
+import { campaignDecider, type CampaignCommand, type OmitOfEach } from '../decide.js';
 import type { CampaignEvent, RetriedCampaign } from '../events.js';
 import { CampaignError } from '../errors.js';
 import { isOffered } from '../offers.js';
@@ -14,10 +14,9 @@ import { FirstChannel } from './first-channel.js';
 import { LiveBoard } from './live-board.js';
 import { Outcomes } from './outcomes.js';
 
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A command as callers give it: what it must know of the world is added here. */
 export type CampaignOrder =
-  | DistributiveOmit<CampaignCommand, 'around' | 'now' | 'by' | 'underWay'>
+  | OmitOfEach<CampaignCommand, 'around' | 'now' | 'by' | 'underWay'>
   | { type: 'RetryCampaign'; data: { campaignId: string; parent: RetriedCampaign } };
 
 export class RunCampaign extends Command<CampaignView> {

@@ -17,6 +17,7 @@ import type { Repository } from './served-files.js';
 
 /** What the server selected for a device, from the campaigns of `digest`, by what it told. */
 export interface Selection extends Selected {
+  board: TenantBoard;
   digest: string;
   told: Told;
 }
@@ -39,7 +40,8 @@ export class Selections {
     const asker = { ...device, zone, attributes: checkAttributes(board.schema, attributes, '/attributes') };
     const selection = this.of(device, board);
     const selected = selectFor(board, selection, asker, this.clock.now());
-    return { ...selected, digest: selection.digest, told: { schemaVersion: board.schema.version, zone, attributes } };
+    const told = { schemaVersion: board.schema.version, zone, attributes };
+    return { ...selected, board, digest: selection.digest, told };
   }
 
   of({ tenant, channel }: Repository, board: TenantBoard): ChannelSelection {

@@ -5,16 +5,14 @@ import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { CampaignState } from '../campaign.js';
 import { isSupervised, supervise } from '../supervise.js';
 import { LiveBoard } from './live-board.js';
+import { COUNT_MS, Looks } from './looks.js';
 import { Outcomes } from './outcomes.js';
 import { type CampaignOrder, RunCampaign } from './run-campaign.handler.js';
-
-/** Counting a million devices takes a while, and none of what is decided by it is in a hurry. Milliseconds. */
-const LOOK_MS = 2_000;
 
 /** Opens waves and halts campaigns, by what has become of their devices. */
 @Injectable()
 export class Supervisor {
-  private readonly lookedAt = new Map<string, number>();
+  private readonly looks = new Looks(COUNT_MS);
 
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
@@ -26,21 +24,14 @@ export class Supervisor {
   async tick(tenant: string): Promise<void> {
     const { campaigns } = await this.board.tenant(tenant);
     for (const [campaignId, state] of campaigns)
-      if (isSupervised(state) && this.isDue(campaignId)) await this.look(tenant, campaignId, state);
-  }
-
-  private isDue(campaignId: string): boolean {
-    const now = performance.now();
-    if (now - (this.lookedAt.get(campaignId) ?? -Infinity) < LOOK_MS) return false;
-    this.lookedAt.set(campaignId, now);
-    return true;
+      if (isSupervised(state) && this.looks.isDue(campaignId)) await this.look(tenant, campaignId, state);
   }
 
   private async look(tenant: string, campaignId: string, state: CampaignState): Promise<void> {
     const now = this.clock.now();
     const { waveOpenedAt, settings } = state;
     const all = await this.outcomes.of(tenant, campaignId, settings!, { now });
-    const since = waveOpenedAt ?? undefined;
+    const since = settings!.waves.length === 0 ? undefined : (waveOpenedAt ?? undefined);
     const ofWave = since === undefined ? all : await this.outcomes.of(tenant, campaignId, settings!, { now, since });
     const order = supervise(campaignId, state, { all: all.tally, ofWave: ofWave.tally, now });
     if (order === undefined) return;

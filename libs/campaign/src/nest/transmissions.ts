@@ -14,7 +14,7 @@ import type { SelectedOffer } from '../selection.js';
 import { withoutThose } from '../server-side.js';
 import { Admissions } from './admissions.js';
 import { FileStore } from './file-store.js';
-import { LiveBoard } from './live-board.js';
+import type { Selection } from './selections.js';
 import { ServedFiles } from './served-files.js';
 
 export interface Transmission {
@@ -28,7 +28,6 @@ export interface Transmission {
 @Injectable()
 export class Transmissions {
   constructor(
-    @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(ServedFiles) private readonly served: ServedFiles,
     @Inject(Admissions) private readonly admissions: Admissions,
     @Inject(FileStore) private readonly files: FileStore,
@@ -36,8 +35,11 @@ export class Transmissions {
   ) {}
 
   /** @param except contents that the device has: named, and not transmitted */
-  async of(device: DeviceIdentity, offers: readonly SelectedOffer[], except: readonly string[]): Promise<Transmission> {
-    const board = await this.board.tenant(device.tenant);
+  async of(
+    device: DeviceIdentity,
+    { board, fits }: Pick<Selection, 'board' | 'fits'>,
+    except: readonly string[],
+  ): Promise<Transmission> {
     const { etag: catalogue, snapshotVersion } = await this.served.timestamp(device);
     const contents: AvailableContent[] = [];
     const facts: DeviceFactByServer[] = [];
@@ -45,7 +47,7 @@ export class Transmissions {
     const now = this.clock.now();
     let room: number = LIMITS.inlineTotal;
     const done = new Set<string>();
-    for (const offer of offers) {
+    for (const offer of fits) {
       const { contentId, campaignId } = offer;
       if (done.has(contentId) || facts.length >= FACTS_EACH * LIMITS.perAnswer) continue;
       const content = board.contents.get(contentId)!.published!;

@@ -1,3 +1,4 @@
+import type { CampaignStatus } from '../views/progress-fold.js';
 import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
 
 export class CampaignIdParam {
@@ -42,18 +43,7 @@ export class ProgressDto {
   campaignId!: string;
   name!: string | null;
   channel!: string | null;
-  status!:
-    | 'draft'
-    | 'in-review'
-    | 'approved'
-    | 'scheduled'
-    | 'running'
-    | 'paused'
-    | 'halted'
-    | 'draining'
-    | 'completed'
-    | 'aborted'
-    | null;
+  status!: CampaignStatus | null;
   funnel!: FunnelDto;
   dropped!: DroppedDto[];
   /** When the newest fact in it came, RFC 3339. */

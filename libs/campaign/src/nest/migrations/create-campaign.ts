@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { ownTenant } from '#event-log/index.js';
 
 /** Every table of a tenant's rows; the tenant comes first in every key, so that a duplicate tells nothing of others. */
 const TENANT_TABLES = {
@@ -65,10 +66,7 @@ export class CreateCampaign1767200000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     for (const [table, sql] of Object.entries(TENANT_TABLES)) {
       await db.query(sql);
-      await db.query(`alter table ops.${table} enable row level security, force row level security`);
-      await db.query(`create policy own_tenant on ops.${table}
-        using (tenant = current_setting('muster.tenant', true))
-        with check (tenant = current_setting('muster.tenant', true))`);
+      for (const statement of ownTenant(`ops.${table}`)) await db.query(statement);
     }
     await db.query(`create index tuf_file_by_role on ops.tuf_file (tenant, channel, role, version desc)`);
     await db.query(`create table ops.duty (

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { ownTenant } from '#event-log/index.js';
 
 /** Server-side matching: what was recorded last of each device that told what it is. */
 export class CreateDescribed1767200000002 implements MigrationInterface {
@@ -9,10 +10,7 @@ export class CreateDescribed1767200000002 implements MigrationInterface {
       fingerprint bytea not null,        -- of what was told, by a key that follows from the key-encryption key: the values are in the log, sealed
       gates jsonb not null,              -- by '<campaign> <content>': what held back what fits
       primary key (tenant, device_id)) with (fillfactor = 85)`);
-    await db.query('alter table ops.described enable row level security, force row level security');
-    await db.query(`create policy own_tenant on ops.described
-      using (tenant = current_setting('muster.tenant', true))
-      with check (tenant = current_setting('muster.tenant', true))`);
+    for (const statement of ownTenant('ops.described')) await db.query(statement);
   }
 
   async down(): Promise<void> {

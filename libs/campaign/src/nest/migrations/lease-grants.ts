@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { ownTenant } from '#event-log/index.js';
 
 /** A grant is a lease: it counts against the caps until its transfer ends or it expires, and keeps other campaigns of its group away until it ends. */
 export class LeaseGrants1767200000003 implements MigrationInterface {
@@ -17,10 +18,7 @@ export class LeaseGrants1767200000003 implements MigrationInterface {
       day_bytes bigint not null,        -- granted on the day of counted_at, in UTC
       counted_at timestamptz not null,
       primary key (tenant, campaign_id)) with (fillfactor = 50)`);
-    await db.query('alter table ops.cap_usage enable row level security, force row level security');
-    await db.query(`create policy own_tenant on ops.cap_usage
-      using (tenant = current_setting('muster.tenant', true))
-      with check (tenant = current_setting('muster.tenant', true))`);
+    for (const statement of ownTenant('ops.cap_usage')) await db.query(statement);
   }
 
   async down(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { ownTenant } from '#event-log/index.js';
 
 /** Every table of a tenant's rows; the tenant comes first in every key, so that a duplicate tells nothing of others. */
 const TENANT_TABLES = [
@@ -114,10 +115,7 @@ export class CreateIdentity1767100000001 implements MigrationInterface {
       'device',
       'device_key',
     ]) {
-      await db.query(`alter table ops.${table} enable row level security, force row level security`);
-      await db.query(`create policy own_tenant on ops.${table}
-        using (tenant = current_setting('muster.tenant', true))
-        with check (tenant = current_setting('muster.tenant', true))`);
+      for (const statement of ownTenant(`ops.${table}`)) await db.query(statement);
     }
     await db.query('create policy known_to_all on ops.tenant for select using (true)');
   }
