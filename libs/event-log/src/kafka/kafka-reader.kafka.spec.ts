@@ -51,4 +51,10 @@ describe.skipIf(!hasKafka())('a topic with repeats, out of order and with a gap'
     await put(4, 5);
     expect(await texts()).toEqual(['0', '1', '2', '3', '4', '5']);
   });
+
+  it('ends where its furthest record does, although repeats stand behind it', async () => {
+    await put(2, 3, 0);
+    const heads = await (await k.freshReader()).heads([TOPIC]);
+    expect(heads).toEqual({ [`${TOPIC}/${PARTITION}`]: 6 });
+  });
 });

@@ -154,18 +154,24 @@ export class KafkaReader {
     const key = partitionKey(place.topic, place.partition);
     const known = this.tails.get(key);
     if (known !== undefined && known.end >= place.end) return known.tail;
-    let tail = known === undefined ? undefined : await this.furthest(place, known.end, place.end, known.tail);
-    if (known === undefined)
-      for (let stop = place.end, step = 1; stop > 0 && tail === undefined; step = TAIL_STEP) {
-        const start = Math.max(0, stop - step);
-        tail = await this.furthest(place, start, stop);
-        stop = start;
-      }
+    const tail =
+      known === undefined ? await this.tailBefore(place) : await this.furthest(place, known.end, place.end, known.tail);
     this.tails.set(key, { end: place.end, tail });
     return tail;
   }
 
-  /** After a repeat the last record is not the furthest. */
+  /** The last record, mostly. Where it repeats an earlier one, the furthest is behind Kafka's offset of the same number. */
+  private async tailBefore(place: Place): Promise<Tail | undefined> {
+    let tail: Tail | undefined;
+    let start = place.end;
+    for (let step = 1; start > 0 && tail === undefined; step = TAIL_STEP) {
+      const stop = start;
+      start = Math.max(0, stop - step);
+      tail = await this.furthest(place, start, stop);
+    }
+    return tail === undefined ? undefined : this.furthest(place, tail.next, start, tail);
+  }
+
   private async furthest(place: Place, start: number, stop: number, before?: Tail): Promise<Tail | undefined> {
     let tail = before;
     for (let at = start; at < stop; ) {
