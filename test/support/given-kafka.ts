@@ -1,4 +1,4 @@
-import { killBroker, missing, startBroker, startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
+import { killBroker, missing, runningKafka, startBroker, startKafka, stopKafka } from '../../deploy/kafka/broker.mjs';
 import { type FetchedRecord, KafkajsClient } from '#event-log/index.js';
 import { expect } from 'vitest';
 import type { FaultyInstallation } from './faulty.js';
@@ -75,6 +75,14 @@ export class GivenKafka {
   /** SIGKILL; nothing is flushed, nobody is told. */
   kill(node = 1): Promise<void> {
     return killBroker(this.folder.path, node);
+  }
+
+  /** SIGSTOP: its connections stay open, and nobody answers. @returns what lets it go on */
+  pause(node: number): () => void {
+    const pid = runningKafka(this.folder.path)?.pids[node - 1];
+    if (pid === undefined) throw new Error(`broker ${node} does not run`);
+    process.kill(pid, 'SIGSTOP');
+    return () => process.kill(pid, 'SIGCONT');
   }
 
   async start(node = 1): Promise<void> {

@@ -82,22 +82,20 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async send(batches: readonly Batch[]): Promise<readonly Landed[]> {
-    const topicMessages = [...new Set(batches.map(({ topic }) => topic))].map((topic) => ({
-      topic,
-      messages: batches
-        .filter((batch) => batch.topic === topic)
-        .flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
-    }));
     try {
       return await this.within('send', async () => {
         this.producer ??= this.openProducer();
-        const producer = await this.producer;
-        const landed = await producer.sendBatch({ acks: ACKS_ALL, timeout: REQUEST_MS, topicMessages });
-        return landed.map(({ topicName, partition, baseOffset }) => ({
-          topic: topicName,
-          partition,
-          kafkaOffset: Number(baseOffset),
-        }));
+        const producer = await this.producer; // and no other, should this outlive its caller
+        const landed: Landed[] = [];
+        // When a partition moves during a send to a broker that has answered already, kafkajs 2.2.4 leaves its batch
+        // out and says that all went well: `sendMessages` asks each broker once.
+        for (let left = batches; left.length > 0; ) {
+          const answered = await sendOnce(producer, left);
+          if (answered.length === 0) throw new Error('the brokers acknowledge nothing of what was sent');
+          landed.push(...answered);
+          left = left.filter((batch) => !answered.some((each) => isOf(batch, each)));
+        }
+        return landed;
       });
     } catch (error) {
       await this.dropProducer(); // it may still be trying, and must not do so beside the next one
@@ -248,6 +246,25 @@ export class KafkajsClient implements KafkaClient {
 
 /** Partitions that a topic does not have are left out by kafkajs. */
 const ALL = Array.from({ length: 64 }, (_, partition) => partition);
+
+/** @returns the batches that are acknowledged, which may be fewer */
+async function sendOnce(producer: Producer, batches: readonly Batch[]): Promise<readonly Landed[]> {
+  const topicMessages = [...new Set(batches.map(({ topic }) => topic))].map((topic) => ({
+    topic,
+    messages: batches
+      .filter((batch) => batch.topic === topic)
+      .flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
+  }));
+  const landed = await producer.sendBatch({ acks: ACKS_ALL, timeout: REQUEST_MS, topicMessages });
+  return landed.map(({ topicName, partition, baseOffset }) => ({
+    topic: topicName,
+    partition,
+    kafkaOffset: Number(baseOffset),
+  }));
+}
+
+const isOf = (batch: Batch, landed: Landed): boolean =>
+  batch.topic === landed.topic && batch.partition === landed.partition;
 
 function offsetsOf(partitions: readonly { partition: number; offset: string }[]): number[] {
   const offsets: number[] = [];
