@@ -284,6 +284,19 @@ describe('caps', () => {
     expect(await fleet[1]!.ask()).toEqual([campaignId]);
   });
 
+  it('are free of what a recall has taken back', async () => {
+    await abortAll();
+    skip(40);
+    await muster.ok('PUT', '/v1/caps', { token: people.operator, body: { transfers: 1 } });
+    const recalled = await launch();
+    const fleet = await devices(2);
+    expect(await fleet[0]!.ask()).toEqual([recalled]);
+    await acted(muster.admin, recalled, 'abort', { disposition: 'recall', reason: 'wrong bytes' });
+    const next = await launch();
+    await eventually('there is room', async () => (await fleet[1]!.ask()).includes(next) || undefined, 30_000);
+    await muster.ok('PUT', '/v1/caps', { token: people.operator, body: {} });
+  });
+
   it('of nothing are refused', async () => {
     const body = { name: 'x', contents: [contentId], caps: { bytesPerDay: 0 } };
     const answer = await muster.people('POST', '/v1/campaigns', { token: people.author, body });

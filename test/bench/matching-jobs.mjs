@@ -59,31 +59,34 @@ function makers(next) {
   /** Some values are much commoner than others. */
   const common = (below) => Math.floor(below * next() ** 2);
   const nameOf = (attribute) => `${attribute}-${common(KINDS[attribute])}`;
+  /** Rules are for rare values as well. */
+  const anyOf = (attribute) => `${attribute}-${int(KINDS[attribute])}`;
+  const newest = () => `2.${int(10)}.${int(20)}`;
   const version = () => `${int(3)}.${int(10)}.${int(20)}`;
   const conditions = [
     () => {
       const a = pick(Object.keys(KINDS));
-      return { op: 'eq', a, values: [nameOf(a)] };
+      return { op: 'eq', a, values: [anyOf(a)] };
     },
     () => {
       const a = pick(Object.keys(KINDS));
-      return { op: 'in', a, values: Array.from({ length: 2 + int(6) }, () => nameOf(a)) };
+      return { op: 'in', a, values: Array.from({ length: 2 + int(3) }, () => anyOf(a)) };
     },
     () => {
       const a = pick(Object.keys(KINDS));
-      return { op: 'not-in', a, values: Array.from({ length: 1 + int(4) }, () => nameOf(a)) };
+      return { op: 'not-in', a, values: Array.from({ length: 3 + int(6) }, () => nameOf(a)) };
     },
     () => {
       const a = pick(Object.keys(BOUNDS));
       const least = int(BOUNDS[a]);
-      return { op: 'between', a, least, most: least + int(BOUNDS[a] / 2) };
+      return { op: 'between', a, least, most: least + int(BOUNDS[a] / 4) };
     },
-    () => ({ op: 'at-least', a: 'firmware', version: version() }),
+    () => ({ op: 'at-least', a: 'firmware', version: newest() }),
     () => ({ op: 'has-item', a: 'apps', values: [`app-${common(300)}`] }),
     () => ({ op: 'is', a: pick(['roaming', 'esim']), value: next() < 0.5 }),
     () => {
       const [lat, lon] = [int(120) - 60, int(300) - 150];
-      return { op: 'box', lat, lon, side: 10 + int(40) };
+      return { op: 'box', lat, lon, side: 5 + int(20) };
     },
   ];
   return {

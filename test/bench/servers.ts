@@ -88,12 +88,17 @@ export class Servers {
     }[server];
   }
 
+  /** PEM of who vouches for a server. */
+  authorityOf(server: ServerName): string {
+    return isMuster(server) ? this.muster.ca : this.authority;
+  }
+
   /** Whom to ask and as whom. @param as  none for anyone */
   targetOf(server: ServerName, as: readonly Enrolled[]): Pick<Target, 'port' | 'contexts'> {
     const identities = as.map(({ certificate, key }) => ({ certificate, key: key.privateKeyPem }));
     return {
       port: this.portOf(server),
-      contexts: contextsFor(isMuster(server) ? this.muster.ca : this.authority, identities),
+      contexts: contextsFor(this.authorityOf(server), identities),
     };
   }
 

@@ -140,9 +140,10 @@ export class Installation {
     return issued;
   }
 
-  async enrol(token = this.admin): Promise<Enrolled> {
+  /** @param batch of the code: its channel, say */
+  async enrol(token = this.admin, batch: object = {}): Promise<Enrolled> {
     const key = await testKey();
-    const { code } = await this.newCode(token);
+    const { code } = await this.newCode(token, batch);
     const answer = await this.handset('POST', '/enrol/v1', { body: { code, csr: key.csr } });
     return { ...(expectStatus(answer, 200).body as EnrolAnswer), key };
   }

@@ -102,6 +102,7 @@ export class ScriptPlayer {
     const around = {
       schema: EMPTY_SCHEMA,
       contentOf: (contentId: string) => this.contents.get(`${tenant}/${contentId}`),
+      selectorOf: () => 'true',
       offersOf: () => 0,
       channels: new Set<string>(CHANNELS),
       approvals: 0,

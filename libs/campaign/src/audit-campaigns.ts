@@ -131,7 +131,15 @@ export class CampaignAuditor implements RoomAuditor {
   private around(tenant: string): Surroundings {
     const { schema, channels, contents } = this.worldOf(tenant);
     const contentOf = (id: string) => (contents.has(id) ? ('published' as const) : undefined);
-    return { schema, channels, contentOf, offersOf: () => 0, approvals: 0, statusOf: () => 'completed' };
+    return {
+      schema,
+      channels,
+      contentOf,
+      selectorOf: () => 'true',
+      offersOf: () => 0,
+      approvals: 0,
+      statusOf: () => 'completed',
+    };
   }
 
   private follows(record: EventRecord, decide: () => readonly { type: string }[]): void {

@@ -32,10 +32,13 @@ const settings: CampaignSettings = {
   priority: 500,
   ...PLAIN_SETTINGS,
 };
+/** Within the limits by itself, and no more so beside another of its size. */
+const LONG = `device.model in [${Array.from({ length: 180 }, (_, i) => `"model ${i}"`).join(', ')}]`;
 const around: Surroundings = {
   schema: { version: 1, attributes: { model: { type: 'string' } } },
   contentOf: (id) =>
     ({ 'c-1': 'published' as const, 'c-crowded': 'published' as const, 'c-old': 'withdrawn' as const })[id],
+  selectorOf: (id) => (id === 'c-old' ? 'true' : LONG),
   offersOf: (id) => (id === 'c-crowded' ? 20 : 0),
   channels: new Set(['main']),
   approvals: 0,
@@ -126,6 +129,10 @@ describe('drafting a campaign', () => {
     given()
       .when(draft({ selector: 'device.' }))
       .thenRefused('rule.parse'));
+  it('refuses a selector that is over the limits together with the content’s own', () =>
+    given()
+      .when(draft({ selector: LONG.replaceAll('"model ', '"other ') }))
+      .thenRefused('rule.too-large'));
   it('refuses a selector that names an unknown attribute', () =>
     given()
       .when(draft({ selector: 'device.colour == "red"' }))

@@ -9,11 +9,14 @@ import {
 import type { Caps } from './caps.js';
 import { refusal } from './errors.js';
 import type { CampaignSettings, CampaignStatus } from './events.js';
+import { conjunction } from './offers.js';
 
 /** What a command knows of the world around its campaign: read from the log by the handler, so that the rules stay pure. */
 export interface Surroundings {
   schema: AttributeSchema;
   contentOf: (contentId: string) => 'published' | 'withdrawn' | undefined;
+  /** What a content says of whom it is for. */
+  selectorOf: (contentId: string) => string;
   /** How many campaigns offer the content in the catalogue now. */
   offersOf: (contentId: string) => number;
   channels: ReadonlySet<string>;
@@ -63,6 +66,15 @@ export function checkSettings(settings: CampaignSettings, around: Surroundings):
   checkWaves(settings);
   checkCaps(settings.caps, '/caps');
   checkRule(settings.selector, around.schema, 'selector', '/selector');
+  settings.contents.forEach((contentId, i) => {
+    // Each may be within the limits, and both together beyond them.
+    checkRule(
+      conjunction(around.selectorOf(contentId), settings.selector),
+      around.schema,
+      'selector',
+      `/contents/${i}`,
+    );
+  });
 }
 
 /** A window that opens at no hour of the campaign holds back for ever. In the device's own zone that is not known here. */

@@ -1,11 +1,17 @@
 import type { AttributeEntry } from './attributes.js';
-import { ITEMS, type Key, type Term, VERSION } from './selector-terms.js';
+import { attributeOf, ITEMS, type Key, type Term, VERSION } from './selector-terms.js';
 import { isVersion, packVersion } from './semver.js';
-import { SlotRanges } from './slot-ranges.js';
+import { type Edges, SlotRanges } from './slot-ranges.js';
 import { type Bits, clearBit, grown, setBit, SlotSet } from './slots.js';
 
-/** What a device has for a column; `untold` where the column cannot say, so that whoever passes the others is evaluated. */
-export type Held = 'missing' | 'untold' | { keys: readonly Key[]; number?: number };
+/** Slots that a device passes, and about how many of those that say something it does not pass. */
+export interface Passing {
+  /** Nobody's to change, and good until `release`. */
+  bits: Bits;
+  refuses: number;
+}
+
+const NOTHING: readonly Key[] = [];
 
 /** Which slots a device passes, as far as one attribute goes. */
 export class SelectorColumn {
@@ -16,92 +22,133 @@ export class SelectorColumn {
   private whenMissing: Bits;
   private readonly accepted = new Map<Key, SlotSet>();
   private readonly refused = new Map<Key, SlotSet>();
-  ranges: SlotRanges | undefined;
+  private ranges: SlotRanges | undefined;
   private scratch: Bits;
+  /** What the last look-up has done to bits that are not its own. */
+  private readonly applied: { bits: Bits; by: SlotSet | Edges }[] = [];
   private readonly attribute: string;
+  private readonly kind: string;
 
-  constructor(
-    readonly name: string,
-    private words: number,
-  ) {
-    this.attribute = name.slice(1);
+  constructor(name: string, words: number) {
+    this.attribute = attributeOf(name);
+    this.kind = name.charAt(0);
     this.whenPresent = new Int32Array(words).fill(-1);
     this.whenMissing = new Int32Array(words).fill(-1);
     this.scratch = new Int32Array(words);
   }
 
   grow(words: number): void {
-    this.words = words;
     this.whenPresent = grown(this.whenPresent, words, true);
     this.whenMissing = grown(this.whenMissing, words, true);
     this.scratch = new Int32Array(words);
-    this.ranges?.grow(words);
+    for (const set of this.dense()) set.dense = grown(set.dense!, words, true);
   }
 
   add(slot: number, term: Term): void {
     this.size += 1;
-    if (term.kind === 'missing' || term.kind === 'one-of' || term.kind === 'between') clearBit(this.whenPresent, slot);
+    if (term.kind === 'missing' || term.kind === 'one-of' || term.kind === 'between') this.letPass(slot, false);
     if (term.kind !== 'missing') clearBit(this.whenMissing, slot);
     if (term.kind === 'between') {
-      this.ranges ??= new SlotRanges(this.words);
-      this.ranges.add(slot, term.least, term.most);
+      this.ranges ??= new SlotRanges();
+      this.ranges.add(slot, term, this.whenPresent);
     }
     if (!('values' in term)) return;
-    const sets = term.kind === 'one-of' ? this.accepted : this.refused;
+    const letsPass = term.kind === 'one-of';
+    const sets = letsPass ? this.accepted : this.refused;
     for (const value of term.values) {
-      const set = sets.get(value) ?? new SlotSet();
-      set.add(slot, this.words);
+      const set = sets.get(value) ?? new SlotSet(letsPass);
+      set.add(slot, this.whenPresent);
       sets.set(value, set);
     }
   }
 
   remove(slot: number, term: Term): void {
     this.size -= 1;
-    setBit(this.whenPresent, slot);
     setBit(this.whenMissing, slot);
     if (term.kind === 'between') this.ranges!.remove(slot);
-    if (!('values' in term)) return;
-    const sets = term.kind === 'one-of' ? this.accepted : this.refused;
-    for (const value of term.values) {
-      const set = sets.get(value)!;
-      set.remove(slot);
-      if (set.size === 0) sets.delete(value);
+    if ('values' in term) {
+      const sets = term.kind === 'one-of' ? this.accepted : this.refused;
+      for (const value of term.values) {
+        const set = sets.get(value)!;
+        set.remove(slot);
+        if (set.size === 0) sets.delete(value);
+      }
     }
+    this.letPass(slot, true);
   }
 
-  /** What of the device's attributes counts here. */
-  held(attributes: Readonly<Record<string, AttributeEntry>>): Held {
+  /** @returns undefined where this column cannot say: who passes the others is evaluated then */
+  passing(attributes: Readonly<Record<string, AttributeEntry>>): Passing | undefined {
     const value = Object.hasOwn(attributes, this.attribute) ? attributes[this.attribute] : undefined;
-    if (value === undefined) return 'missing';
-    if (Array.isArray(value)) return { keys: this.name.startsWith(ITEMS) ? value.map(keyOf) : [] };
-    if (!this.name.startsWith(VERSION)) {
+    if (value === undefined) return { bits: this.whenMissing, refuses: this.size };
+    if (Array.isArray(value)) return this.ofKeys(this.kind === ITEMS ? value : NOTHING);
+    if (this.kind !== VERSION) {
       const key = keyOf(value as Key | bigint);
-      return { keys: [key], ...(typeof key === 'number' ? { number: key } : {}) };
+      return this.ofKeys([key], typeof key === 'number' ? key : undefined);
     }
     const packed = packVersion(String(value));
-    if (packed !== undefined) return { keys: [], number: packed.rank };
-    return isVersion(String(value)) ? 'untold' : { keys: [] };
+    if (packed !== undefined) return this.ofKeys(NOTHING, packed.rank);
+    return isVersion(String(value)) ? undefined : this.ofKeys(NOTHING);
   }
 
-  /** @returns the slots that pass; nobody's to change, and good until the next call */
-  passing(held: Exclude<Held, 'untold'>): Bits {
-    if (held === 'missing') return this.whenMissing;
-    const add = held.keys.map((key) => this.accepted.get(key)).filter((set) => set !== undefined);
-    const take = held.keys.map((key) => this.refused.get(key)).filter((set) => set !== undefined);
-    if (held.number !== undefined && this.ranges !== undefined) add.push(this.ranges.near(held.number));
-    if (add.length === 0 && take.length === 0) return this.whenPresent;
+  /** Takes back what a look-up has done to the sets. */
+  release(): void {
+    for (const { bits, by } of this.applied) by.takeBack(bits);
+    this.applied.length = 0;
+  }
+
+  private ofKeys(keys: readonly (Key | bigint)[], number?: number): Passing {
+    const sets: SlotSet[] = [];
+    gather(this.accepted, keys, sets);
+    const ranges = number === undefined ? undefined : this.ranges;
+    if (ranges !== undefined) sets.push(ranges.near(number!));
+    let refuses = this.size;
+    for (const { size } of sets) refuses -= size;
+    gather(this.refused, keys, sets);
+    const bits = this.combined(sets);
+    for (const set of sets) if (set.dense === undefined) this.apply(bits, set, 0);
+    if (ranges !== undefined) this.apply(bits, ranges.edges(number!), number!);
+    return { bits, refuses };
+  }
+
+  private apply(bits: Bits, by: SlotSet | Edges, number: number): void {
+    by.applyTo(bits, number);
+    this.applied.push({ bits, by });
+  }
+
+  /** Of those of the sets that are dense; one alone is what it comes to. */
+  private combined(sets: readonly SlotSet[]): Bits {
+    let only: Bits | undefined;
+    let isCombined = false;
+    for (const set of sets) {
+      if (set.dense === undefined) continue;
+      if (only === undefined) only = set.dense;
+      else isCombined = true;
+    }
+    if (!isCombined) return only ?? this.whenPresent;
     this.scratch.set(this.whenPresent);
-    for (const set of add) set.addTo(this.scratch);
-    for (const set of take) set.takeFrom(this.scratch);
+    for (const set of sets) if (set.dense !== undefined) set.combineInto(this.scratch, this.whenPresent);
     return this.scratch;
   }
 
-  /** How many of its slots do not pass, about. */
-  refuses(held: Exclude<Held, 'untold'>): number {
-    if (held === 'missing') return this.size;
-    const near = held.number === undefined ? 0 : (this.ranges?.near(held.number).size ?? 0);
-    const accepting = held.keys.map((key) => this.accepted.get(key)?.size ?? 0);
-    return this.size - near - accepting.reduce((sum, size) => sum + size, 0);
+  private letPass(slot: number, everyone: boolean): void {
+    const change = everyone ? setBit : clearBit;
+    change(this.whenPresent, slot);
+    for (const set of this.dense()) change(set.dense!, slot);
+  }
+
+  private *dense(): Generator<SlotSet> {
+    for (const sets of [this.accepted, this.refused])
+      for (const set of sets.values()) if (set.dense !== undefined) yield set;
+    for (const set of this.ranges?.whole() ?? []) if (set.dense !== undefined) yield set;
+  }
+}
+
+function gather(from: ReadonlyMap<Key, SlotSet>, keys: readonly (Key | bigint)[], into: SlotSet[]): void {
+  if (from.size === 0) return;
+  for (const key of keys) {
+    const set = from.get(keyOf(key));
+    if (set !== undefined) into.push(set);
   }
 }
 

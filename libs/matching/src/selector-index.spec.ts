@@ -122,6 +122,40 @@ describe('an index over selectors', () => {
     }
   });
 
+  it('holds while thousands that share their values come and go, and a look-up leaves no trace', () => {
+    const index = new SelectorIndex<number>();
+    const kept = new Map<number, string>();
+    const templates: ((n: number) => string)[] = [
+      (n) => `device.model == "m${n % 3}" && device.memory > ${n % 50}`,
+      (n) => `!(device.model in ["m${n % 3}", "m${n % 7}"]) && device.memory <= ${n % 90}`,
+      (n) => `"a${n % 4}" in device.apps && "a${n % 5}" in device.apps && "a${n % 3}" in device.apps`,
+      (n) => `semver(device.firmware, "1.${n % 6}.0") >= 0 || "a${n % 2}" in device.apps`,
+      (n) => `!has(device.memory) && device.model != "m${n % 2}"`,
+    ];
+    const devices = [
+      { model: 'm1', memory: 40, apps: ['a0', 'a1', 'a2', 'a3', 'a4'], firmware: '1.3.0' },
+      { model: 'm2', memory: 0, apps: ['a1'], firmware: '200000.0.0' },
+      { model: 'm0', apps: [] },
+    ].map(device);
+    const found = (attributes: Attributes) => index.matching(attributes).sort((a, b) => a - b);
+    const expected = (attributes: Attributes) =>
+      [...kept]
+        .filter(([, source]) => evaluate(rule(source), { device: attributes }).result === true)
+        .map(([key]) => key)
+        .sort((a, b) => a - b);
+    for (let n = 0; n < 6_000; n += 1) {
+      const key = (n * 7_919) % 2_500;
+      if (n % 3 === 2) expect(index.delete(key)).toBe(kept.delete(key));
+      else {
+        const source = templates[(n * 31) % templates.length]!(n);
+        index.set(key, rule(source));
+        kept.set(key, source);
+      }
+      if (n % 1_500 !== 1_499) continue;
+      for (const attributes of [...devices, ...devices]) expect(found(attributes)).toEqual(expected(attributes));
+    }
+  });
+
   it('evaluates what would be too many alternatives', () => {
     const source = Array.from({ length: 12 }, (_, i) => `(device.memory == ${i} || device.model == "${i}")`).join(
       ' && ',

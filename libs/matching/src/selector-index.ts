@@ -1,9 +1,8 @@
 import type { Attributes } from './attributes.js';
 import { evaluate } from './evaluate.js';
 import type { CheckedRule } from './rule.js';
-import { SelectorColumn } from './selector-column.js';
+import { type Passing, SelectorColumn } from './selector-column.js';
 import { type Alternative, alternativesOf } from './selector-terms.js';
-import type { SlotRanges } from './slot-ranges.js';
 import { type Bits, clearBit, grown, setBit, wordsFor } from './slots.js';
 
 interface Entry<K> {
@@ -19,6 +18,16 @@ interface Slot<K> extends Alternative {
   entry: Entry<K>;
 }
 
+interface LookUp<K> {
+  device: Attributes;
+  /** Some column cannot say who passes it. */
+  isUntold: boolean;
+  found: K[];
+}
+
+const leftIn = (words: number) => ({ at: new Int32Array(words), word: new Int32Array(words) });
+const slotOf = (at: number, word: number): number => at * 32 + 31 - Math.clz32(word & -word);
+
 const FEWEST_SLOTS = 1_024;
 
 /**
@@ -27,16 +36,22 @@ const FEWEST_SLOTS = 1_024;
  *
  * Each alternative of a rule (`selector-terms.ts`) has a slot. Each attribute that is named somewhere is a column which knows
  * the slots that a value passes, as bits; the slots that pass all columns are found word by word, the column that
- * refuses most first. Bounds are then compared, and what terms cannot say is evaluated. Memory: what is in the rules, and
+ * refuses most first. What terms cannot say is evaluated. Memory: what is in the rules, and
  * two bits for each slot and column.
  */
 export class SelectorIndex<K> {
   private readonly entries = new Map<K, Entry<K>>();
   private readonly columns = new Map<string, SelectorColumn>();
   private slots: (Slot<K> | undefined)[] = [];
+  /** Of the slots: side by side, which their objects are not. */
+  private keys: (K | undefined)[] = [];
   private readonly free: number[] = [];
   private words = wordsFor(FEWEST_SLOTS);
   private taken: Bits = new Int32Array(this.words);
+  /** Slots beside which others may have found the same rule, or whose terms are not all of it. */
+  private special: Bits = new Int32Array(this.words);
+  /** Of a look-up: words with bits in all sets so far, and where they are. */
+  private left = leftIn(this.words);
   private lookUps = 0;
 
   get size(): number {
@@ -60,44 +75,64 @@ export class SelectorIndex<K> {
 
   /** Keys of the selectors that are true, in no order. @param device as `checkAttributes` answers them */
   matching(device: Attributes): K[] {
-    const passes: { bits: Bits; refuses: number }[] = [];
-    const bounds: { ranges: SlotRanges; number: number }[] = [];
+    const passes: Passing[] = [];
     let isUntold = false;
     for (const column of this.columns.values()) {
-      const held = column.held(device);
-      if (held === 'untold') {
-        isUntold = true;
-        continue;
-      }
-      passes.push({ bits: column.passing(held), refuses: column.refuses(held) });
-      if (held !== 'missing' && held.number !== undefined && column.ranges !== undefined)
-        bounds.push({ ranges: column.ranges, number: held.number });
+      const passing = column.passing(device);
+      if (passing === undefined) isUntold = true;
+      else passes.push(passing);
     }
     passes.sort((a, b) => b.refuses - a.refuses);
     this.lookUps += 1;
     const found: K[] = [];
-    this.eachIn([this.taken, ...passes.map(({ bits }) => bits)], (slot) => {
-      const { entry, isPartial } = this.slots[slot]!;
-      if (entry.settledBy === this.lookUps) return;
-      if (!bounds.every(({ ranges, number }) => ranges.holds(slot, number))) return;
-      entry.settledBy = this.lookUps; // an evaluation is of the whole rule, for its other slots as well
-      if ((isPartial || isUntold) && evaluate(entry.rule, { device }).result !== true) return;
-      found.push(entry.key);
-    });
+    this.collect([...passes.map(({ bits }) => bits), this.taken], { device, isUntold, found });
+    for (const column of this.columns.values()) column.release();
     return found;
   }
 
-  /** Slots that are in all of the sets. */
-  private eachIn([first, ...others]: Bits[], visit: (slot: number) => void): void {
-    const sets = others.length;
-    for (let at = 0; at < this.words; at++) {
-      let word = first![at]!;
-      for (let set = 0; word !== 0 && set < sets; set++) word &= others[set]![at]!;
-      while (word !== 0) {
-        visit(at * 32 + 31 - Math.clz32(word & -word));
-        word &= word - 1;
+  /** Finds what is in all of the sets. Most slots say all of their rule and are its only one: those need no second look. */
+  private collect(sets: readonly Bits[], { device, isUntold, found }: LookUp<K>): void {
+    const { keys, special, left } = this;
+    const count = this.intersect(sets);
+    for (let i = 0; i < count; i++) {
+      const at = left.at[i]!;
+      let word = left.word[i]!;
+      let plain = isUntold ? 0 : word & ~special[at]!;
+      for (word ^= plain; word !== 0; word &= word - 1) this.look(slotOf(at, word), device, isUntold, found);
+      for (; plain !== 0; plain &= plain - 1) found.push(keys[slotOf(at, plain)]!);
+    }
+  }
+
+  /** @returns how many words of `left` have bits of all sets. Those that are left after the first sets are few: only they are looked up in the others. */
+  private intersect([a, b = a!, c = a!, ...others]: readonly Bits[]): number {
+    const { at, word } = this.left;
+    let count = 0;
+    for (let i = 0; i < this.words; i++) {
+      const bits = a![i]! & b[i]! & c[i]!;
+      if (bits === 0) continue;
+      at[count] = i;
+      word[count] = bits;
+      count += 1;
+    }
+    for (const set of others) {
+      const before = count;
+      count = 0;
+      for (let i = 0; i < before; i++) {
+        const bits = word[i]! & set[at[i]!]!;
+        at[count] = at[i]!;
+        word[count] = bits;
+        count += bits === 0 ? 0 : 1;
       }
     }
+    return count;
+  }
+
+  private look(slot: number, device: Attributes, isUntold: boolean, found: K[]): void {
+    const { entry, isPartial } = this.slots[slot]!;
+    if (entry.settledBy === this.lookUps) return;
+    entry.settledBy = this.lookUps; // an evaluation is of the whole rule, for its other slots as well
+    if ((isPartial || isUntold) && evaluate(entry.rule, { device }).result !== true) return;
+    found.push(entry.key);
   }
 
   private newSlot(): number {
@@ -109,7 +144,9 @@ export class SelectorIndex<K> {
 
   private occupy(slot: number, content: Slot<K>): void {
     this.slots[slot] = content;
+    this.keys[slot] = content.entry.key;
     setBit(this.taken, slot);
+    if (content.isPartial || content.entry.slots.length > 1) setBit(this.special, slot);
     for (const [name, term] of content.terms) {
       const column = this.columns.get(name) ?? new SelectorColumn(name, this.words);
       column.add(slot, term);
@@ -124,13 +161,17 @@ export class SelectorIndex<K> {
       if (column.size === 0) this.columns.delete(name);
     }
     clearBit(this.taken, slot);
+    clearBit(this.special, slot);
     this.slots[slot] = undefined;
+    this.keys[slot] = undefined;
     this.free.push(slot);
   }
 
   private grow(): void {
     this.words *= 2;
     this.taken = grown(this.taken, this.words, false);
+    this.special = grown(this.special, this.words, false);
+    this.left = leftIn(this.words);
     for (const column of this.columns.values()) column.grow(this.words);
   }
 }

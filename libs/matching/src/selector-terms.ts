@@ -15,7 +15,7 @@ export interface Alternative {
 
 /**
  * What one column says. A column is an attribute's value (`=name`), its rank as a version (`~name`) or the items of a list
- * (`@name`). All terms but `missing` are false where the attribute is missing.
+ * (`@name`, and `@name#2` for the second item that a rule asks for). All terms but `missing` are false where the attribute is missing.
  */
 export type Term =
   | { kind: 'missing' }
@@ -77,8 +77,12 @@ function joined(a: Alternative, b: Alternative): Alternative | undefined {
   const terms = new Map(a.terms);
   let isPartial = a.isPartial || b.isPartial;
   for (const [column, term] of b.terms) {
+    if (column.startsWith(ITEMS)) {
+      terms.set(placeBeside(terms, column), term); // a list may have both
+      continue;
+    }
     const other = terms.get(column);
-    const met = other === undefined ? { term } : meet(other, term, column);
+    const met = other === undefined ? { term } : meet(other, term);
     if (met === undefined) return undefined;
     terms.set(column, met.term);
     isPartial ||= met.isPartial === true;
@@ -87,11 +91,10 @@ function joined(a: Alternative, b: Alternative): Alternative | undefined {
 }
 
 /** One term for two of a column; undefined when none can satisfy both. */
-function meet(a: Term, b: Term, column: string): { term: Term; isPartial?: boolean } | undefined {
+function meet(a: Term, b: Term): { term: Term; isPartial?: boolean } | undefined {
   if (a.kind === 'missing' || b.kind === 'missing') return a.kind === b.kind ? { term: a } : undefined;
   if (a.kind === 'present') return { term: b };
   if (b.kind === 'present') return { term: a };
-  if (column.startsWith(ITEMS)) return { term: a, isPartial: true }; // a list may have both
   return meetValues(a, b);
 }
 
@@ -126,6 +129,16 @@ function admits(term: Term, value: Key): boolean {
 }
 
 export const [VALUE, VERSION, ITEMS] = ['=', '~', '@'] as const;
+const AGAIN = '#';
+
+export const attributeOf = (column: string): string => column.slice(1).split(AGAIN)[0]!;
+
+function placeBeside(terms: ReadonlyMap<string, Term>, column: string): string {
+  const name = `${ITEMS}${attributeOf(column)}`;
+  let place = name;
+  for (let n = 2; terms.has(place); n++) place = `${name}${AGAIN}${n}`;
+  return place;
+}
 
 const only = (column: string, term: Term): readonly Alternative[] => [
   { terms: new Map([[column, term]]), isPartial: false },

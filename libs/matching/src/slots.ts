@@ -14,45 +14,61 @@ export function grown(bits: Bits, words: number, areIn: boolean): Bits {
   return more;
 }
 
-/** Of all slots, from which share on a bit each takes less than a number for each that is in it. */
-const DENSE = 1 / 32;
+/** Of all slots, from which share on it takes less time to combine bits than to go through a list, twice. */
+const DENSE = 1 / 64;
 
 /**
- * The slots that have something in common. Few are a sorted list, so that memory follows what is in them and adding or
- * removing one moves a few kilobytes at most; many are bits.
+ * The slots that a value lets pass, or keeps from passing, beside those that let everyone pass. Few are a sorted list, so that
+ * memory follows what is in them and adding or removing one moves a few kilobytes at most. Many are bits, with those that
+ * let everyone pass among them: then nothing is left to be put together at a look-up.
  */
 export class SlotSet {
   size = 0;
   private list: Int32Array | undefined = new Int32Array(4);
-  private bits: Bits | undefined;
+  /** Who passes, when there are many. */
+  dense: Bits | undefined;
 
-  add(slot: number, words: number): void {
-    if (this.list !== undefined && this.size + 1 > words * 32 * DENSE) this.becomeDense(words);
-    if (this.list === undefined) setBit(this.roomy(words), slot);
+  constructor(private readonly letsPass: boolean) {}
+
+  /** @param base who lets everyone pass, this slot considered */
+  add(slot: number, base: Bits): void {
+    if (this.list !== undefined && this.size + 1 > base.length * 32 * DENSE) this.becomeDense(base);
+    if (this.list === undefined) this.put(this.dense!, slot);
     else this.insert(this.list, slot);
     this.size += 1;
   }
 
+  /** Of many, `fold` has to be told what the slot does now. */
   remove(slot: number): void {
-    const { list, bits } = this;
-    if (list === undefined) clearBit(bits!, slot);
-    else {
+    const { list } = this;
+    if (list !== undefined) {
       const at = placeOf(list, this.size, slot);
       list.copyWithin(at, at + 1, this.size);
     }
     this.size -= 1;
   }
 
-  addTo(target: Bits): void {
-    const { list, bits, size } = this;
-    if (list !== undefined) for (let at = 0; at < size; at++) setBit(target, list[at]!);
-    else for (let at = 0; at < bits!.length; at++) target[at]! |= bits![at]!;
+  /** Lets few slots pass in the base, or none of them; `takeBack` makes it what it was. */
+  applyTo(base: Bits): void {
+    for (let at = 0; at < this.size; at++) this.put(base, this.list![at]!);
   }
 
-  takeFrom(target: Bits): void {
-    const { list, bits, size } = this;
-    if (list !== undefined) for (let at = 0; at < size; at++) clearBit(target, list[at]!);
-    else for (let at = 0; at < bits!.length; at++) target[at]! &= ~bits![at]!;
+  takeBack(base: Bits): void {
+    for (let at = 0; at < this.size; at++)
+      if (this.letsPass) clearBit(base, this.list![at]!);
+      else setBit(base, this.list![at]!);
+  }
+
+  /** Of many: adds who passes to a set that has those of the base, or takes from it who does not. */
+  combineInto(target: Bits, base: Bits): void {
+    const dense = this.dense!;
+    if (this.letsPass) for (let at = 0; at < target.length; at++) target[at]! |= dense[at]!;
+    else for (let at = 0; at < target.length; at++) target[at]! &= dense[at]! | ~base[at]!;
+  }
+
+  private put(bits: Bits, slot: number): void {
+    if (this.letsPass) setBit(bits, slot);
+    else clearBit(bits, slot);
   }
 
   private insert(list: Int32Array, slot: number): void {
@@ -67,21 +83,15 @@ export class SlotSet {
     room[at] = slot;
   }
 
-  private becomeDense(words: number): void {
-    const bits = new Int32Array(words);
-    this.addTo(bits);
-    this.bits = bits;
+  private becomeDense(base: Bits): void {
+    this.dense = base.slice();
+    this.applyTo(this.dense);
     this.list = undefined;
-  }
-
-  private roomy(words: number): Bits {
-    if (this.bits!.length < words) this.bits = grown(this.bits!, words, false);
-    return this.bits!;
   }
 }
 
 /** Where it stands in a sorted list, or would. */
-function placeOf(list: Int32Array, size: number, slot: number): number {
+export function placeOf(list: Int32Array, size: number, slot: number): number {
   let [low, high] = [0, size];
   while (low < high) {
     const middle = (low + high) >>> 1;

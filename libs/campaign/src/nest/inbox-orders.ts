@@ -65,7 +65,7 @@ export class InboxOrders {
     await this.log.appendFactsIn(tx, 'muster.device', [{ subject: to.deviceId, context, event, sequence }]);
   }
 
-  /** Everyone who holds a grant of a recalled campaign is told, and what was ordered for it is taken back. */
+  /** Everyone who holds a grant of a recalled campaign is told, its lease is ended, and what was ordered for it is taken back. */
   async afterAbort(
     tenant: string,
     { campaignId, disposition }: Extract<CampaignEvent, { type: 'CampaignAborted' }>['data'],
@@ -95,6 +95,11 @@ export class InboxOrders {
           `update ops.inbox_item set done_at = $4 where tenant = $1 and device_id = $2 and done_at is null
            and body->>'kind' = 'process' and body->>'campaignId' = $3`,
           [tenant, deviceId, campaignId, new Date(now)],
+        );
+        await tx.query(
+          `update ops.granted set ended_at = coalesce(ended_at, $5)
+           where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4`,
+          [tenant, campaignId, deviceId, contentId, new Date(now)],
         );
         const id = itemId('cancel', { ...to, contentId, campaignId });
         await insertItem(tx, to, { id, kind: 'cancel', campaignId, contentId }, now);

@@ -86,6 +86,7 @@ export class RunCampaignHandler implements ICommandHandler<RunCampaign> {
       schema,
       channels: await this.channels.names(tenant),
       approvals,
+      selectorOf: (contentId) => contents.get(contentId)?.published?.selector ?? 'true',
       statusOf: (id) => campaigns.get(id)?.status,
       offersOf: (contentId) => offering.filter(({ settings }) => settings?.contents.includes(contentId)).length,
       contentOf: (contentId) => {

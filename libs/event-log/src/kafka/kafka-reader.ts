@@ -41,6 +41,8 @@ export class KafkaReader {
   private readonly places = new Map<string, Map<number, number>>();
   private readonly tails = new Map<string, { end: number; tail: Tail | undefined }>();
   private readonly reported = new Map<string, number>();
+  /** Kafka's ends as they were at least. */
+  private known: ReadonlyMap<string, readonly number[]> = new Map();
   private running: Promise<unknown> | undefined;
   private waiting: Promise<ReadonlyMap<string, readonly number[]>> | undefined;
 
@@ -83,11 +85,15 @@ export class KafkaReader {
   /** Drops what is remembered: Kafka may have lost its end, and have another one by now. */
   forget(): void {
     for (const memory of [this.chunks, this.places, this.tails]) memory.clear();
+    this.known = new Map();
   }
 
   /** @throws EventLogError `log.gap` when the log offset is missing in Kafka and a later one is there */
   async read(topic: Topic, partition: number, from: number, limit: number): Promise<Read[]> {
-    const place = { topic, partition, end: endOf(await this.ends(), topic, partition) };
+    // To ask costs as much as tens of records; where a read will be full, whatever has come since, it need not know.
+    const isFull = topic === STRAIGHT && endOf(this.known, topic, partition) >= from + limit;
+    const end = endOf(isFull ? this.known : await this.ends(), topic, partition);
+    const place = { topic, partition, end };
     return topic === STRAIGHT ? this.readStraight(place, from, limit) : this.readRelayed(place, from, limit);
   }
 
@@ -199,7 +205,7 @@ export class KafkaReader {
       this.waiting = undefined;
       const asking = this.client.ends(this.topics);
       this.running = asking;
-      return asking;
+      return (this.known = await asking);
     })();
     return this.waiting;
   }
