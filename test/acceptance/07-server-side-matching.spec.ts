@@ -254,6 +254,37 @@ describe('a campaign that the server matches', () => {
     expect((await ask(stranger)).answers).toEqual([{ contentId: more, campaignId, gate: 'not-offered' }]);
   });
 
+  it.each(['server', 'device'] as const)(
+    'brings again what has failed, when it is tried again: %s',
+    async (exchange) => {
+      const agent = await enrol({ name: `again-${exchange}`, exchange, attributes: { model: 'again', free: 1 } });
+      agents.set(agent.name, agent);
+      const contentId = await publish(randomBytes(KIB), 'device.model == "again"');
+      const first = await muster.draft([contentId], { mode: exchange });
+      await muster.schedule(first);
+      const hook = path.join(agent.handset.folder, 'install.sh');
+      writeFileSync(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      const install = () => agent.handset.text('poll', ...options(agent), '--install', hook);
+      const installs = async () => (await factsOf(agent)).filter((name) => name === 'InstallReported').length;
+      await install();
+      await install(); // what has failed is not taken again by the campaign that brought it
+      expect(await installs()).toBe(1);
+      const headers = { 'if-match': '*' };
+      await muster.ok('POST', `/v1/campaigns/${first}/complete`, { headers, body: { reason: 'a better hook' } });
+      const body = { outcomes: ['failed'] };
+      const { campaignId: second } = await eventually('it can be tried again', async () => {
+        const answer = await muster.people('POST', `/v1/campaigns/${first}/retry`, { headers, body });
+        return answer.status === 201 ? (answer.body as { campaignId: string }) : undefined;
+      });
+      await muster.schedule(second);
+      writeFileSync(hook, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+      await eventually('it is taken again', async () => {
+        await install();
+        return (await installs()) === 2 || undefined;
+      });
+    },
+  );
+
   it.each<[string, object, string]>([
     ['an attribute that the schema does not know', { attributes: { colour: 'red' } }, '/attributes/colour'],
     ['an attribute of another type', { attributes: { free: 'much' } }, '/attributes/free'],

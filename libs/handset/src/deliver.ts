@@ -119,7 +119,7 @@ async function askAgain(parts: Parts, contentId: string, campaignId: string): Pr
   if (answer !== undefined && 'grant' in answer) return answer;
   const gate = answer?.gate;
   if (FINAL_GATES.has(gate)) giveUp(parts, contentId);
-  const retryAfterMs = answer?.retryAfterSeconds === undefined ? undefined : answer.retryAfterSeconds * 1000;
+  const retryAfterMs = answer?.retryAfterSeconds && answer.retryAfterSeconds * 1000;
   throw new HandsetError('transfer.grant-refused', { contentId, gate, retryAfterMs });
 }
 

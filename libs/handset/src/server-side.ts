@@ -16,7 +16,7 @@ import { whatHeadersTell } from './catalogue-client.js';
 import { exchange, jsonOf } from './device-api.js';
 import { HandsetError, isRefusal } from './errors.js';
 import { type Hooks, type Transport } from './ports.js';
-import { type AgentState } from './state.js';
+import { type AgentState, isOpenTo } from './state.js';
 import { hasFields, readJson, type Store, writeJson } from './store.js';
 import { answersAtHand, type AtHand } from './at-hand.js';
 
@@ -65,7 +65,9 @@ async function poll(asking: Asking, ask: { trigger: TriggerName; etag: string | 
   const kept = await base.kept(source).catch(unlessRefused);
   const first = kept === undefined ? await base.poll(source, transport, ask) : undefined;
   const { schema } = (kept ?? first?.catalogue)!;
-  const { answer, told } = await tell(asking, ask.trigger, schema);
+  let { answer, told } = await tell(asking, ask.trigger, schema);
+  const again = triedAgain(source.store, answer);
+  if (again.length > 0) ({ answer, told } = await tell(asking, ask.trigger, schema, again));
   const known = first?.etag ?? ask.etag;
   const news = answer.catalogue === known ? first : await base.poll(source, transport, { ...ask, etag: known });
   atHand.clear();
@@ -89,9 +91,12 @@ async function tell(
   { source, transport, hooks, zone, rules: engine, log }: Asking,
   trigger: TriggerName,
   schema: Catalogue['schema'],
+  wanted: readonly string[] = [],
 ) {
   const { attributes } = await collectAttributes(hooks, schema, { engine, log });
-  const except = heldOrDeclined(source.store).slice(-LIMITS.except);
+  const except = heldOrDeclined(source.store)
+    .filter((contentId) => !wanted.includes(contentId))
+    .slice(-LIMITS.except);
   const body = JSON.stringify({ attributes, zone, except }, (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
@@ -112,6 +117,17 @@ function heldOrDeclined(store: Store): string[] {
   const state = readJson(store, 'state.json', isState);
   const declined = Object.keys(state?.declined ?? {}).map((offer) => offer.split(' ')[0]!);
   return [...new Set([...declined, ...Object.keys(state?.contents ?? {})])];
+}
+
+/** Contents that came to nothing here, or were declined, and that another campaign brings: named only, for they were excepted. */
+function triedAgain(store: Store, { contents }: AvailabilityAnswer): string[] {
+  const state = readJson(store, 'state.json', isState);
+  return contents
+    .filter(({ transmitted, contentId, campaignId }) => {
+      const isDeclined = state?.declined[`${contentId} ${campaignId}`] !== undefined;
+      return transmitted === undefined && !isDeclined && isOpenTo(state?.contents[contentId], campaignId);
+    })
+    .map(({ contentId }) => contentId);
 }
 
 /** A content that both exchanges offer is the server's: it has looked at more. */

@@ -31,6 +31,11 @@ export interface HeldContent {
 export const isUnderWay = (content: HeldContent | undefined): boolean =>
   content?.stage === 'granted' || content?.stage === 'transferred';
 
+/** It is not here yet, or has come to nothing by another campaign than the one that brings it now. */
+export const isOpenTo = (content: HeldContent | undefined, campaignId: string): boolean =>
+  content === undefined ||
+  (content.campaignId !== campaignId && (content.stage === 'failed' || content.stage === 'cancelled'));
+
 /** A fact that the state's last such change makes true, with the number that it has in the queue. */
 export interface Telling {
   epoch: number;

@@ -8,7 +8,7 @@ import { gateAgainst, readConditions } from './gates.js';
 import { matchContents } from './offers.js';
 import { type Parts, record } from './parts.js';
 import { type Candidate } from './ports.js';
-import { isUnderWay } from './state.js';
+import { type HeldContent, isOpenTo, isUnderWay } from './state.js';
 
 type Decline = OfferRef & { reason: DeclineReason };
 
@@ -66,7 +66,7 @@ async function decide(
   const isOpen = (candidate: Candidate): boolean => {
     const isDeclined = STICKY.has(state.now.declined[keyOf(candidate)]) && !isManual;
     const waits = (state.now.held[candidate.contentId]?.retryAt ?? 0) > clock.now();
-    return state.now.contents[candidate.contentId] === undefined && !isDeclined && !waits;
+    return isOpenTo(state.now.contents[candidate.contentId], candidate.campaignId) && !isDeclined && !waits;
   };
   const open = fitting.filter(isOpen);
   const chosen = open.length === 0 ? [] : await ask(parts, 'choose', () => hooks.choose?.(open) ?? idsOf(open), []);
@@ -133,17 +133,19 @@ async function request(
         granted.set(answer.contentId, answer);
         keepDescription(parts, answer.contentId, content.description);
         const { length: sizeBytes, hashes } = content.target;
-        const taking = {
+        const fresh: HeldContent = {
           campaignId: answer.campaignId,
-          stage: 'granted' as const,
+          stage: 'granted',
           sha256: hashes.sha256 ?? '',
           sizeBytes,
+          at: clock.now(),
+          processed: [],
+          isConfirmed: false,
         };
-        const fresh = { ...taking, at: clock.now(), processed: [], isConfirmed: false };
         state.update({ held, contents: { ...state.now.contents, [answer.contentId]: fresh } });
       } else {
         const { gate, retryAfterSeconds } = answer;
-        const retryAt = retryAfterSeconds === undefined ? undefined : clock.now() + retryAfterSeconds * 1000;
+        const retryAt = retryAfterSeconds && clock.now() + retryAfterSeconds * 1000;
         state.update({ held: { ...held, [answer.contentId]: { gate, retryAt } } });
       }
     }
