@@ -30,6 +30,7 @@ const PARTS = {
     args: ['--project', 'acceptance', 'test/acceptance/schemathesis.spec.ts'],
   },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
+  rules: { env: { MUSTER_FUZZ_RULES: '10000' }, args: ['--project', 'integration', 'rule-fuzz'] },
   // Everything once, and the benches after it, on the other line of Node that is in support.
   'node-lts': { env: {}, args: [], node: nodeLts, benches: true },
 };
