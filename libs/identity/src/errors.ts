@@ -30,7 +30,8 @@ export type IdentityErrorCode =
   | 'renewal.key-retired'
   | 'device.unknown'
   | 'device.revoked'
-  | 'device.key-taken';
+  | 'device.key-taken'
+  | 'device.exists';
 
 /** A refused act of identity. The message never holds a code, token, password or label. */
 export class IdentityError extends DomainError<IdentityErrorCode> {
