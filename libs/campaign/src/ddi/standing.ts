@@ -51,11 +51,12 @@ const wasTakenBack = (campaign: CampaignState | undefined, content: ContentState
  * @param gate that holds back what is not begun
  */
 export function isWithheld(
-  { state }: Standing,
+  { state, refusedCancel }: Standing,
   campaign: CampaignState | undefined,
   content: ContentState | undefined,
   gate: HeldBack | undefined,
 ): boolean {
-  if (state !== 'offered' && state !== 'waiting') return false;
+  if ((state !== 'offered' && state !== 'waiting') || refusedCancel) return false; // who refused a cancel is at work on it
+
   return gate?.gate === 'window' || stopsTransfer(campaign, content);
 }

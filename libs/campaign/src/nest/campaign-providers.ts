@@ -12,6 +12,8 @@ import { ContentController } from './content.controller.js';
 import { DdiActions } from './ddi/ddi-actions.js';
 import { DdiArtifacts } from './ddi/ddi-artifacts.js';
 import { DdiChoice } from './ddi/ddi-choice.js';
+import { DdiConsentController } from './ddi/ddi-consent.controller.js';
+import { DdiConsent } from './ddi/ddi-consent.js';
 import { DdiController } from './ddi/ddi.controller.js';
 import { DdiDownloads } from './ddi/ddi-downloads.js';
 import { DdiGuard } from './ddi/ddi-guard.js';
@@ -82,7 +84,7 @@ const serving = [
   Tellings,
   Transmissions,
 ];
-const ddi = [DdiActions, DdiArtifacts, DdiChoice, DdiDownloads, DdiGuard, DdiPolls, DdiReports, DdiRows];
+const ddi = [DdiActions, DdiArtifacts, DdiChoice, DdiConsent, DdiDownloads, DdiGuard, DdiPolls, DdiReports, DdiRows];
 const storing = [ContentDigests, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const following = [Consequences, Duties, FollowUp, InboxOrders];
 const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
@@ -111,6 +113,7 @@ export const campaignProviders = [
 export const campaignControllers = [
   CampaignController,
   ContentController,
+  DdiConsentController,
   DdiController,
   DeviceController,
   TufController,

@@ -60,7 +60,8 @@ export class DdiPolls {
     }
     const { offer, held } = await this.choice.choose(device, kept.told, all);
     if (offer === undefined) return { held };
-    return { shown: await this.actions.rows.begin(device, offer, 'offered'), held };
+    const asks = board.campaigns.get(offer.campaignId)?.settings?.confirmation === true && kept.autoConfirm === null;
+    return { shown: await this.actions.rows.begin(device, offer, asks ? 'waiting' : 'offered'), held };
   }
 }
 

@@ -53,7 +53,8 @@ export class DdiReports {
       throw new CampaignError('ddi.not-cancelable', {}, 'nothing asks for a cancel of this action');
     this.charge(device, action, feedback);
     await this.actions.rows.report(device, action, feedback.details);
-    if (next !== action.state) await this.actions.turn(device, action, next);
+    const refusedCancel = next === 'offered';
+    if (next !== action.state) await this.actions.turn(device, { ...action, refusedCancel }, next);
   }
 
   /** @throws CampaignError `ddi.too-many`, `facts.too-many` */

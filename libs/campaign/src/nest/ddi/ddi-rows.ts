@@ -120,12 +120,12 @@ export class DdiRows {
   }
 
   /** @returns false when another request was first */
-  async turn(device: RowName, { actionId, state }: Action, to: ActionState): Promise<boolean> {
+  async turn(device: RowName, { actionId, state, refusedCancel }: Action, to: ActionState): Promise<boolean> {
     const rows = await this.query(
       device,
-      `update ops.ddi_action set state = $5, changed_at = $6, refused_cancel = refused_cancel or ($4 = 'canceling' and $5 = 'offered')
+      `update ops.ddi_action set state = $5, changed_at = $6, refused_cancel = $7
        where tenant = $1 and device_id = $2 and action_id = $3 and state = $4 returning 1`,
-      [actionId, state, to, new Date(this.clock.now())],
+      [actionId, state, to, new Date(this.clock.now()), refusedCancel],
     );
     return rows.length > 0;
   }

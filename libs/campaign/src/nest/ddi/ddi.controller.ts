@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   Body,
   Controller,
@@ -14,25 +13,26 @@ import {
   Res,
   UseGuards,
 } from '@nestjs/common';
-import { ApiBody } from '@nestjs/swagger';
+import { ApiBody, ApiParam, ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Device, type DeviceIdentity } from '#identity/nest/identity.module.js';
 import { BodyLimit } from '#runtime/nest/runtime.module.js';
-import { artifactOf, cancelBody, deploymentBody, md5sumOf, type Root } from '../../ddi/bodies.js';
+import { artifactOf, cancelBody, deploymentBody, md5sumOf } from '../../ddi/bodies.js';
 import { DDI_LIMITS, readConfigData, readFeedback } from '../../ddi/read-body.js';
-import { refusal } from '../../errors.js';
-import { sendConditional } from '../conditional.js';
 import { DdiArtifacts } from './ddi-artifacts.js';
 import { DdiDownloads } from './ddi-downloads.js';
 import { DdiGuard } from './ddi-guard.js';
 import { DdiPolls } from './ddi-polls.js';
-import { DdiReports, unknownAction } from './ddi-reports.js';
+import { DdiReports } from './ddi-reports.js';
+import { countOf, idOf, rootOf, sendDdi } from './ddi-request.js';
 
 /** As the router names them: their refusals have hawkBit's form. */
 export const DDI_ROUTES = /^\/:tenant\/controller\/v1\//;
 
 /** hawkBit's device API, for clients that exist (swupdate, rauc-hawkbit-updater). Bodies are read as hawkBit reads them, in `ddi/read-body.ts`. */
 @Controller(':tenant/controller/v1/:controllerId')
+@ApiParam({ name: 'tenant', schema: { type: 'string' } })
+@ApiParam({ name: 'controllerId', schema: { type: 'string', maxLength: 100 } })
 @UseGuards(DdiGuard)
 export class DdiController {
   constructor(
@@ -45,11 +45,12 @@ export class DdiController {
   /** The poll: when to come again, and what there is. */
   @Get()
   async base(@Device() device: DeviceIdentity, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    send(request, reply, await this.polls.answer(device, rootOf(request)));
+    sendDdi(request, reply, await this.polls.answer(device, rootOf(request)));
   }
 
   /** What is offered. */
   @Get('deploymentBase/:actionId')
+  @ApiQuery({ name: 'actionHistory', required: false, schema: { type: 'integer' } })
   async deployment(
     @Param('actionId') actionId: string,
     @Query('actionHistory') history: string | undefined,
@@ -60,7 +61,7 @@ export class DdiController {
     const artifact = await this.artifacts.read(device, idOf(actionId), ['offered', 'installed']);
     await this.artifacts.retrieved(device, artifact);
     const told = await this.artifacts.history(device, artifact, countOf(history));
-    send(request, reply, deploymentBody(rootOf(request), artifact.offered, told));
+    sendDdi(request, reply, deploymentBody(rootOf(request), artifact.offered, told));
   }
 
   /** How it goes. A final report ends the action. */
@@ -85,7 +86,7 @@ export class DdiController {
     @Res() reply: FastifyReply,
   ) {
     const { action } = await this.artifacts.read(device, idOf(actionId), ['canceling']);
-    send(request, reply, cancelBody(action.actionId));
+    sendDdi(request, reply, cancelBody(action.actionId));
   }
 
   /** Whether it was stopped. */
@@ -112,6 +113,7 @@ export class DdiController {
 
   /** What it has installed. */
   @Get('installedBase/:actionId')
+  @ApiQuery({ name: 'actionHistory', required: false, schema: { type: 'integer' } })
   async installed(
     @Param('actionId') actionId: string,
     @Query('actionHistory') history: string | undefined,
@@ -121,7 +123,7 @@ export class DdiController {
   ) {
     const artifact = await this.artifacts.read(device, idOf(actionId), ['finished']);
     const told = await this.artifacts.history(device, artifact, countOf(history));
-    send(request, reply, deploymentBody(rootOf(request), artifact.offered, told));
+    sendDdi(request, reply, deploymentBody(rootOf(request), artifact.offered, told));
   }
 
   /** Artifacts of a module, which is what one action brings. */
@@ -133,7 +135,7 @@ export class DdiController {
     @Res() reply: FastifyReply,
   ) {
     const { offered } = await this.artifacts.read(device, idOf(moduleId), ['offered', 'installed', 'finished']);
-    send(request, reply, [artifactOf(rootOf(request), offered)]);
+    sendDdi(request, reply, [artifactOf(rootOf(request), offered)]);
   }
 
   @Head('softwaremodules/:moduleId/artifacts/:file')
@@ -166,35 +168,3 @@ export class DdiController {
 }
 
 const MD5SUM = '.MD5SUM';
-const MOST = 2 ** 31 - 1;
-
-/** @throws CampaignError `ddi.unknown` for what can be no id of ours */
-function idOf(text: string): number {
-  const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
-  if (id < 1 || id > MOST) throw unknownAction();
-  return id;
-}
-
-/** @throws CampaignError `ddi.malformed` */
-function countOf(history: string | undefined): number {
-  if (history === undefined) return 0;
-  if (!/^-?\d{1,9}$/.test(history)) throw refusal('ddi.malformed', '/actionHistory', 'must be an integer');
-  return Number(history);
-}
-
-/** Links are absolute, by the name that the client calls us. */
-const rootOf = ({ headers, params }: FastifyRequest): Root => {
-  const { tenant = '', controllerId = '' } = params as Record<string, string>;
-  return `https://${headers.host}/${tenant}/controller/v1/${encodeURIComponent(controllerId)}`;
-};
-
-/** JSON under an ETag of its bytes; as HAL to who asks for that. */
-function send(request: FastifyRequest, reply: FastifyReply, body: object): void {
-  const bytes = Buffer.from(JSON.stringify(body), 'utf8');
-  const isHal = /application\/hal\+json/.test(request.headers.accept ?? '');
-  sendConditional(request, reply, {
-    body: bytes,
-    etag: `"0${createHash('md5').update(bytes).digest('hex')}"`,
-    headers: { 'content-type': isHal ? 'application/hal+json' : 'application/json' },
-  });
-}
