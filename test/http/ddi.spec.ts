@@ -78,7 +78,7 @@ beforeAll(async () => {
   const source = server.app.get(TailLog);
   runner = new ProjectionRunner({ database: projector, source, projections: campaignProjections, log });
   await runner.start();
-  await until(async () => (await records('muster.campaign')).some(({ type }) => type === 'CataloguePublished'));
+  await until(async () => (await records('muster.campaign')).some(({ type }) => type === 'CataloguePublished'), 90);
   const attributes = { model: { type: 'string' }, free: { type: 'int' }, home: { type: 'bool' } };
   await put('/v1/schema', { version: 1, attributes });
 });

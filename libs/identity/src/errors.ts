@@ -7,6 +7,7 @@ export type IdentityErrorCode =
   | 'auth.throttled'
   | 'auth.certificate-required'
   | 'auth.certificate-refused'
+  | 'auth.controller-refused'
   | 'tenant.unknown'
   | 'tenant.exists'
   | 'tenant.malformed'

@@ -115,12 +115,6 @@ export function readAutoConfirm(body: unknown): AutoConfirm {
   return { ...optionalText({ initiator }), ...optionalText({ remark }) };
 }
 
-/** @throws CampaignError `ddi.malformed` */
-export function readInstalled(body: unknown): { name: string; version: string } {
-  const { name, version } = asObject(body, '');
-  return { name: text(name, '/name'), version: text(version, '/version') };
-}
-
 function optionalText(field: Fields): Record<string, string> {
   const [[name, value] = ['', undefined]] = Object.entries(field);
   return value === undefined || value === null ? {} : { [name]: text(value, `/${name}`) };

@@ -44,14 +44,14 @@ export class Controllers {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @throws IdentityError `auth.invalid`: whether tenant, device or credential is unknown is not told */
+  /** @throws IdentityError `auth.controller-refused`: whether tenant, device or credential is unknown is not told */
   async identify(request: FastifyRequest, tenant: string, controllerId: string): Promise<DeviceIdentity> {
     const found =
       isTenantId(tenant) && CONTROLLER_ID.test(controllerId)
         ? await this.find(request, tenant, controllerId)
         : undefined;
-    if (found === undefined) throw new IdentityError('auth.invalid', {}, 'no credential that is good for this device');
-    return found;
+    if (found !== undefined) return found;
+    throw new IdentityError('auth.controller-refused', {}, 'no credential that is good for this device');
   }
 
   /** Who has this controller id now, unless it was revoked or forgotten. */

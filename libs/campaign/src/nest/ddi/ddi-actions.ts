@@ -7,6 +7,7 @@ import { type ActionState, isOpen } from '../../ddi/action.js';
 import { isWithheld, standingNow } from '../../ddi/standing.js';
 import { gateOf, type HeldBack } from '../../offers.js';
 import { deviceContext, type FactOfServer, FactWriter } from '../fact-writer.js';
+import { FactBudget } from '../fact-budget.js';
 import { Leases } from '../leases.js';
 import { type Action, DdiRows } from './ddi-rows.js';
 
@@ -17,6 +18,7 @@ export class DdiActions {
     @Inject(DdiRows) readonly rows: DdiRows,
     @Inject(Leases) private readonly leases: Leases,
     @Inject(FactWriter) private readonly writer: FactWriter,
+    @Inject(FactBudget) private readonly budget: FactBudget,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -66,6 +68,16 @@ export class DdiActions {
     if (isWithheld(action, campaign, content, gate)) return gate ?? { gate: 'paused' };
     const needsLease = action.state === 'offered' && !action.isTransferred && !action.refusedCancel;
     return needsLease ? this.leases.take(board, device, action, now) : undefined;
+  }
+
+  /** The same for what need not be on the record: a client that fetches in a thousand pieces gets them, and is not told of a thousand times. */
+  async recordIfRoom(device: DeviceIdentity, event: FactOfServer): Promise<void> {
+    try {
+      this.budget.spend(device, 1);
+    } catch {
+      return;
+    }
+    await this.record(device, [event]);
   }
 
   /** Resolves when they are durable. */

@@ -71,7 +71,7 @@ export class DdiDownloads {
     if (await this.actions.rows.mark(device, action, 'is_started'))
       await this.actions.record(device, [{ type: 'TransferStarted', data: about }]);
     else if (range !== undefined && range.first > 0)
-      await this.actions.record(device, [{ type: 'TransferResumed', data: { ...about, fromByte: range.first } }]);
+      await this.actions.recordIfRoom(device, { type: 'TransferResumed', data: { ...about, fromByte: range.first } });
   }
 
   /** All bytes were handed over, in whatever pieces: the transfer is complete. */
