@@ -76,7 +76,7 @@ describe('the documents', () => {
       const [, SERVER, CA, CODE] = /enrol (\S+) --ca (\S+) --code (\S+)/.exec(line) ?? [];
       const where = path.join(folder.path, 'by-hand');
       mkdirSync(where);
-      const session = shellBlock('deploy/protocol.md', '9. A session by hand');
+      const session = shellBlock('deploy/protocol.md', '10. A session by hand');
       const { code, output } = await paste(session, { SERVER: SERVER!, CA: CA!, CODE: CODE! }, where);
       expect(code, output).toBe(0);
       expect(sha256(path.join(where, 'content'))).toBe(sha256('LICENSE'));

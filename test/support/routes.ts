@@ -34,7 +34,7 @@ export function describedRoutes(): Route[] {
         parameters: (operation.parameters ?? []).filter((one) => one.in === 'path').map(({ name }) => name),
         takesJson: operation.requestBody?.content['application/json'] !== undefined,
         needsPerson: operation.security?.some((scheme) => 'person' in scheme) === true,
-        isHandset: /^\/(tuf|d|enrol)\//.test(path),
+        isHandset: /^\/(tuf|d|enrol|\{tenant\}\/controller)\//.test(path),
       };
     }),
   );

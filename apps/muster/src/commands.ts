@@ -8,6 +8,7 @@ import { demoCommands } from './commands/demo.js';
 import { deviceCommands } from './commands/device.js';
 import { doctorCommands } from './commands/doctor.js';
 import { eventCommands } from './commands/event.js';
+import { hawkbitCommands } from './commands/hawkbit.js';
 import { peopleCommands } from './commands/people.js';
 import { projectionCommands } from './commands/projection.js';
 import { sessionCommands } from './commands/session.js';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   ...sessionCommands,
   ...peopleCommands,
   ...deviceCommands,
+  ...hawkbitCommands,
   ...vocabularyCommands,
   ...contentCommands,
   ...campaignCommands,

@@ -50,7 +50,15 @@ export type CampaignErrorCode =
   | 'grant.expired'
   | 'grant.foreign'
   | 'grant.revoked'
-  | 'range.unsatisfiable';
+  | 'range.unsatisfiable'
+  | 'ddi.malformed'
+  | 'ddi.attribute'
+  | 'ddi.unknown'
+  | 'ddi.gone'
+  | 'ddi.not-cancelable'
+  | 'ddi.auto-confirmed'
+  | 'ddi.precondition'
+  | 'ddi.too-many';
 
 /** A refused command or request of this room. Nothing was changed. */
 export class CampaignError extends DomainError<CampaignErrorCode> {

@@ -38,6 +38,8 @@ export interface CampaignSettings {
   timeouts: Timeouts;
   /** Of the campaigns of one group a device has one at a time. */
   conflictGroup: string | null;
+  /** The user of a hawkBit client is asked first. Absent: not, and before 2026-12. */
+  confirmation?: boolean;
 }
 
 /** What a step changes, and what undoing it brings back. */

@@ -75,7 +75,9 @@ const settings = {
   stopRules: list(object({ on: oneOf(STOPS), share, minimum: count() }), 20),
   timeouts: object({ transferMinutes: orNull(count()), confirmMinutes: orNull(count()) }),
   conflictGroup: orNull(text(64)),
+  confirmation: { type: 'boolean' } as JsonSchema,
 };
+const SETTINGS_OPTIONAL = ['confirmation'];
 const upcast =
   (more: object) =>
   (data: EventData): EventData => ({ ...data, ...PLAIN_SETTINGS, by: null, ...more });
@@ -157,13 +159,13 @@ const content = defineEvents<ContentEvent>('muster.content', {
 
 const campaign = defineEvents<CampaignEvent | CatalogueEvent>('muster.campaign', {
   CampaignDrafted: draft(
-    object({ ...settings, by: orNull(by), parent }),
+    object({ ...settings, by: orNull(by), parent }, SETTINGS_OPTIONAL),
     [draftedV1, { ...drafted, parent: { campaignId: C, outcomes: ['failed', 'silent'] } }],
     { parent: null },
   ),
-  CampaignEdited: draft(object({ ...settings, by: orNull(by) }), [
+  CampaignEdited: draft(object({ ...settings, by: orNull(by) }, SETTINGS_OPTIONAL), [
     { ...draftedV1, priority: 900 },
-    { ...drafted, priority: 900 },
+    { ...drafted, priority: 900, confirmation: true },
   ]),
   CampaignSubmitted: event(object({ campaignId: id, by, required: count(10), report: orNull(hex(64)) }), {
     campaignId: K,

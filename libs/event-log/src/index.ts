@@ -26,6 +26,7 @@ export { type ChainHead, LogChain, readChainHead } from './log-chain.js';
 export { attachEmbeddedPostgres, type AttachedPostgres } from './attach-postgres.js';
 export { homeFolder } from './postgres-home.js';
 export { requireKeeper } from './keeper.js';
+export { decrypt, encrypt } from './seal.js';
 export { ownTenant } from './own-tenant.js';
 export { KnownRows, notesChanges, type RowName } from './known-rows.js';
 export { Keyring, KeyringError, loadKek, PROBE, type SecretName } from './keyring.js';

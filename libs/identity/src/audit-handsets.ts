@@ -7,6 +7,8 @@ interface Folded {
   deviceNo: number;
   epoch: number;
   version: number;
+  /** It has a controller id, as a hawkBit client. */
+  isController: boolean;
 }
 
 interface DeviceRow {
@@ -21,7 +23,10 @@ interface DeviceRow {
   version: number;
   key_hash: string | null;
   has_key: boolean | null;
+  has_controller: boolean;
 }
+
+const UNKNOWN: Folded = { state: handset.initial, deviceNo: -1, epoch: 0, version: 0, isController: false };
 
 /** Device identities: the streams obey the decider, the rows are their mirror, and facts are of devices that were enrolled. */
 export class HandsetAuditor implements RoomAuditor {
@@ -38,7 +43,8 @@ export class HandsetAuditor implements RoomAuditor {
 
   async finish(tx: Tx): Promise<void> {
     const rows = await tx.query<DeviceRow>(
-      `select d.*, k.key_hash, r.wrapped is not null as has_key from ops.device d
+      `select d.*, k.key_hash, r.wrapped is not null as has_key, exists (select 1 from ops.controller c
+         where c.tenant = d.tenant and c.device_id = d.device_id) as has_controller from ops.device d
        left join ops.device_key k on k.tenant = d.tenant and k.device_id = d.device_id and k.retired_at is null
        left join ops.keyring r on r.tenant = d.tenant and r.purpose = 'subject' and r.id = d.device_id::text`,
     );
@@ -56,7 +62,7 @@ export class HandsetAuditor implements RoomAuditor {
   private fold(record: EventRecord<HandsetEvent>): void {
     const key = `${record.tenant}/${record.subject}`;
     const event = { type: record.type, data: record.data } as HandsetEvent;
-    const { state, ...known } = this.devices.get(key) ?? { state: handset.initial, deviceNo: -1, epoch: 0, version: 0 };
+    const { state, ...known } = this.devices.get(key) ?? UNKNOWN;
     const refusal = refusalOf(state, event);
     if (refusal !== undefined)
       this.report({ invariant: 'I4', code: 'handset.refused', where: placeOf(record), message: refusal });
@@ -66,7 +72,8 @@ export class HandsetAuditor implements RoomAuditor {
       this.report({ invariant: 'I7', code: 'tenant.mixed', where: placeOf(record), message: `a device of ${owner}` });
     const next = handset.evolve(state, event);
     const { deviceNo, epoch } = 'deviceNo' in next ? next : known;
-    this.devices.set(key, { state: next, deviceNo, epoch, version: record.version });
+    const isController = known.isController || (event.type === 'HandsetEnrolled' && event.data.controllerId != null);
+    this.devices.set(key, { state: next, deviceNo, epoch, version: record.version, isController });
   }
 
   private ownDevice(record: EventRecord): void {
@@ -90,6 +97,8 @@ export class HandsetAuditor implements RoomAuditor {
     expected.status = state.status;
     if ('keyHash' in state) Object.assign(expected, { channel: state.channel, expires_at: state.expiresAt });
     expected.key_hash = state.status === 'active' ? state.keyHash : null;
+    // Of a forgotten one the controller id may have passed on.
+    if (state.status !== 'forgotten') expected.has_controller = folded.isController;
     if (state.status === 'forgotten') Object.assign(expected, { label: null, has_key: false });
     const actual: Record<string, unknown> = { ...row, expires_at: row.expires_at.toISOString() };
     actual.has_key = row.has_key === true;

@@ -4,15 +4,16 @@ import { isTenantId } from './tenant.js';
 
 /**
  * Secrets that we make. Each names its tenant, so that no look-up ever crosses tenants, and ends in random bytes:
- * `<tenant>.<secret>` enrolment code, `mss_<tenant>.<secret>` session, `mtk_<tenant>.<secret>` API token.
+ * `<tenant>.<secret>` enrolment code or gateway token, `mss_<tenant>.<secret>` session, `mtk_<tenant>.<secret>` API token,
+ * `mdt_<tenant>.<secret>` target token of a hawkBit client.
  */
-const PREFIX = { code: '', session: 'mss_', token: 'mtk_' } as const;
+const PREFIX = { code: '', session: 'mss_', token: 'mtk_', target: 'mdt_' } as const;
 export type CredentialKind = keyof typeof PREFIX;
 
 /** 144 bits for a code that someone may have to type, 256 for what programs carry. */
-const SECRET_BYTES: Record<CredentialKind, number> = { code: 18, session: 32, token: 32 };
+const SECRET_BYTES: Record<CredentialKind, number> = { code: 18, session: 32, token: 32, target: 32 };
 
-const FORM = /^(mss_|mtk_)?([a-z][a-z0-9-]{1,30})\.([A-Za-z0-9_-]{24,43})$/;
+const FORM = /^(mss_|mtk_|mdt_)?([a-z][a-z0-9-]{1,30})\.([A-Za-z0-9_-]{24,43})$/;
 
 /** A credential to show once; only its hash is stored. */
 export function newCredential(kind: CredentialKind, tenant: string): { text: string; hash: string } {
@@ -25,7 +26,7 @@ export function newCredential(kind: CredentialKind, tenant: string): { text: str
  * @param derive makes as many secret bytes of a name, e.g. from the key-encryption key
  */
 export function commandCredential(
-  kind: 'code' | 'token',
+  kind: 'code' | 'token' | 'target',
   { tenant, commandId }: { tenant: string; commandId: string },
   derive: (name: string, length: number) => Uint8Array,
   index = 0,
@@ -42,7 +43,7 @@ function credentialOf(kind: CredentialKind, tenant: string, secret: Uint8Array):
 export function parseCredential(text: string): { kind: CredentialKind; tenant: string; hash: string } | undefined {
   const [, prefix = '', tenant = ''] = FORM.exec(text) ?? [];
   if (!isTenantId(tenant)) return undefined;
-  const kind = prefix === 'mss_' ? 'session' : prefix === 'mtk_' ? 'token' : 'code';
+  const [kind = 'code' as const] = (Object.keys(PREFIX) as CredentialKind[]).filter((each) => PREFIX[each] === prefix);
   return { kind, tenant, hash: hashCredential(text) };
 }
 

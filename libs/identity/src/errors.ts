@@ -7,6 +7,7 @@ export type IdentityErrorCode =
   | 'auth.throttled'
   | 'auth.certificate-required'
   | 'auth.certificate-refused'
+  | 'auth.controller-refused'
   | 'tenant.unknown'
   | 'tenant.exists'
   | 'tenant.malformed'
@@ -30,7 +31,8 @@ export type IdentityErrorCode =
   | 'renewal.key-retired'
   | 'device.unknown'
   | 'device.revoked'
-  | 'device.key-taken';
+  | 'device.key-taken'
+  | 'device.exists';
 
 /** A refused act of identity. The message never holds a code, token, password or label. */
 export class IdentityError extends DomainError<IdentityErrorCode> {

@@ -4,7 +4,10 @@ import { defineEvents, type EventDefinitions, type JsonSchema } from '#event-log
 export type HandsetEvent =
   | {
       type: 'HandsetEnrolled';
-      /** `label` is personal (an IMEI or an owner's name may stand in it): sealed. */
+      /**
+       * `label` is personal (an IMEI or an owner's name may stand in it): sealed, as `controllerId` is, by which a hawkBit client
+       * names itself. Of such a device the key is its target token, whose sha-256 is the `keyHash`.
+       */
       data: {
         deviceId: string;
         deviceNo: number;
@@ -13,6 +16,7 @@ export type HandsetEvent =
         epoch: number;
         label: string | null;
         expiresAt: string;
+        controllerId?: string | null;
       };
     }
   | { type: 'HandsetRenewed'; data: { deviceId: string; keyHash: string; replacesKeyHash: string; expiresAt: string } }
@@ -50,26 +54,30 @@ const channel: JsonSchema = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,30}$' 
 const count: JsonSchema = { type: 'integer', minimum: 0 };
 const epoch: JsonSchema = { type: 'integer', minimum: 1 };
 
-/** An object of exactly these fields. */
-const object = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+/** An object of exactly these fields, all required but those named. */
+const object = (properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema => ({
   type: 'object',
   additionalProperties: false,
-  required: Object.keys(properties),
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
   properties,
 });
 
 export const handsetDefinitions: EventDefinitions = defineEvents<HandsetEvent>('muster.handset', {
   HandsetEnrolled: {
     version: 1,
-    schema: object({
-      deviceId: id,
-      deviceNo: { type: 'integer', minimum: 0, maximum: 4_294_967_295 },
-      channel,
-      keyHash,
-      epoch,
-      label: { type: ['string', 'null'], maxLength: 500, 'x-personal': true },
-      expiresAt: at,
-    }),
+    schema: object(
+      {
+        deviceId: id,
+        deviceNo: { type: 'integer', minimum: 0, maximum: 4_294_967_295 },
+        channel,
+        keyHash,
+        epoch,
+        label: { type: ['string', 'null'], maxLength: 500, 'x-personal': true },
+        expiresAt: at,
+        controllerId: { type: ['string', 'null'], maxLength: 100, 'x-personal': true },
+      },
+      ['controllerId'],
+    ),
     samples: [
       {
         v: 1,
@@ -81,6 +89,13 @@ export const handsetDefinitions: EventDefinitions = defineEvents<HandsetEvent>('
           epoch: 1,
           label: 'van 7',
           expiresAt: AT,
+        },
+      },
+      {
+        v: 1,
+        data: {
+          ...{ deviceId: DEVICE, deviceNo: 1, channel: 'main', keyHash: KEY, epoch: 1, label: 'gate 4' },
+          ...{ expiresAt: AT, controllerId: 'gate-4' },
         },
       },
     ],

@@ -30,6 +30,7 @@ export type HandsetCommand =
         keyHash: string;
         label: string | null;
         expiresAt: string;
+        controllerId?: string | null;
       };
     }
   /** `presentedKeyHash` signed the proof; `keyHash` is the one to certify, the same or a new one. */

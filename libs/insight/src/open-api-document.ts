@@ -56,6 +56,7 @@ const IDEMPOTENCY = {
 /** How a route knows its caller, by its path; first match wins. */
 const SECURITY: readonly (readonly [RegExp, Record<string, string[]>[]])[] = [
   [/^\/d\//, [{ handset: [] }]],
+  [/^\/\{tenant\}\/controller\//, [{ ddi: [] }, { handset: [] }]],
   [/^\/(tuf|enrol)\//, []],
   [/^\/(livez|readyz|metrics|version)$/, []],
   [/^\/v1\/sessions$/, []],
@@ -69,6 +70,10 @@ export function complete(document: OpenApiDocument): OpenApiDocument {
   document.components.securitySchemes = {
     person: { type: 'http', scheme: 'bearer', description: 'A session or an API token.' },
     handset: { type: 'mutualTLS', description: 'The certificate of an enrolled handset.' },
+    ddi: {
+      ...{ type: 'apiKey', in: 'header', name: 'Authorization' },
+      description: '`TargetToken <token>` of one hawkBit client, or `GatewayToken <token>`.',
+    },
   };
   for (const schema of Object.values(schemas)) leaveOutDefaults(schema);
   for (const [path, operations] of Object.entries(document.paths))

@@ -7,7 +7,19 @@ import { Catalogues } from './catalogues.js';
 import { ChannelKeys } from './channel-keys.js';
 import { Channels } from './channels.js';
 import { Consequences } from './consequences.js';
+import { ContentDigests } from './content-digests.js';
 import { ContentController } from './content.controller.js';
+import { DdiActions } from './ddi/ddi-actions.js';
+import { DdiArtifacts } from './ddi/ddi-artifacts.js';
+import { DdiChoice } from './ddi/ddi-choice.js';
+import { DdiConsentController } from './ddi/ddi-consent.controller.js';
+import { DdiConsent } from './ddi/ddi-consent.js';
+import { DdiController } from './ddi/ddi.controller.js';
+import { DdiDownloads } from './ddi/ddi-downloads.js';
+import { DdiGuard } from './ddi/ddi-guard.js';
+import { DdiPolls } from './ddi/ddi-polls.js';
+import { DdiReports } from './ddi/ddi-reports.js';
+import { DdiRows } from './ddi/ddi-rows.js';
 import { Described } from './described.js';
 import { DeviceController } from './device.controller.js';
 import { DeviceFacts } from './device-facts.js';
@@ -72,7 +84,8 @@ const serving = [
   Tellings,
   Transmissions,
 ];
-const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
+const ddi = [DdiActions, DdiArtifacts, DdiChoice, DdiConsent, DdiDownloads, DdiGuard, DdiPolls, DdiReports, DdiRows];
+const storing = [ContentDigests, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const following = [Consequences, Duties, FollowUp, InboxOrders];
 const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
 const timed = [
@@ -86,11 +99,22 @@ const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunC
 const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
 
 /** Everything of this room that Nest makes, by what it is for. */
-export const campaignProviders = [...keeping, ...serving, ...storing, ...following, ...timed, ...commands, ...queries];
+export const campaignProviders = [
+  ...keeping,
+  ...serving,
+  ...ddi,
+  ...storing,
+  ...following,
+  ...timed,
+  ...commands,
+  ...queries,
+];
 
 export const campaignControllers = [
   CampaignController,
   ContentController,
+  DdiConsentController,
+  DdiController,
   DeviceController,
   TufController,
   UploadController,

@@ -42,6 +42,7 @@ export class CampaignView implements CampaignSettings {
   stopRules!: StopRuleDto[];
   timeouts!: TimeoutsDto;
   conflictGroup!: string | null;
+  confirmation?: boolean;
   status!: CampaignStatus;
   /** How it is paused; null when it is not. */
   pause!: 'soft' | 'hard' | null;

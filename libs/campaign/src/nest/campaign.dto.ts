@@ -4,6 +4,7 @@ import {
   ArrayMinSize,
   ArrayUnique,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsObject,
@@ -20,6 +21,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { BUCKETS } from '#matching/index.js';
+import { MayBeAbsent } from '#runtime/nest/runtime.module.js';
 import type { CampaignSettings } from '../events.js';
 import { type Outcome, OUTCOMES } from '../outcomes.js';
 import { type CampaignClass, CLASSES } from '../precedence.js';
@@ -176,6 +178,11 @@ export class CampaignDto {
   @IsOptional()
   @Matches(/^[a-z0-9][a-z0-9-]{0,63}$/)
   conflictGroup: string | null = null;
+
+  /** The user of a hawkBit client is asked first; other devices ask theirs by rules of their own. */
+  @MayBeAbsent()
+  @IsBoolean()
+  confirmation?: boolean;
 }
 
 /** Asks for a review. */

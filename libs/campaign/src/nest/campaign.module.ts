@@ -1,12 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ENROL_CATALOGUE } from '#identity/nest/identity.module.js';
-import { registerChallenge, registerStatus } from '#runtime/nest/runtime.module.js';
+import { registerChallenge, registerProblemForm, registerStatus } from '#runtime/nest/runtime.module.js';
+import { hawkbitRefusal } from '../ddi/refusal-body.js';
 import { campaignControllers, campaignProviders } from './campaign-providers.js';
+import { DDI_ROUTES } from './ddi/ddi.controller.js';
 import { EnrolMaterial } from './enrol-material.js';
 import { FileStore } from './file-store.js';
 import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
 import { CreateDescribed1767200000002 } from './migrations/create-described.js';
+import { CreateDdi1767200000010 } from './migrations/create-ddi.js';
 import { LeaseGrants1767200000003 } from './migrations/lease-grants.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
@@ -24,9 +27,11 @@ export const campaignMigrations = [
   NoteInboxChanges1767200000001,
   CreateDescribed1767200000002,
   LeaseGrants1767200000003,
+  CreateDdi1767200000010,
 ];
 
 registerStatus(STATUSES);
+registerProblemForm(DDI_ROUTES, hawkbitRefusal);
 registerChallenge(CHALLENGES);
 
 /** Contents, campaigns, catalogues and the handset's routes. Global, because it gives identity what enrolment needs. */

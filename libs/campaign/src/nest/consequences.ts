@@ -3,6 +3,7 @@ import type { EventRecord } from '#event-log/index.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
 import type { HandsetEvent } from '#identity/events.js';
 import type { CampaignEvent, DeviceFactByServer } from '../events.js';
+import { DdiRows } from './ddi/ddi-rows.js';
 import { Described } from './described.js';
 import { InboxOrders } from './inbox-orders.js';
 import { Leases } from './leases.js';
@@ -21,6 +22,7 @@ export class Consequences {
     @Inject(InboxOrders) private readonly orders: InboxOrders,
     @Inject(Leases) private readonly leases: Leases,
     @Inject(Described) private readonly described: Described,
+    @Inject(DdiRows) private readonly ddi: DdiRows,
   ) {}
 
   async of(record: EventRecord): Promise<void> {
@@ -40,6 +42,7 @@ export class Consequences {
       case 'CampaignAborted':
         return this.orders.afterAbort(tenant, data as DataOf<'CampaignAborted'>);
       case 'SubjectForgotten':
+        await this.ddi.forget(device);
         return this.described.forget(device);
       default: // nothing follows from it
     }

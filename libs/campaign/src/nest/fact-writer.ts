@@ -8,10 +8,13 @@ import {
   PostgresLog,
   type Sequence,
 } from '#event-log/index.js';
+import type { DeviceFactByHandset } from '#handset/events.js';
 import { newId } from '#runtime/index.js';
 import type { DeviceFactByServer } from '../events.js';
 
-type ServerFact = Fact<DeviceFactByServer>;
+/** Of a hawkBit client the server also says what handsets say of themselves: by what it reports, and the bytes that it took. */
+export type FactOfServer = DeviceFactByServer | DeviceFactByHandset;
+type ServerFact = Fact<FactOfServer>;
 interface Waiting {
   facts: readonly ServerFact[];
   isPatient: boolean;

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { failpoint, flush } from '#runtime/index.js';
+import type { Digests } from '../ddi/bodies.js';
 import { CampaignError } from '../errors.js';
 import type { ByteRange } from '../range.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
@@ -44,7 +44,7 @@ export class FileStore {
     if ((await sizeOf(this.pathOf(sha256))) === undefined) await this.adopt(file, sha256);
   }
 
-  read(sha256: string, range?: ByteRange): Readable {
+  read(sha256: string, range?: ByteRange): PacedFile {
     return new PacedFile(this.pathOf(sha256), range);
   }
 
@@ -67,7 +67,8 @@ export class FileStore {
     await flush(path.dirname(target));
   }
 
-  private pathOf(sha256: string): string {
+  /** Where the bytes of a digest lie, if they are there. */
+  pathOf(sha256: string): string {
     return path.join(this.root, sha256.slice(0, 2), sha256);
   }
 }
@@ -95,9 +96,10 @@ export async function sizeOf(file: string): Promise<number | undefined> {
   }
 }
 
-/** sha-256, hex. */
-export async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1_048_576 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+/** Hex, of one reading. */
+export async function digestsOf(file: string): Promise<Digests> {
+  const [sha256, sha1, md5] = [createHash('sha256'), createHash('sha1'), createHash('md5')];
+  for await (const chunk of createReadStream(file, { highWaterMark: 1_048_576 }))
+    for (const hash of [sha256, sha1, md5]) hash.update(chunk as Buffer);
+  return { sha256: sha256.digest('hex'), sha1: sha1.digest('hex'), md5: md5.digest('hex') };
 }

@@ -6,7 +6,8 @@ import { CHUNK, nextChunk } from '../pace.js';
 /** A file, or a part of it, read at the pace of whoever takes it: one chunk ahead, large for the fast, small for the slow. */
 export class PacedFile extends Readable {
   private file: FileHandle | undefined;
-  private at: number;
+  /** The next byte that is read: what was sent ends there, or before. */
+  at: number;
   private chunk: number = CHUNK.least;
   private readAt = 0;
   private reads = 0;

@@ -6,8 +6,9 @@ import { checkDescription } from '../description.js';
 import { CampaignError, refusal } from '../errors.js';
 import type { ContentEvent } from '../events.js';
 import type { PublishContentDto } from './content.dto.js';
+import { ContentDigests } from './content-digests.js';
 import { type ContentView, viewOfContent } from './content-view.dto.js';
-import { digestOf, FileStore, sizeOf } from './file-store.js';
+import { digestsOf, FileStore, sizeOf } from './file-store.js';
 import { LiveBoard } from './live-board.js';
 import { Uploads } from './uploads.js';
 
@@ -31,6 +32,7 @@ export class RunContentHandler implements ICommandHandler<RunContent> {
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(Uploads) private readonly uploads: Uploads,
     @Inject(FileStore) private readonly files: FileStore,
+    @Inject(ContentDigests) private readonly digests: ContentDigests,
   ) {}
 
   execute({ order, context }: RunContent): Promise<ContentView> {
@@ -46,7 +48,9 @@ export class RunContentHandler implements ICommandHandler<RunContent> {
     checkDescription(data.description);
     const { schema, contents } = await this.board.tenant(context.tenant);
     const done = contents.get(data.uploadId)?.published;
-    const { sha256, sizeBytes, file } = done ? { ...done, file: undefined } : await this.finished(data, context.tenant);
+    const finished = done ? undefined : await this.finished(data, context.tenant);
+    const { sha256, sizeBytes } = done ?? finished!;
+    const file = finished?.file;
     const description = { ...data.description, sizeBytes };
     const content = { contentId: data.uploadId, description, selector: data.selector, sha256, sizeBytes };
     const command = { type: 'PublishContent' as const, data: plain(content), schema };
@@ -55,7 +59,10 @@ export class RunContentHandler implements ICommandHandler<RunContent> {
       await this.files.adopt(file, sha256);
     }
     const view = await this.run(command, context);
-    if (file !== undefined) await this.files.keep(file, sha256);
+    if (finished !== undefined) {
+      await this.files.keep(finished.file, sha256);
+      await this.digests.keep(context.tenant, finished);
+    }
     await this.uploads.forget(context.tenant, data.uploadId);
     return view;
   }
@@ -64,11 +71,12 @@ export class RunContentHandler implements ICommandHandler<RunContent> {
     const upload = await this.uploads.find(tenant, uploadId);
     if ((await sizeOf(upload.file)) !== upload.size_bytes)
       throw refusal('upload.incomplete', '/uploadId', 'the upload has not all of its bytes: resume it');
-    const found = await digestOf(upload.file);
+    const digests = await digestsOf(upload.file);
+    const found = digests.sha256;
     for (const [pointer, announced] of Object.entries({ '/sha256': sha256, '/uploadId': upload.sha256 }))
       if (announced && announced !== found)
         throw refusal('upload.digest', pointer, `the bytes have the sha-256 ${found}`);
-    return { sha256: found, sizeBytes: upload.size_bytes, file: upload.file };
+    return { ...digests, sizeBytes: upload.size_bytes, file: upload.file };
   }
 
   private async run(command: Parameters<typeof contentDecider.decide>[1], context: EventContext): Promise<ContentView> {

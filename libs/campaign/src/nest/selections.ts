@@ -34,6 +34,11 @@ export class Selections {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** What is selected from is kept by it. */
+  tenant(tenant: string): Promise<TenantBoard> {
+    return this.board.tenant(tenant);
+  }
+
   /** What fits a device of what the server selects from, and what holds back the rest. @throws MatchingError `attributes.malformed` naming the attribute */
   async select(device: DeviceIdentity, { attributes, zone }: AvailabilityRequest): Promise<Selection> {
     const board = await this.board.tenant(device.tenant);

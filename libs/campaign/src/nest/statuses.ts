@@ -30,6 +30,11 @@ export const STATUSES = {
   'grant.foreign': 403,
   'grant.revoked': 403,
   'range.unsatisfiable': 416,
+  'ddi.attribute': 400,
+  'ddi.gone': 410,
+  'ddi.not-cancelable': 405,
+  'ddi.auto-confirmed': 409,
+  'ddi.precondition': 412,
 } satisfies Partial<Record<CampaignErrorCode, number>>;
 
 export const CHALLENGES = {

@@ -24,14 +24,20 @@ export class Tellings {
     this.budget.spend(device, 1 + Math.floor(JSON.stringify(attributes).length / CHARACTERS_A_FACT));
   }
 
-  /** Resolves when it is durable. @param facts that are new each time @throws CampaignError `facts.too-many` */
+  /**
+   * Resolves when it is durable.
+   * @param facts that are new each time
+   * @param isTold false: it was not asked yet what it is, and what stands for that is no news
+   * @throws CampaignError `facts.too-many`
+   */
   async record(
     device: DeviceIdentity,
     { told, held }: Pick<Selected, 'held'> & { told: Told },
     facts: readonly DeviceFactByServer[],
+    { isTold = true } = {},
   ): Promise<void> {
     const before = await this.described.of(device);
-    const isNews = !before.isOf(told);
+    const isNews = isTold && !before.isOf(told);
     const gates = gatesOf(held);
     const events: DeviceFactByServer[] = [
       ...(isNews ? [{ type: 'HandsetDescribed' as const, data: told }] : []),

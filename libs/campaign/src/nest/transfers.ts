@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { OfferRef } from '#device-protocol/index.js';
 import { type DeviceIdentity, Devices } from '#identity/nest/identity.module.js';
 import { LEASE_MS } from '../caps.js';
 import { CampaignError } from '../errors.js';
@@ -11,9 +12,7 @@ import { GrantOffice } from './grant-office.js';
 import { Leases } from './leases.js';
 import { LiveBoard } from './live-board.js';
 
-interface Source {
-  contentId: string;
-  campaignId: string;
+interface Source extends OfferRef {
   sha256: string;
   size: number;
   etag: string;
@@ -67,7 +66,7 @@ export class Transfers {
    * revoked: an error after the headers ends the connection, so that nobody takes the part for the whole. The device asks
    * again, and meets the gate.
    */
-  private watched(bytes: Readable, device: DeviceIdentity, source: Source): Readable {
+  watched(bytes: Readable, device: DeviceIdentity, source: OfferRef): Readable {
     let looks = 0;
     const look = setInterval(() => {
       looks += 1;
@@ -81,7 +80,7 @@ export class Transfers {
   }
 
   /** What cannot be looked up now stops nothing: the next look is soon. */
-  private async mayGoOn(bearer: DeviceIdentity, { contentId, campaignId }: Source): Promise<boolean> {
+  private async mayGoOn(bearer: DeviceIdentity, { contentId, campaignId }: OfferRef): Promise<boolean> {
     try {
       const [{ contents, campaigns }, device] = await Promise.all([
         this.board.tenant(bearer.tenant),

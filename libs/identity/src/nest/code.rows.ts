@@ -1,11 +1,12 @@
 import type { CodeView } from './views.dto.js';
 
 export const CODE_COLUMNS =
-  'code_id, batch_id, label, channel, replaces, created_at, expires_at, revoked_at, used_at, device_id, key_hash';
+  'code_id, batch_id, kind, label, channel, replaces, created_at, expires_at, revoked_at, used_at, device_id, key_hash';
 
 export interface CodeRow {
   code_id: string;
   batch_id: string;
+  kind: CodeView['kind'];
   label: string | null;
   channel: string;
   replaces: string | null;
@@ -20,6 +21,7 @@ export interface CodeRow {
 export const viewOfCode = (row: CodeRow): CodeView => ({
   id: row.code_id,
   batchId: row.batch_id,
+  kind: row.kind,
   label: row.label,
   channel: row.channel,
   replaces: row.replaces,

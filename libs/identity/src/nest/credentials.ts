@@ -26,7 +26,7 @@ export class Credentials {
   ) {}
 
   async principal({ kind, tenant, hash }: Credential): Promise<Principal | undefined> {
-    if (kind === 'code') return undefined;
+    if (kind !== 'session' && kind !== 'token') return undefined;
     return this.databases.actor.inTenant(tenant, (tx) =>
       kind === 'session' ? this.bySession(tx, tenant, hash) : this.byToken(tx, tenant, hash),
     );

@@ -90,6 +90,10 @@ export class DeviceConnections {
 
 const identities = new WeakMap<object, DeviceIdentity>();
 
+/** For a guard that knows devices by other credentials. */
+export const setDevice = ({ raw }: Pick<FastifyRequest, 'raw'>, identity: DeviceIdentity): void =>
+  void identities.set(raw, identity);
+
 /** Lets devices in whose key is good now. */
 @Injectable()
 export class DeviceGuard implements CanActivate {
@@ -97,7 +101,7 @@ export class DeviceGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    identities.set(request.raw, await this.connections.requireDevice(request));
+    setDevice(request, await this.connections.requireDevice(request));
     return true;
   }
 }

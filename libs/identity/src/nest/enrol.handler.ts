@@ -77,7 +77,8 @@ export class EnrolHandler implements ICommandHandler<Enrol> {
   /** The code's row, locked, if this key may use it. */
   private async findCode(tx: Tx, tenant: string, hash: string, { keyHash }: CheckedCsr): Promise<CodeRow> {
     const [row] = await tx.query<CodeRow>(
-      `select ${CODE_COLUMNS} from ops.enrolment_code where tenant = $1 and code_hash = $2 for update`,
+      `select ${CODE_COLUMNS} from ops.enrolment_code
+       where tenant = $1 and code_hash = $2 and kind = 'handset' for update`,
       [tenant, hash],
     );
     if (row === undefined || row.revoked_at !== null)
@@ -138,7 +139,7 @@ export class EnrolHandler implements ICommandHandler<Enrol> {
 const versionOf = (rules: string): number => (JSON.parse(rules) as { version: number }).version;
 
 /** Dense: a transaction that fails gives its number back. */
-async function nextDeviceNo(tx: Tx, tenant: string): Promise<number> {
+export async function nextDeviceNo(tx: Tx, tenant: string): Promise<number> {
   const [row] = await tx.query<{ taken: number }>(
     'update ops.device_counter set next_no = next_no + 1 where tenant = $1 returning next_no - 1 as taken',
     [tenant],

@@ -33,16 +33,17 @@ export class EnrolmentCodesController {
     return this.queries.execute(listCodes(caller.tenant, page));
   }
 
-  /** Issues one code. `code` is shown in this answer alone. */
+  /** Issues one code, or a gateway token. `code` is shown in this answer alone. */
   @Post()
   @Needs('enrolment:write')
   @ShowsSecret()
   @ApiBody({ type: IssueCodeDto, required: false })
   async issue(
-    @Body() { label, channel, lifetimeSeconds }: IssueCodeDto,
+    @Body() { label, channel, lifetimeSeconds, gatewayDays }: IssueCodeDto,
     @Context() context: EventContext,
   ): Promise<IssuedCode | undefined> {
-    const data = { lines: [{ label: label ?? null, channel }], lifetimeSeconds };
+    const kind = gatewayDays === undefined ? {} : { kind: 'gateway' as const, lifetimeSeconds: gatewayDays * 86_400 };
+    const data = { lines: [{ label: label ?? null, channel }], lifetimeSeconds, ...kind };
     const [code] = await this.commands.execute(new RunEnrolment({ type: 'IssueCodes', data }, context));
     return code;
   }

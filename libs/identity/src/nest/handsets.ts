@@ -6,6 +6,7 @@ import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { IdentityError } from '../errors.js';
 import type { HandsetEvent } from '../events.js';
 import { handset, type HandsetCommand, type HandsetState } from '../handset.js';
+import { controllerHash, nameController } from './controller.rows.js';
 import { Devices } from './devices.js';
 
 export interface Decided {
@@ -78,13 +79,15 @@ export class Handsets {
   private async mirror(tx: Tx, tenant: string, event: HandsetEvent): Promise<void> {
     switch (event.type) {
       case 'HandsetEnrolled': {
-        const { deviceId, deviceNo, channel, label, epoch, expiresAt, keyHash } = event.data;
+        const { deviceId, deviceNo, channel, label, epoch, expiresAt, keyHash, controllerId } = event.data;
         await tx.query(
           `insert into ops.device
              (tenant, device_id, device_no, channel, label, status, epoch, enrolled_at, expires_at, version)
            values ($1, $2, $3, $4, $5, 'active', $6, $7, $8, 1)`,
           [tenant, deviceId, deviceNo, channel, label, epoch, this.now(), expiresAt],
         );
+        if (controllerId)
+          await nameController(tx, tenant, deviceId, controllerHash(this.keyring, tenant, controllerId));
         return addKey(tx, tenant, deviceId, keyHash);
       }
       case 'HandsetRenewed': {

@@ -28,6 +28,9 @@ const plain = { message: 'no control characters' };
 /** ISO/IEC 7816-5: 5 to 16 bytes. */
 const AID = /^([0-9A-F]{2}){5,16}$/;
 
+/** Of a hawkBit client: it is a part of each address. */
+export const CONTROLLER_ID = /^[^\p{Cc}\p{Cs}/]{1,100}$/u;
+
 const DAY = 86_400;
 
 export class IdParams {
@@ -179,6 +182,33 @@ export class IssueCodeDto extends LifetimeDto {
   label?: string;
 
   /** The audience that the device joins. */
+  @MayBeAbsent()
+  @Matches(CHANNEL)
+  channel: string = DEFAULT_CHANNEL;
+
+  /** Makes it a gateway token of so many days, by which any number of hawkBit clients enrol and speak. */
+  @MayBeAbsent()
+  @IsInt()
+  @Min(1)
+  @Max(3_650)
+  gatewayDays?: number;
+}
+
+/** A hawkBit client that a person makes known. */
+export class EnrolControllerDto {
+  /** How it names itself, as its `id` is set; 1 to 100 characters. Personal: sealed in the log. */
+  @IsString()
+  @Matches(CONTROLLER_ID)
+  controllerId!: string;
+
+  /** What people call it; absent: as it names itself. */
+  @MayBeAbsent()
+  @IsString()
+  @Length(1, LABEL_LIMIT)
+  @Matches(PLAIN, plain)
+  label?: string;
+
+  /** The audience that it joins. */
   @MayBeAbsent()
   @Matches(CHANNEL)
   channel: string = DEFAULT_CHANNEL;

@@ -3,10 +3,12 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { registerChallenge, registerStatus } from '#runtime/nest/runtime.module.js';
 import { CertificateAuthority } from './authority.js';
 import { Bootstrap } from './bootstrap.js';
+import { Controllers } from './controllers.js';
 import { Credentials } from './credentials.js';
 import { DeviceConnections, DeviceGuard } from './device.guard.js';
 import { Devices } from './devices.js';
 import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
+import { NameControllers1767100000003 } from './migrations/name-controllers.js';
 import { NoteDeviceChanges1767100000002 } from './migrations/note-device-changes.js';
 import { PeopleGuard } from './people.guard.js';
 import { controllers, handlers } from './routes.js';
@@ -17,8 +19,9 @@ export { audit } from './audit.js';
 export { CertificateAuthority, type ServerTls } from './authority.js';
 export { Bootstrap, type FirstAdministrator } from './bootstrap.js';
 export { Caller, Context, contextOf, newCommand, principalOf, requirePrincipal } from './caller.js';
+export { Controllers } from './controllers.js';
 export { DeliverRules } from './deliver-rules.handler.js';
-export { Device, DeviceConnections, DeviceGuard } from './device.guard.js';
+export { Device, DeviceConnections, DeviceGuard, setDevice } from './device.guard.js';
 export { type DeviceIdentity, Devices } from './devices.js';
 export { ENROL_CATALOGUE, type EnrolCatalogue } from './enrol-catalogue.js';
 export { Needs, NeedsInDomain, PeopleGuard, SignedIn } from './people.guard.js';
@@ -27,7 +30,11 @@ export { Tenants } from './tenants.js';
 export type { DeviceView, TenantView } from './views.dto.js';
 
 /** In order; they come after those of the event log. */
-export const identityMigrations = [CreateIdentity1767100000001, NoteDeviceChanges1767100000002];
+export const identityMigrations = [
+  CreateIdentity1767100000001,
+  NoteDeviceChanges1767100000002,
+  NameControllers1767100000003,
+];
 
 export interface IdentityOptions {
   /** False for an app that only asks who calls: guards without routes and commands. True when absent. */
@@ -48,7 +55,7 @@ export class IdentityModule {
       imports: [CqrsModule.forRoot()],
       controllers: routes ? controllers : [],
       providers: routes ? [...shared, Bootstrap, ...handlers] : shared,
-      exports: routes ? [...shared, Bootstrap] : shared,
+      exports: routes ? [...shared, Bootstrap, Controllers] : shared,
     };
   }
 }

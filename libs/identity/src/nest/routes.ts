@@ -1,4 +1,5 @@
 import { DeliverRulesHandler } from './deliver-rules.handler.js';
+import { Controllers } from './controllers.js';
 import { DevicesController } from './devices.controller.js';
 import { EnrolController } from './enrol.controller.js';
 import { EnrolHandler } from './enrol.handler.js';
@@ -11,6 +12,7 @@ import {
   ListIdentityHandler,
   ListTenantsHandler,
 } from './read-identity.handler.js';
+import { RunControllerHandler } from './run-controller.handler.js';
 import { RunEnrolmentHandler } from './run-enrolment.handler.js';
 import { RunHandsetHandler } from './run-handset.handler.js';
 import { RunPersonHandler } from './run-person.handler.js';
@@ -24,10 +26,12 @@ import { UsersController } from './users.controller.js';
 
 /** Commands and queries behind the routes. */
 export const handlers = [
+  Controllers,
   Handsets,
   LoginThrottle,
   DeliverRulesHandler,
   EnrolHandler,
+  RunControllerHandler,
   RunEnrolmentHandler,
   RunHandsetHandler,
   RunPersonHandler,

@@ -12,7 +12,7 @@ import { CODE_COLUMNS, type CodeRow, viewOfCode } from './code.rows.js';
 import type { IssuedCode } from './views.dto.js';
 
 export type EnrolmentCommand =
-  | { type: 'IssueCodes'; data: { lines: readonly EnrolmentLine[]; lifetimeSeconds: number } }
+  | { type: 'IssueCodes'; data: { lines: readonly EnrolmentLine[]; lifetimeSeconds: number; kind?: CodeRow['kind'] } }
   /** A code by which a known device comes back with a new key. */
   | { type: 'IssueReplacement'; data: { deviceId: string; lifetimeSeconds: number } }
   | { type: 'RevokeCode'; data: { codeId: string } };
@@ -54,9 +54,16 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
   private async issue(
     tx: Tx,
     context: EventContext,
-    batch: { lines: readonly EnrolmentLine[]; lifetimeSeconds: number; replaces: string | null; operation: string },
+    batch: {
+      lines: readonly EnrolmentLine[];
+      lifetimeSeconds: number;
+      kind?: CodeRow['kind'];
+      replaces: string | null;
+      operation: string;
+    },
   ): Promise<IssuedCode[]> {
     const { tenant } = context;
+    const { kind = 'handset' } = batch;
     const now = this.clock.now();
     const batchId = idFrom(context.commandId, 'batch');
     const derive = (name: string, length: number) => this.keyring.derive(name, length);
@@ -68,8 +75,8 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
     if (done.length > 0) return done;
     const rows = await tx.query<CodeRow>(
       `insert into ops.enrolment_code
-         (tenant, code_id, code_hash, batch_id, label, channel, replaces, created_at, expires_at)
-       select $1, m.id, m.hash, $2, m.label, m.channel, $3, $4, $5
+         (tenant, code_id, code_hash, batch_id, label, channel, replaces, created_at, expires_at, kind)
+       select $1, m.id, m.hash, $2, m.label, m.channel, $3, $4, $5, $10
        from unnest($6::uuid[], $7::text[], $8::text[], $9::text[]) as m (id, hash, label, channel)
        on conflict do nothing returning ${CODE_COLUMNS}`,
       [
@@ -82,12 +89,13 @@ export class RunEnrolmentHandler implements ICommandHandler<RunEnrolment> {
         made.map(({ hash }) => hash),
         made.map(({ label }) => label),
         made.map(({ channel }) => channel),
+        kind,
       ],
     );
     if (rows.length === 0) return findCodes(tx, tenant, batchId, made); // the same command, at the same time
     const object =
       batch.replaces === null ? { kind: 'enrolment', id: batchId } : { kind: 'device', id: batch.replaces };
-    const summary = `${made.length} codes, ${batch.lifetimeSeconds} s`;
+    const summary = `${made.length} ${kind === 'gateway' ? 'gateway tokens' : 'codes'}, ${batch.lifetimeSeconds} s`;
     await audit(this.log, tx, context, { operation: batch.operation, object, summary });
     return shown(rows, made);
   }

@@ -16,10 +16,12 @@ export const STATUSES = {
   'renewal.certificate': 403,
   'device.revoked': 403,
   'device.key-taken': 409,
+  'device.exists': 409,
 } satisfies Partial<Record<IdentityErrorCode, number>>;
 
-/** On the handset's port the credential is the certificate of the connection; a scheme of ours, because none is registered. */
+/** On the handset's port the credential is the certificate of the connection; a scheme of ours, because none is registered. hawkBit's has one of its own. */
 export const CHALLENGES = {
   'auth.certificate-required': 'ClientCertificate',
   'auth.certificate-refused': 'ClientCertificate',
+  'auth.controller-refused': 'TargetToken',
 } satisfies Partial<Record<IdentityErrorCode, string>>;

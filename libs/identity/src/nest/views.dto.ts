@@ -80,6 +80,8 @@ export class IssuedToken extends TokenView {
 export class CodeView {
   id!: string;
   batchId!: string;
+  /** `handset`: good once, with a key; `gateway`: a gateway token, by which any number of hawkBit clients enrol and speak. */
+  kind!: 'handset' | 'gateway';
   label!: string | null;
   channel!: string;
   /** The device that the code brings back; null = it makes a new one. */
@@ -118,9 +120,14 @@ export class DeviceView {
   /** Of its sequence of facts; grows when the device is replaced. */
   epoch!: number;
   enrolledAt!: string;
-  /** When the newest certificate expires. */
+  /** When the newest certificate expires; a target token does not, and shows the year 9999. */
   expiresAt!: string;
   version!: number;
+}
+
+export class EnrolledController extends DeviceView {
+  /** For `Authorization: TargetToken`, shown once. */
+  targetToken!: string;
 }
 
 export class DevicesPage {

@@ -10,7 +10,7 @@ const NAME = 'muster_handset_sent_away_total';
  * Where a handset's visit begins. What follows from a visit that was let in is served: half of it would be work for nothing.
  * The text of the CA comes before an enrolment, costs next to nothing, and may be left out by who has it: no entrance.
  */
-const ENTRANCE = /\/timestamp\.json(\?|$)|^\/enrol\/(?!v1\/ca(\?|$))/;
+const ENTRANCE = /\/timestamp\.json(\?|$)|^\/enrol\/(?!v1\/ca(\?|$))|^\/[^/]+\/controller\/v1\/[^/?]+(\?|$)/;
 
 // Without a trace: a surge writes one line when it begins and one when it ends, none for a request.
 const BODY = Buffer.from(

@@ -28,6 +28,17 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+type ProblemForm = (problem: Problem) => object | undefined;
+const forms: { routes: RegExp; form: ProblemForm }[] = [];
+
+/**
+ * Routes of another protocol tell their refusals in its form, as JSON; without one, with an empty body. Also those that were refused
+ * before a handler was asked.
+ */
+export function registerProblemForm(routes: RegExp, form: ProblemForm): void {
+  forms.push({ routes, form });
+}
+
 /** Answers with a problem document, also from handlers that bypass Nest. A body that has begun can only be cut off. */
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
   if (reply.raw.headersSent) {
@@ -38,7 +49,15 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
   const retryAfter = problem.details?.retryAfterSeconds ?? (problem.status === 503 ? RETRY_SECONDS : undefined);
   if (typeof retryAfter === 'number') void reply.header('retry-after', String(Math.ceil(retryAfter)));
   if (problem.status === 401) void reply.header('www-authenticate', challengeOf(problem.code));
-  void reply.status(problem.status).header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
+  void reply.status(problem.status);
+  const route = reply.request.routeOptions.url;
+  const other = route === undefined ? undefined : forms.find(({ routes }) => routes.test(route));
+  if (other === undefined) void reply.header('content-type', PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
+  else {
+    const told = other.form(problem);
+    if (told === undefined) void reply.send();
+    else void reply.header('content-type', 'application/json').serializer(JSON.stringify).send(told);
+  }
 }
 
 export function asProblem(thrown: unknown, request: FastifyRequest): Problem {

@@ -29,7 +29,7 @@ export {
 } from './idempotency.interceptor.js';
 export { type Page, PageQuery } from './page.dto.js';
 export { etagOf, IfMatch, PreconditionError, requireVersion } from './preconditions.js';
-export { asProblem, sendProblem } from './problem.filter.js';
+export { asProblem, registerProblemForm, sendProblem } from './problem.filter.js';
 export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
 export { requestTimes } from './http-metrics.js';
 export { type ShortCut, ShortCuts } from './short-cut.js';

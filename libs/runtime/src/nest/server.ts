@@ -51,8 +51,8 @@ export interface ServerOptions {
   handsetLeastPerSecond?: number;
 }
 
-/** Routes of the handset's port; all others are for people. `/` at the end, so that `/devices` is not one. */
-const HANDSET_ROUTES = /^\/(tuf|d|enrol)\//;
+/** Routes of the handset's port, hawkBit's among them; all others are for people. `/` at the end, so that `/devices` is not one. */
+const HANDSET_ROUTES = /^\/(tuf|d|enrol|:tenant\/controller)\//;
 const SHUTDOWN_GRACE_MS = 5_000;
 
 /** One Nest application behind two listeners, which see disjoint sets of its routes. */

@@ -1,0 +1,71 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiParam, ApiQuery } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Device, type DeviceIdentity } from '#identity/nest/identity.module.js';
+import { BodyLimit } from '#runtime/nest/runtime.module.js';
+import { confirmationBody } from '../../ddi/bodies.js';
+import { DDI_LIMITS, readAutoConfirm, readConfirmation } from '../../ddi/read-body.js';
+import { DdiArtifacts } from './ddi-artifacts.js';
+import { DdiConsent } from './ddi-consent.js';
+import { DdiGuard } from './ddi-guard.js';
+import { DdiReports } from './ddi-reports.js';
+import { countOf, idOf, rootOf, sendDdi } from './ddi-request.js';
+
+/** hawkBit's confirmation flow: the user of a device is asked before anything is offered to it. */
+@Controller(':tenant/controller/v1/:controllerId/confirmationBase')
+@ApiParam({ name: 'tenant', schema: { type: 'string' } })
+@ApiParam({ name: 'controllerId', schema: { type: 'string', maxLength: 100 } })
+@UseGuards(DdiGuard)
+export class DdiConsentController {
+  constructor(
+    @Inject(DdiConsent) private readonly consent: DdiConsent,
+    @Inject(DdiReports) private readonly reports: DdiReports,
+    @Inject(DdiArtifacts) private readonly artifacts: DdiArtifacts,
+  ) {}
+
+  /** Whether the device confirms by itself. */
+  @Get()
+  async base(@Device() device: DeviceIdentity, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    sendDdi(request, reply, await this.consent.show(device, rootOf(request)));
+  }
+
+  /** Everything that comes is confirmed from now on, and what waits. */
+  @Post('activateAutoConfirm')
+  @HttpCode(200)
+  @BodyLimit(DDI_LIMITS.body)
+  @ApiBody({ schema: { type: 'object' }, required: false })
+  activate(@Body() body: unknown, @Device() device: DeviceIdentity): Promise<void> {
+    return this.consent.activate(device, readAutoConfirm(body));
+  }
+
+  @Post('deactivateAutoConfirm')
+  @HttpCode(200)
+  deactivate(@Device() device: DeviceIdentity): Promise<void> {
+    return this.consent.deactivate(device);
+  }
+
+  /** What would be offered. */
+  @Get(':actionId')
+  @ApiQuery({ name: 'actionHistory', required: false, schema: { type: 'integer' } })
+  async waiting(
+    @Param('actionId') actionId: string,
+    @Query('actionHistory') history: string | undefined,
+    @Device() device: DeviceIdentity,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    const artifact = await this.artifacts.read(device, idOf(actionId), ['waiting']);
+    const told = await this.artifacts.history(device, artifact, countOf(history));
+    sendDdi(request, reply, confirmationBody(rootOf(request), artifact.offered, told));
+  }
+
+  /** The user's word. */
+  @Post(':actionId/feedback')
+  @HttpCode(200)
+  @BodyLimit(DDI_LIMITS.body)
+  @ApiBody({ schema: { type: 'object' } })
+  async answer(@Param('actionId') actionId: string, @Body() body: unknown, @Device() device: DeviceIdentity) {
+    const confirmation = readConfirmation(body);
+    await this.consent.answer(device, await this.reports.find(device, idOf(actionId)), confirmation);
+  }
+}
