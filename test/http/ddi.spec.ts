@@ -702,6 +702,15 @@ describe('a recall', () => {
     expect((await client.report(id, 'closed', 'success', [], 'cancelAction')).status).toBe(405);
   });
 
+  it('is not what an abort that keeps is: nothing begun ends in silence, and comes again when that is undone', async () => {
+    const { client, campaignId } = await launch();
+    const id = await client.actionId();
+    await order(campaignId, 'abort', { disposition: 'keep', reason: 'enough' });
+    expect(await client.offered()).toEqual([]);
+    await order(campaignId, 'undo', { reason: 'it was right' });
+    expect(await client.actionId()).toBeGreaterThan(id);
+  });
+
   it('ends by itself when nobody acknowledges it for a day', async () => {
     const { client, campaignId } = await launch();
     await client.actionId();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { afterCancel, afterFeedback, failureCode, isOpen, isRepeated } from './action.js';
+import { afterCancel, afterFeedback, failureCode, isOpen, isRepeated, isSettled } from './action.js';
 import type { Feedback } from './read-body.js';
 import { CANCEL_MS, isWithheld, type Standing, standingNow } from './standing.js';
 import { noCampaign } from '../campaign.js';
@@ -55,6 +55,18 @@ it.each([
   expect(afterCancel('canceling', feedback)).toBe(next);
 });
 
+it.each([
+  ['finished', 'k2', true],
+  ['failed', 'k1', true],
+  ['failed', 'k2', false],
+  ['denied', 'k1', true],
+  ['canceled', 'k1', false],
+  ['ended', 'k1', false],
+] as const)('a content that is %s by k1 is settled for %s: %s', (state, campaignId, isIt) => {
+  expect(isSettled({ contentId: 'c', campaignId: 'k1', state }, { contentId: 'c', campaignId })).toBe(isIt);
+  expect(isSettled({ contentId: 'other', campaignId: 'k1', state }, { contentId: 'c', campaignId })).toBe(false);
+});
+
 describe('an open action', () => {
   const campaign = { ...noCampaign, status: 'running' as const };
   const content = { published: null, withdrawn: false };
@@ -78,7 +90,7 @@ describe('an open action', () => {
     ['ends with its campaign when nothing has begun', standing('offered'), over, 'ended'],
     ['goes on behind its campaign when it has', standing('offered', { isStarted: true }), over, 'offered'],
     ['ends when its user never answered', standing('waiting'), over, 'ended'],
-    ['is offered again when the recall is undone', standing('canceling'), campaign, 'offered'],
+    ['is offered again when its campaign can be read again', standing('canceling'), campaign, 'offered'],
   ] as const)('%s', (_, action, itsCampaign, next) => {
     expect(standingNow(action, itsCampaign, content, 1)).toBe(next);
   });

@@ -59,5 +59,20 @@ export function afterCancel(state: ActionState, { execution, finished }: Feedbac
   return execution === 'rejected' ? 'offered' : state;
 }
 
+interface Of {
+  contentId: string;
+  campaignId: string;
+}
+
+/**
+ * Whether an action leaves nothing to offer: what is confirmed by no campaign again, what failed or was denied not by the same. What ended with its
+ * campaign is offered again where that is: its end was undone.
+ */
+export function isSettled(action: Of & { state: ActionState }, { contentId, campaignId }: Of): boolean {
+  if (action.contentId !== contentId) return false;
+  const isSame = action.campaignId === campaignId && (action.state === 'failed' || action.state === 'denied');
+  return action.state === 'finished' || isSame;
+}
+
 /** A code for the record: what the client said of it is text for people, and may hold anything. */
 export const failureCode = ({ code }: Feedback): string => (code === undefined ? 'ddi.failure' : `ddi.status-${code}`);

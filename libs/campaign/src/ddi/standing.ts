@@ -30,7 +30,7 @@ export function standingNow(
   const isEnded = isTakenBack || isOver(campaign!.status);
   switch (state) {
     case 'canceling':
-      if (!isTakenBack) return 'offered'; // the recall was undone
+      if (!isTakenBack) return 'offered'; // what could not be read for a while is there again
       return now - changedAt >= CANCEL_MS ? 'canceled' : 'canceling';
     case 'waiting':
       return isEnded ? 'ended' : 'waiting';

@@ -3,10 +3,12 @@ import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../../board.js';
+import { isSettled } from '../../ddi/action.js';
 import { type ToldAttributes, typedAttributes, zoneOf } from '../../ddi/told-attributes.js';
 import type { HeldBack } from '../../offers.js';
 import type { SelectedOffer } from '../../selection.js';
 import { Admissions } from '../admissions.js';
+import { withoutThose } from '../../server-side.js';
 import { type Selection, Selections } from '../selections.js';
 import { ServedFiles } from '../served-files.js';
 import { Tellings } from '../tellings.js';
@@ -52,8 +54,9 @@ export class DdiChoice {
       }
       const { contentId, campaignId } = offer;
       const made = { type: 'OfferMade' as const, data: { contentId, campaignId, isInline: false } };
-      await this.tellings.record(device, { ...selection, held }, [made, admitted.fact], { isTold });
-      return { offer, held };
+      const others = withoutThose(held, [offer]);
+      await this.tellings.record(device, { ...selection, held: others }, [made, admitted.fact], { isTold });
+      return { offer, held: others };
     }
     await this.tellings.record(device, { ...selection, held }, [], { isTold });
     return { held };
@@ -64,15 +67,14 @@ export class DdiChoice {
     await this.tellings.record(device, await this.select(device, told, had), []);
   }
 
-  /** Without what it has had, whatever became of that, and without contents that wait for an application of a Muster agent. */
+  /** Without what it has had the end of, and without contents that wait for an application of a Muster agent. */
   private async select(device: DeviceIdentity, told: ToldAttributes, had: readonly Action[]): Promise<Selection> {
     const { schema } = await this.selections.tenant(device.tenant);
     const request = { attributes: typedAttributes(schema, told), zone: zoneOf(told), except: [] };
     const selection = await this.selections.select(device, request);
-    const isNew = ({ contentId, campaignId }: SelectedOffer) =>
-      !had.some(
-        (action) => action.contentId === contentId && (action.campaignId === campaignId || action.state === 'finished'),
-      ) && (selection.board.contents.get(contentId)?.published?.description.applications ?? []).length === 0;
+    const isNew = (offer: SelectedOffer) =>
+      !had.some((action) => isSettled(action, offer)) &&
+      (selection.board.contents.get(offer.contentId)?.published?.description.applications ?? []).length === 0;
     return { ...selection, fits: selection.fits.filter(isNew), held: selection.held.filter(isNew) };
   }
 }
