@@ -46,6 +46,7 @@ const MAY: Record<string, Who[]> = {
   'GET /v1/devices': everyRole,
   'POST /v1/devices': fleet,
   'GET /v1/devices/{id}': everyRole,
+  'GET /v1/devices/{id}/explain': everyRole,
   'POST /v1/devices/{id}/forget': fleet,
   'POST /v1/devices/{id}/replace': fleet,
   'POST /v1/devices/{id}/revoke': fleet,

@@ -109,6 +109,10 @@ const BODIES: Record<string, () => object> = {
   'PUT /v1/rules/{channel}': () => ({ version: 3, rules: [] }),
   'PATCH /v1/users/{id}': () => ({ name: 'Taken' }),
 };
+/** What a question cannot do without. */
+const QUERIES: Record<string, (asker: World) => string> = {
+  'GET /v1/devices/{id}/explain': ({ ids }) => `?campaign=${ids.campaign}`,
+};
 /** Read models are of the installation; their names are nobody's. */
 const OF_THE_INSTALLATION = [
   'GET /v1/projections/{name}',
@@ -118,16 +122,17 @@ const OF_THE_INSTALLATION = [
 ];
 const withIds = routes.filter(({ name, parameters }) => parameters.length > 0 && !OF_THE_INSTALLATION.includes(name));
 
-const ask = (route: Route, { token }: World, value: string): Promise<Answer> => {
+const ask = (route: Route, asker: World, value: string): Promise<Answer> => {
+  const { token } = asker;
   const headers: Record<string, string> = { 'if-match': '*' };
   if (route.path.startsWith('/v1/uploads')) Object.assign(headers, TUS);
   if (route.method === 'PATCH' && route.path.startsWith('/v1/uploads'))
     Object.assign(headers, { 'upload-offset': '10', 'content-type': 'application/offset+octet-stream' });
-  return muster.people(
-    route.method,
-    addressOf(route, () => value),
-    { token, headers, body: BODIES[route.name]?.() },
-  );
+  return muster.people(route.method, `${addressOf(route, () => value)}${QUERIES[route.name]?.(asker) ?? ''}`, {
+    token,
+    headers,
+    body: BODIES[route.name]?.(),
+  });
 };
 
 /** Everything that a tenant sees of its own. */

@@ -29,6 +29,11 @@ const PARTS = {
     env: { MUSTER_FUZZ_EXAMPLES: '1000' },
     args: ['--project', 'acceptance', 'test/acceptance/schemathesis.spec.ts'],
   },
+  // A million virtual handsets through the rules of campaigns; it says what it took.
+  simulation: {
+    env: { MUSTER_SIMULATION_DEVICES: '1000000' },
+    args: ['--project', 'unit', 'libs/campaign/src/simulation.spec.ts'],
+  },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
   rules: { env: { MUSTER_FUZZ_RULES: '10000' }, args: ['--project', 'integration', 'rule-fuzz'] },
   // Everything once, and the benches after it, on the other line of Node that is in support.

@@ -156,7 +156,9 @@ describe('muster-handset', () => {
     await enrol();
     await run('poll', '--attributes', attributes);
     const { out } = await run('explain', CAMPAIGN, '--attributes', attributes);
-    expect(JSON.parse(out)).toMatchObject([{ contentId: CONTENT, result: false, heldBy: 'no-fit' }]);
+    expect(JSON.parse(out)).toMatchObject([
+      { campaignId: CAMPAIGN, by: 'handset', offers: [{ contentId: CONTENT, offered: false, stoppedBy: 'no-fit' }] },
+    ]);
     expect(muster.heard.join('\n')).not.toContain('q7-canary-model');
   });
 });

@@ -87,7 +87,7 @@ onAgent('status', 'How the agent is, as JSON').action(async (options: SharedOpti
 
 onAgent(
   'explain [contentOrCampaign]',
-  'Every condition of every offer: true, false or unknown, and what decided',
+  'By campaign: each gate and condition true, false or unknown, what it looked at, and what would have to change',
 ).action(async (of: string | undefined, options: SharedOptions) =>
   print(await ask(options, { command: 'explain', of })),
 );

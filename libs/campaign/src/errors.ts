@@ -44,6 +44,7 @@ export type CampaignErrorCode =
   | 'facts.malformed'
   | 'facts.too-many'
   | 'offer.unknown'
+  | 'device.unknown'
   | 'tuf.not-found'
   | 'grant.missing'
   | 'grant.malformed'

@@ -1,5 +1,13 @@
 import type { ContentTarget, Gate, Offer } from '#device-protocol/index.js';
-import { bucketOf, DEVICE_ZONE, inWave, isHeldOut, isInWindow, nextWindowStart } from '#matching/index.js';
+import {
+  bucketOf,
+  DEVICE_ZONE,
+  type GateName,
+  inWave,
+  isHeldOut,
+  isInWindow,
+  nextWindowStart,
+} from '#matching/index.js';
 import { type CampaignState, isOver, isPrivate } from './campaign.js';
 import type { ContentState } from './content.js';
 import type { CampaignSettings } from './events.js';
@@ -44,11 +52,13 @@ const offerOf = (campaign: string, settings: CampaignSettings, contentSelector: 
   start: settings.start!,
   end: settings.end,
   windows: settings.windows,
-  priority: settings.priority + CLASS_OFFSET[settings.class],
+  priority: cataloguePriority(settings),
 });
 
 /** One number says both to a handset. Age does not count there: every catalogue would have to be signed anew each day. */
 const CLASS_OFFSET = { urgent: 10_000, normal: 0, background: -10_000 } as const;
+
+export const cataloguePriority = ({ priority, class: of }: CampaignSettings): number => priority + CLASS_OFFSET[of];
 
 export interface GateCheck {
   contentId: string;
@@ -71,52 +81,127 @@ export interface HeldBack {
   retryAfterSeconds?: number;
 }
 
+/** A check of something that exists. */
+export interface OpenCheck extends GateCheck {
+  content: ContentState;
+  campaign: CampaignState & { settings: CampaignSettings };
+  /** Filled in when first asked for. */
+  bucket?: number;
+}
+
+/** One gate: the first of them that holds is the answer to a request, and an explanation asks every one. */
+export interface Question {
+  name: GateName;
+  held: (check: OpenCheck) => HeldBack | undefined;
+}
+
+const NOT_OFFERED: HeldBack = { gate: 'not-offered' };
+
+/** Of what stands, whenever it is asked. Other channels, campaigns of the other side and drafts look the same as what does not exist. */
+export const STANDING: readonly Question[] = [
+  {
+    name: 'channel',
+    held: ({ campaign: { settings }, channel }) => (settings.channel === channel ? undefined : NOT_OFFERED),
+  },
+  {
+    name: 'mode',
+    held: ({ campaign: { settings }, side }) => (side === undefined || isOn(settings, side) ? undefined : NOT_OFFERED),
+  },
+  {
+    name: 'offered',
+    held: ({ campaign, contentId }) =>
+      isPrivate(campaign) || !campaign.settings.contents.includes(contentId) ? NOT_OFFERED : undefined,
+  },
+  { name: 'withdrawn', held: ({ content }) => (content.withdrawn ? { gate: 'withdrawn' } : undefined) },
+];
+
+/** Of the moment and of the device. */
+export const MOMENTARY: readonly Question[] = [
+  {
+    name: 'ended',
+    held: ({ campaign: { status, settings }, now }) =>
+      isOver(status) || status === 'draining' || (settings.end !== null && Date.parse(settings.end) <= now)
+        ? { gate: 'ended' }
+        : undefined,
+  },
+  {
+    name: 'paused',
+    held: ({ campaign: { status } }) => (status === 'paused' || status === 'halted' ? { gate: 'paused' } : undefined),
+  },
+  {
+    name: 'not-started',
+    held({ campaign: { settings }, now }) {
+      const startsInMs = Date.parse(settings.start ?? '') - now;
+      return startsInMs > 0 ? { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) } : undefined;
+    },
+  },
+  {
+    name: 'not-running',
+    held: ({ campaign: { status } }) => (status === 'running' ? undefined : { gate: 'not-running' }),
+  },
+  {
+    name: 'hold-out',
+    held: (check) => (isHeldOut(bucketFor(check), check.campaign.settings.holdOut) ? { gate: 'hold-out' } : undefined),
+  },
+  {
+    name: 'wave',
+    held: (check) =>
+      inWave(bucketFor(check), check.campaign.settings.waveUpTo, check.campaign.settings.holdOut)
+        ? undefined
+        : { gate: 'wave' },
+  },
+  { name: 'window', held: windowGate },
+];
+
+export const bucketFor = (check: OpenCheck): number =>
+  (check.bucket ??= bucketOf(check.campaign.settings.salt, check.deviceId));
+
+/** What was granted goes on while its campaign drains, whatever the gates of the moment say. */
+export const isLetGoOn = ({ campaign, isUnderWay }: OpenCheck): boolean =>
+  campaign.status === 'draining' && isUnderWay === true;
+
+/** Whether there is such an offer at all. */
+export const isOpen = (check: GateCheck): check is OpenCheck =>
+  check.campaign !== undefined && check.content !== undefined && check.campaign.settings !== null;
+
 /**
  * The gate that holds a request back, or undefined: everything that the handset checked and the server can check too,
  * again, because the handset's snapshot may be old or its word false. The selector is not among them: its attributes
  * never come here.
  */
 export function gateOf(check: GateCheck): HeldBack | undefined {
-  const { campaign, content } = check;
-  const settings = campaign?.settings;
-  if (campaign === undefined || content === undefined || !settings || !offeredAtAll(check, settings))
-    return { gate: 'not-offered' };
-  if (content.withdrawn) return { gate: 'withdrawn' };
-  if (campaign.status === 'draining' && check.isUnderWay === true) return undefined;
-  return stateGate(campaign.status, settings, check.now) ?? deviceGate(settings, check);
+  if (!isOpen(check)) return NOT_OFFERED;
+  return firstHeld(STANDING, check) ?? (isLetGoOn(check) ? undefined : firstHeld(MOMENTARY, check));
+}
+
+function firstHeld(questions: readonly Question[], check: OpenCheck): HeldBack | undefined {
+  for (const { held } of questions) {
+    const back = held(check);
+    if (back !== undefined) return back;
+  }
+  return undefined;
 }
 
 /** Whether this content was ever offered by this campaign to the device's channel, whatever has become of it. */
 export const isKnownOffer = (check: GateCheck): boolean => {
-  const settings = check.campaign?.settings;
-  const wasOffered = check.campaign?.wasScheduled === true || (check.campaign && !isPrivate(check.campaign));
-  return check.content !== undefined && !!settings && wasOffered === true && isThere(check, settings);
+  if (!isOpen(check)) return false;
+  const { campaign, channel, side, contentId } = check;
+  const { settings } = campaign;
+  const isThere =
+    settings.channel === channel &&
+    (side === undefined || isOn(settings, side)) &&
+    settings.contents.includes(contentId);
+  return isThere && (campaign.wasScheduled || !isPrivate(campaign));
 };
 
-/** Other channels, campaigns of the other side and drafts look the same as what does not exist. */
-const offeredAtAll = (check: GateCheck, settings: CampaignSettings): boolean =>
-  check.campaign !== undefined && !isPrivate(check.campaign) && isThere(check, settings);
+/** A window in the device's own zone is the handset's to keep where its zone, an attribute, stays there. */
+export const isZoneNeeded = ({ campaign: { settings }, zone }: OpenCheck): boolean =>
+  zone === undefined && settings.windows.some((window) => window.zone === DEVICE_ZONE);
 
-const isThere = ({ channel, contentId, side }: GateCheck, settings: CampaignSettings): boolean =>
-  settings.channel === channel && (side === undefined || isOn(settings, side)) && settings.contents.includes(contentId);
-
-function stateGate(status: CampaignState['status'], settings: CampaignSettings, now: number): HeldBack | undefined {
-  const hasEnded = isOver(status) || status === 'draining';
-  if (hasEnded || (settings.end !== null && Date.parse(settings.end) <= now)) return { gate: 'ended' };
-  if (status === 'paused' || status === 'halted') return { gate: 'paused' };
-  const startsInMs = Date.parse(settings.start ?? '') - now;
-  if (startsInMs > 0) return { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) };
-  return status === 'running' ? undefined : { gate: 'not-running' };
-}
-
-function deviceGate(settings: CampaignSettings, { deviceId, now, zone }: GateCheck): HeldBack | undefined {
-  const bucket = bucketOf(settings.salt, deviceId);
-  if (isHeldOut(bucket, settings.holdOut)) return { gate: 'hold-out' };
-  if (!inWave(bucket, settings.waveUpTo, settings.holdOut)) return { gate: 'wave' };
-  const { windows } = settings;
-  // A window in the device's own zone is the handset's to keep where its zone, an attribute, stays there.
-  if (zone === undefined && windows.some((window) => window.zone === DEVICE_ZONE)) return undefined;
-  if (isInWindow(windows, now, zone)) return undefined;
+function windowGate(check: OpenCheck): HeldBack | undefined {
+  const { now, zone } = check;
+  const { windows } = check.campaign.settings;
+  if (isZoneNeeded(check) || isInWindow(windows, now, zone)) return undefined;
   const next = nextWindowStart(windows, now, zone);
   return { gate: 'window', ...(next === undefined ? {} : { retryAfterSeconds: Math.ceil((next - now) / 1000) }) };
 }

@@ -1,35 +1,12 @@
-import type { DeviceFactByHandset } from '#handset/events.js';
 import { type EventRecord, projection, tenantPolicy, type Tx } from '#event-log/index.js';
-import type { DeviceFactByServer } from './events.js';
-import { OUTCOMES, type Tally, type Timeouts } from './outcomes.js';
-
-const STEPS = ['granted', 'transferred', 'installed', 'confirmed', 'failed', 'declined'] as const;
-type Step = (typeof STEPS)[number];
-type DeviceFact = DeviceFactByHandset | DeviceFactByServer;
+import { OUTCOMES, type Step, STEPS, type Tally, type Timeouts } from './outcomes.js';
+import { pastFact, stepOf } from './past.js';
 
 interface Row extends Partial<Record<Step, string>> {
   tenant: string;
   campaignId: string;
   contentId: string;
   deviceId: string;
-}
-
-/** Which step of a device with a content a fact is. */
-function stepOf(fact: DeviceFact): Step | undefined {
-  switch (fact.type) {
-    case 'GrantIssued':
-      return 'granted';
-    case 'TransferCompleted':
-      return 'transferred';
-    case 'InstallReported':
-      return fact.data.outcome === 'installed' ? 'installed' : 'failed';
-    case 'OutcomeConfirmed':
-      return fact.data.outcome === 'confirmed' ? 'confirmed' : 'failed';
-    case 'ContentDeclined':
-      return fact.data.reason === 'no-fit' ? undefined : 'declined';
-    default:
-      return undefined;
-  }
 }
 
 /**
@@ -50,16 +27,17 @@ export const outcomeView = projection('campaign_outcome', 1, {
     tenantPolicy('p_campaign_outcome_v1'),
   ],
   async apply(batch, tx) {
-    await upsert([...foldSteps(batch as readonly EventRecord<DeviceFact>[]).values()], tx);
+    await upsert([...foldSteps(batch).values()], tx);
   },
 });
 
-function foldSteps(batch: readonly EventRecord<DeviceFact>[]): Map<string, Row> {
+function foldSteps(batch: readonly EventRecord[]): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const record of batch) {
-    const step = stepOf(record as unknown as DeviceFact);
-    if (step === undefined) continue;
-    const { campaignId, contentId } = record.data as { campaignId: string; contentId: string };
+    const fact = pastFact(record, record.receivedAt);
+    const step = fact && stepOf(fact.event, fact.code);
+    if (fact === undefined || step === undefined) continue;
+    const { campaignId, contentId } = fact;
     const { tenant, subject: deviceId, receivedAt } = record;
     const key = `${tenant} ${campaignId} ${contentId} ${deviceId}`;
     const row = rows.get(key) ?? { tenant, campaignId, contentId, deviceId };

@@ -10,6 +10,10 @@ export interface DeviceProgress {
   declinedAt?: number;
 }
 
+/** In which a device comes on with a content. */
+export const STEPS = ['granted', 'transferred', 'installed', 'confirmed', 'failed', 'declined'] as const;
+export type Step = (typeof STEPS)[number];
+
 /** After so long without a word a device counts as lost, minutes; null = never. */
 export interface Timeouts {
   /** From the grant to the transfer's end. */
@@ -45,3 +49,17 @@ const isOver = (since: number, minutes: number | null, now: number): boolean =>
 
 /** Devices that have answered for themselves, or by their silence. */
 export const responded = (tally: Tally): number => OUTCOMES.reduce((sum, outcome) => sum + tally[outcome], 0);
+
+/** In the order of what counts where a device has several contents of a campaign; under way goes before confirmed. */
+const WORST: readonly (Outcome | undefined)[] = ['failed', 'silent', 'timed-out', 'declined', undefined, 'confirmed'];
+
+/** What became of a device with all that a campaign has brought it: what is worst counts, and it is confirmed when all are. */
+export function outcomeOfAll(
+  contents: readonly DeviceProgress[],
+  timeouts: Timeouts,
+  now: number,
+): Outcome | undefined {
+  const begun = contents.filter((each) => Object.keys(each).length > 0);
+  const ranks = begun.map((each) => WORST.indexOf(outcomeOf(each, timeouts, now)));
+  return ranks.length === 0 ? undefined : WORST[Math.min(...ranks)];
+}

@@ -5,11 +5,13 @@ import {
   checkRule,
   type CheckedRule,
   MatchingError,
+  type MatchingErrorCode,
   SelectorIndex,
 } from '#matching/index.js';
 import type { TenantBoard } from './board.js';
 import type { CampaignState } from './campaign.js';
 import type { ContentState } from './content.js';
+import type { CampaignSettings } from './events.js';
 import { conjunction, isSelected } from './offers.js';
 import { byText, inOrder, type Ranked } from './precedence.js';
 
@@ -80,10 +82,9 @@ export class ChannelSelection {
     for (const content of found) {
       if (!content?.published || content.withdrawn) continue;
       const { contentId, selector } = content.published;
-      const rule = checked(conjunction(selector, settings.selector), schema);
-      if (rule === undefined) continue;
-      const { priority } = settings;
-      const offer = { contentId, campaignId, class: settings.class, priority, startedAt: Date.parse(settings.start!) };
+      const rule = checkedSelector(conjunction(selector, settings.selector), schema);
+      if (typeof rule === 'string') continue;
+      const offer = offerIn(contentId, campaignId, settings);
       this.index.set(offer, rule);
       offers.push(offer);
     }
@@ -96,12 +97,18 @@ export class ChannelSelection {
   }
 }
 
-/** Both selectors were checked when they were given; their conjunction may still be over a limit, and then fits nobody. */
-function checked(source: string, schema: AttributeSchema): CheckedRule | undefined {
+/** Both selectors were checked when they were given; their conjunction may still be over a limit, and then fits nobody: its code. */
+export function checkedSelector(source: string, schema: AttributeSchema): CheckedRule | MatchingErrorCode {
   try {
     return checkRule(source, schema, 'selector');
   } catch (error) {
-    if (error instanceof MatchingError) return undefined;
+    if (error instanceof MatchingError) return error.code;
     throw error;
   }
 }
+
+/** A content with the campaign that offers it, as the index and the order of precedence know it. */
+export const offerIn = (contentId: string, campaignId: string, settings: CampaignSettings): SelectedOffer => {
+  const { priority, start } = settings;
+  return { contentId, campaignId, class: settings.class, priority, startedAt: Date.parse(start!) };
+};

@@ -25,8 +25,9 @@ export interface Selected {
 export function selectFor(board: TenantBoard, selection: ChannelSelection, asker: Asker, now: number): Selected {
   const fits: SelectedOffer[] = [];
   const held: (SelectedOffer & HeldBack)[] = [];
+  const who = { ...asker, side: 'server' as const };
   for (const offer of selection.matching(asker.attributes, now)) {
-    const gate = gateOf(checkOf(board, { ...asker, side: 'server' }, offer, now));
+    const gate = gateOf(checkOf(board, who, offer, now));
     if (gate === undefined) fits.push(offer);
     else held.push({ ...offer, ...gate });
   }

@@ -114,6 +114,8 @@ export type EventLogErrorCode =
   | 'log.kept-on-kafka'
   | 'log.not-durable'
   | 'position.malformed'
+  | 'as-of.malformed'
+  | 'as-of.future'
   | 'chain.malformed'
   | 'archive.missing'
   | 'archive.damaged'

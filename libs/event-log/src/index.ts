@@ -14,6 +14,7 @@ export {
 export { archivable, archive, type Archiving } from './archive.js';
 export { type ArchiveFile, archiveFiles, archiveName, ArchiveReader } from './archive-reader.js';
 export { type AsyncApiAbout, asyncApi } from './asyncapi.js';
+export { type Moment, notYet, parseAsOf } from './as-of.js';
 export { awaited } from './awaited.js';
 export { auditLog, type LogAudit } from './audit-log.js';
 export { auditRelay, type RelayCounts } from './audit-relay.js';

@@ -168,9 +168,15 @@ describe('agent', () => {
       const agent = await enrolled({ collect: () => Promise.resolve({ memory: 200 }) });
       await agent.poll();
       const [explained] = await agent.explain(CONTENT);
-      expect(explained).toMatchObject({ contentId: CONTENT, campaignId: CAMPAIGN, result: false, heldBy: 'wave' });
-      const selector = explained!.conditions.find(({ condition }) => condition === 'selector');
-      expect(selector).toMatchObject({ result: 'unknown', leaf: { reason: 'missing', attribute: 'device.model' } });
+      expect(explained).toMatchObject({ campaignId: CAMPAIGN, by: 'handset', position: null });
+      expect(await agent.explain('01890a5d-ac96-774b-bcce-b302099a8999')).toEqual([]);
+      const [offered] = explained!.offers;
+      expect(offered).toMatchObject({ contentId: CONTENT, offered: false, stoppedBy: 'wave' });
+      expect(offered!.rule).toMatchObject({ result: 'unknown', because: 'missing', condition: { op: 'and' } });
+      expect(offered!.rule!.condition!.parts).toMatchObject([
+        { result: true, values: [{ attribute: 'device.memory', value: 200 }] },
+        { result: 'unknown', because: 'missing', values: [{ attribute: 'device.model', value: null }] },
+      ]);
       expect(muster.declines).toEqual([]);
     });
   });

@@ -1,5 +1,5 @@
 import { type TriggerName } from '#device-protocol/index.js';
-import { type CheckedRuleSet, type Fire, type TriggerState } from '#matching/index.js';
+import { type CheckedRuleSet, type Explanation, type Fire, type TriggerState } from '#matching/index.js';
 import { type Clock, type Log, silentLog, systemClock } from '#runtime/index.js';
 import { type Collected, collectAttributes } from './attributes.js';
 import { spreadMs } from './backoff.js';
@@ -9,7 +9,6 @@ import { deviceApi } from './device-api.js';
 import { HandsetError, hasCode } from './errors.js';
 import { FactQueue } from './fact-queue.js';
 import { DEFAULT_GATES, type GateSettings, noteConditions } from './gates.js';
-import { type ExplainedOffer } from './explain.js';
 import { type DeviceIdentity, isRenewalDue, readIdentity } from './identity.js';
 import { type Parts, record } from './parts.js';
 import { type Hooks, type Random, type Recorder, type Transport } from './ports.js';
@@ -262,22 +261,14 @@ export class Agent {
     return statusOf(this.parts, this.rules.ruleSet, this.timerAt());
   }
 
-  /** Every condition of every offer at hand, for the device's owner. Nothing is fetched and nothing sent. */
-  async explain(contentOrCampaign?: string): Promise<ExplainedOffer[]> {
-    const { contents, schema } = await this.parts.catalogues.kept(this.source);
-    const { attributes } = await collectAttributes(this.parts.hooks, schema, this.parts);
-    const { deviceId } = this.parts.identity;
-    const offers = this.parts.engine.explainOffers(contents, {
-      deviceId,
-      attributes,
-      schema,
-      now: this.clock.now(),
-      zone: this.zone,
-    });
-    return offers.filter(
-      ({ contentId, campaignId }) =>
-        contentOrCampaign === undefined || [contentId, campaignId].includes(contentOrCampaign),
-    );
+  /** Every gate and condition of every offer at hand, by campaign, for the device's owner. Nothing is fetched and nothing sent. */
+  async explain(contentOrCampaign?: string): Promise<Explanation[]> {
+    const { catalogues, hooks, engine, identity, state } = this.parts;
+    const catalogue = await catalogues.kept(this.source);
+    const { schema } = catalogue;
+    const { attributes } = await collectAttributes(hooks, schema, this.parts);
+    const context = { deviceId: identity.deviceId, attributes, schema, now: this.clock.now(), zone: this.zone };
+    return engine.explainOffers({ catalogue, context, state: state.now }, contentOrCampaign);
   }
 
   /** What rules would read now, and what the schema refused. */

@@ -9,7 +9,7 @@ export { HandsetError, type HandsetErrorCode, hasCode, isRefusal } from './error
 export { type GateSettings } from './gates.js';
 export { type DeviceIdentity, readIdentity } from './identity.js';
 export { connectByHttps } from './on-node.js';
-export { type ExplainedOffer } from './explain.js';
+export { type Explanation } from '#matching/index.js';
 export type { Candidate, Hooks, HttpAnswer, HttpRequest, Random, Recorder, Transport } from './ports.js';
 export { type PollOutcome } from './round.js';
 export { type AgentStatus } from './status.js';

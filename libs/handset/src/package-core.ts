@@ -6,7 +6,7 @@ export { Agent, type AgentOptions, createAgent } from './agent.js';
 export { type Collected } from './attributes.js';
 export { type CatalogueClient } from './catalogue.js';
 export { HandsetError, type HandsetErrorCode, hasCode, isRefusal } from './errors.js';
-export { type ExplainedOffer } from './explain.js';
+export { type Explanation } from '#matching/index.js';
 export { type GateSettings } from './gates.js';
 export { type DeviceIdentity, readIdentity } from './identity.js';
 export type { Candidate, Hooks, HttpAnswer, HttpRequest, Random, Recorder, Transport } from './ports.js';

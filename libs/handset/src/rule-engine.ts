@@ -1,7 +1,5 @@
 import type * as matching from '#matching/index.js';
-import { type OfferedContent } from './catalogue.js';
-import { type ExplainedOffer } from './explain.js';
-import { type MatchingContext } from './offers.js';
+import { type Explaining } from './explain.js';
 
 /**
  * What rules and offers mean: the room of matching as a port, so that the core of the agent carries no rule language. With
@@ -23,5 +21,5 @@ export interface RuleEngine
     | 'stepTriggers'
     | 'TIMER_FLOOR_MS'
   > {
-  explainOffers(contents: readonly OfferedContent[], context: MatchingContext): ExplainedOffer[];
+  explainOffers(explaining: Explaining, of?: string): matching.Explanation[];
 }

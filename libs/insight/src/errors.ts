@@ -1,8 +1,6 @@
 import { DomainError } from '#runtime/index.js';
 
 export type InsightErrorCode =
-  | 'as-of.malformed'
-  | 'as-of.future'
   | 'as-of.unsupported'
   | 'as-of.busy'
   | 'campaign.unknown'

@@ -40,7 +40,8 @@ export function stepsOf(rule: CheckedRule, variables: RuleVariables): number {
   return scope.steps;
 }
 
-interface Scope {
+/** One evaluation of one rule. */
+export interface Scope {
   variables: RuleVariables;
   steps: number;
   /** The item that the comprehension around has reached. */
@@ -55,7 +56,7 @@ interface Decision {
   alone: boolean;
 }
 
-const resultOf = (truth: Outcome): Verdict['result'] => (truth instanceof Missing ? 'unknown' : truth === true);
+export const resultOf = (truth: Outcome): Verdict['result'] => (truth instanceof Missing ? 'unknown' : truth === true);
 
 function leafOf(source: string, { truth, leaf }: Decision): DecidingLeaf {
   const { start, end } = leaf;
@@ -114,7 +115,7 @@ function sameKind(a: Outcome, b: Outcome): boolean {
 }
 
 /** `&&` (absorbing false) and `||` (absorbing true): the absorbing value wins, then unknown, then error. */
-function absorb(absorbing: boolean, left: Outcome, right: Outcome): Outcome {
+export function absorb(absorbing: boolean, left: Outcome, right: Outcome): Outcome {
   if (left === absorbing || right === absorbing) return absorbing;
   return firstOf(Missing, [left, right]) ?? firstOf(Failure, [left, right]) ?? !absorbing;
 }
@@ -123,15 +124,15 @@ function firstOf<T>(kind: new (...args: never[]) => T, outcomes: readonly Outcom
   return outcomes.find((outcome) => outcome instanceof kind) as T | undefined;
 }
 
-const invert = (truth: Outcome): Outcome => (typeof truth === 'boolean' ? !truth : truth);
+export const invert = (truth: Outcome): Outcome => (typeof truth === 'boolean' ? !truth : truth);
 
 /** Attributes that are not what their schema says cannot come this far by `checkAttributes`; if they do, it is an error. */
-const asTruth = (outcome: Outcome): Outcome =>
+export const asTruth = (outcome: Outcome): Outcome =>
   typeof outcome === 'boolean' || outcome instanceof Missing || outcome instanceof Failure
     ? outcome
     : new Failure('type');
 
-function valueOf(node: RuleNode, scope: Scope): Outcome {
+export function valueOf(node: RuleNode, scope: Scope): Outcome {
   scope.steps += 1;
   switch (node.op) {
     case 'literal':
@@ -153,7 +154,7 @@ function valueOf(node: RuleNode, scope: Scope): Outcome {
 type Logic = RuleNode & { op: 'and' | 'or' | 'not' | 'if' };
 type Operation = RuleNode & { op: 'negate' | 'list' | 'binary' | 'call' };
 
-const isLogic = (node: RuleNode): node is Logic => ['and', 'or', 'not', 'if'].includes(node.op);
+export const isLogic = (node: RuleNode): node is Logic => ['and', 'or', 'not', 'if'].includes(node.op);
 
 function operationOf(node: Operation, scope: Scope): Outcome {
   switch (node.op) {

@@ -37,5 +37,30 @@ export {
 } from './trigger.js';
 export { BUCKETS, bucketOf, inWave, isHeldOut } from './bucket.js';
 export { checkWindows, DEVICE_ZONE, isInWindow, nextWindowStart, type WeeklyWindow } from './window.js';
-export { matchOffer, type Match, type MatchableOffer, type MatchContext, type MatchReason } from './match.js';
+export {
+  MATCH_QUESTIONS,
+  matchOffer,
+  type Match,
+  type MatchableOffer,
+  type MatchContext,
+  type MatchReason,
+  selectorOf,
+} from './match.js';
 export { SelectorIndex } from './selector-index.js';
+export {
+  EXPLAINED_GATES,
+  throughAll,
+  type Change,
+  type ExplainedCondition,
+  type ExplainedGate,
+  type ExplainedOffer,
+  type ExplainedRule,
+  type Explanation,
+  type GateName,
+  type ShownValue,
+  type Source,
+  type Truth,
+  type Unknown,
+  type UsedValue,
+} from './explanation.js';
+export { shownValue, trace, type Provenance, type Traced, untold } from './trace.js';

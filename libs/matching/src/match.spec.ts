@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketOf, checkRule, matchOffer, type MatchableOffer, type MatchContext } from './index.js';
+import { murmur3 } from './bucket.js';
+import { BUCKETS, bucketOf, checkRule, matchOffer, type MatchableOffer, type MatchContext } from './index.js';
 import { TEST_SCHEMA } from './testing.js';
 
 const deviceId = '0190a5c0-0000-7000-8000-000000000001';
@@ -19,6 +21,14 @@ const context: MatchContext = {
   schema: TEST_SCHEMA,
   now: Date.parse('2026-11-24T12:00:00Z'),
 };
+
+it('puts a device into the bucket of its UTF-8, whatever its salt is made of', () =>
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.uuid(), (salt, deviceId) => {
+      const bytes = new TextEncoder().encode(`${salt}:${deviceId}`);
+      expect(bucketOf(salt, deviceId)).toBe(murmur3(bytes) % BUCKETS);
+    }),
+  ));
 
 describe('an offer', () => {
   it('fits the device that its selector is true of', () => {

@@ -44,15 +44,27 @@ export type Match =
       opensAt?: number;
     };
 
-/** Whether an offer is for this device now, or the first gate that holds. Windows come last: what fits can wait for them. */
+/** A gate of an offer that looks at no attribute; an explanation asks every one. */
+export interface MatchQuestion {
+  reason: Exclude<MatchReason, 'no-fit' | 'window'>;
+  holds: (offer: MatchableOffer, context: { now: number; bucket: number }) => boolean;
+}
+
+/** In the order in which they are asked; the rule comes behind them, and windows last: what fits can wait for them. */
+export const MATCH_QUESTIONS: readonly MatchQuestion[] = [
+  { reason: 'not-started', holds: ({ start }, { now }) => !(now >= Date.parse(start)) },
+  { reason: 'ended', holds: ({ end }, { now }) => end !== null && !(now < Date.parse(end)) },
+  { reason: 'hold-out', holds: ({ holdOut }, { bucket }) => isHeldOut(bucket, holdOut) },
+  { reason: 'wave', holds: ({ waveUpTo, holdOut }, { bucket }) => !inWave(bucket, waveUpTo, holdOut) },
+];
+
+/** Whether an offer is for this device now, or the first gate that holds. */
 export function matchOffer(offer: MatchableOffer, context: MatchContext): Match {
   const { now, zone } = context;
   const bucket = bucketOf(offer.salt, context.deviceId);
-  const opensAt = Date.parse(offer.start);
-  if (!(now >= opensAt)) return { fits: false, reason: 'not-started', opensAt };
-  if (offer.end !== null && !(now < Date.parse(offer.end))) return { fits: false, reason: 'ended' };
-  if (isHeldOut(bucket, offer.holdOut)) return { fits: false, reason: 'hold-out' };
-  if (!inWave(bucket, offer.waveUpTo, offer.holdOut)) return { fits: false, reason: 'wave' };
+  const reason = MATCH_QUESTIONS.find(({ holds }) => holds(offer, { now, bucket }))?.reason;
+  if (reason !== undefined)
+    return { fits: false, reason, ...(reason === 'not-started' ? { opensAt: Date.parse(offer.start) } : {}) };
   const rule = selectorOf(offer, context);
   if (typeof rule === 'string') return { fits: false, reason: 'no-fit', refused: rule };
   const verdict = evaluate(rule, { device: context.attributes });
@@ -62,7 +74,10 @@ export function matchOffer(offer: MatchableOffer, context: MatchContext): Match 
 }
 
 /** A handset may hold an older schema than the selector was written against: then it cannot say, and does not fit. */
-function selectorOf({ selector }: MatchableOffer, { schema }: MatchContext): CheckedRule | MatchingErrorCode {
+export function selectorOf(
+  { selector }: Pick<MatchableOffer, 'selector'>,
+  { schema }: Pick<MatchContext, 'schema'>,
+): CheckedRule | MatchingErrorCode {
   if (typeof selector !== 'string') return selector;
   try {
     return checkRule(selector, schema ?? { version: 0, attributes: {} }, 'selector');

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import type { Explanation } from '#matching/index.js';
 import type { Api } from '../cli/api.js';
 import { type Command, command } from '../cli/command.js';
 import { usage } from '../cli/exit-codes.js';
+import { explanationLines } from '../cli/explanation.js';
 
 interface Device {
   id: string;
@@ -160,6 +162,27 @@ const timeline = command({
   },
 });
 
+const why = command({
+  name: 'device why',
+  summary:
+    'Say why a handset is offered what a campaign brings, or is not: every gate and condition, also as of the past',
+  args: device,
+  options: {
+    campaign: { type: 'string', help: 'id of the campaign', required: true },
+    asOf: { type: 'string', help: 'instant or position', placeholder: 'when' },
+  },
+  examples: [
+    'muster device why 0198c6f2-… --campaign 0198c6f3-…',
+    'muster device why 0198c6f2-… --campaign 0198c6f3-… --as-of 2026-11-24T12:00:00Z --json',
+  ],
+  run: async ({ device: id, campaign, asOf }, { api, out }) => {
+    const query = new URLSearchParams({ campaign, ...(asOf === undefined ? {} : { as_of: asOf }) });
+    const found = await api.get<Explanation>(`${pathOf(id)}/explain?${query.toString()}`);
+    out.result(found, (colours) => explanationLines(found, colours));
+    if (found.position !== null) out.note(`as of ${found.position}`);
+  },
+});
+
 function text(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
@@ -180,5 +203,6 @@ export const deviceCommands: readonly Command[] = [
   forget,
   replace,
   timeline,
+  why,
   enrolCode,
 ];

@@ -26,6 +26,8 @@ import { DeviceFacts } from './device-facts.js';
 import { DeviceVisits } from './device-visits.js';
 import { Duties } from './duty.js';
 import { Exchange } from './exchange.js';
+import { ExplainController } from './explain.controller.js';
+import { ExplainDeviceHandler } from './explain.handler.js';
 import { FactBudget } from './fact-budget.js';
 import { FactWriter } from './fact-writer.js';
 import { FileStore } from './file-store.js';
@@ -38,6 +40,7 @@ import { InboxAnswers } from './inbox-answers.js';
 import { InboxOrders } from './inbox-orders.js';
 import { Leases } from './leases.js';
 import { LiveBoard } from './live-board.js';
+import { Moments } from './moments.js';
 import { Outcomes } from './outcomes.js';
 import { PollIntervals } from './poll-intervals.js';
 import { PollRecorder } from './poll-recorder.js';
@@ -79,6 +82,7 @@ const serving = [
   Inboxes,
   InboxAnswers,
   Leases,
+  Moments,
   Outcomes,
   PollShortCut,
   Tellings,
@@ -96,7 +100,7 @@ const timed = [
   UnreferencedBytes,
 ];
 const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
-const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
+const queries = [ExplainDeviceHandler, GetOneHandler, GetVocabularyHandler, ListOfHandler];
 
 /** Everything of this room that Nest makes, by what it is for. */
 export const campaignProviders = [
@@ -116,6 +120,7 @@ export const campaignControllers = [
   DdiConsentController,
   DdiController,
   DeviceController,
+  ExplainController,
   TufController,
   UploadController,
   VocabularyController,

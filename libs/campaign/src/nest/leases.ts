@@ -5,12 +5,10 @@ import { Databases } from '#event-log/nest/event-log.module.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../board.js';
-import { isOver } from '../campaign.js';
 import { type Caps, isCapped, LEASE_MS, take, unused, type Usage, usageAt } from '../caps.js';
+import { CONFLICT_MS, rivalsOf } from '../conflicts.js';
 import type { HeldBack } from '../offers.js';
 
-/** A device that has a content and is never heard of again keeps others of its group away for so long, ms. */
-const CONFLICT_MS = 86_400_000;
 /** So long what a device was granted is paid for, ms. */
 const PAID_MS = 86_400_000;
 const EVER = new Date(0);
@@ -31,29 +29,22 @@ export class Leases {
    * Takes a lease for one transfer, or says which gate holds it back. Who has one has it renewed: a transfer that is resumed costs
    * nothing. The rows of the caps are locked meanwhile, so that no two requests take the last one.
    */
-  async take(
-    board: TenantBoard,
-    device: RowName,
-    { contentId, campaignId }: OfferRef,
-    now: number,
-  ): Promise<HeldBack | undefined> {
-    const { caps, conflictGroup } = board.campaigns.get(campaignId)!.settings!;
-    const rivals = conflictGroup === null ? [] : rivalsOf(board, campaignId, conflictGroup);
-    const limits = [
-      { id: campaignId, caps },
-      { id: ALL, caps: board.caps },
-    ].filter((limit) => isCapped(limit.caps));
-    const { sizeBytes } = board.contents.get(contentId)!.published!;
-    const offer = { contentId, campaignId };
-    return this.databases.actor.inTenant(device.tenant, async (tx) => {
-      if (limits.length + rivals.length > 0 && (await isRenewed(tx, device, offer, now))) return undefined;
-      if (await hasRival(tx, device, rivals, now)) return { gate: 'conflict' };
-      // One that asks for the same over and over pays once a day: the caps are not its to use up.
-      const isPaid = limits.length > 0 && (await isTakenSince(tx, device, offer, new Date(now - PAID_MS)));
-      const held = await spend(tx, device.tenant, limits, { sizeBytes: isPaid ? 0 : sizeBytes, now });
-      if (held === undefined) await lease(tx, device, offer, now);
-      return held;
-    });
+  take(board: TenantBoard, device: RowName, offer: OfferRef, now: number): Promise<HeldBack | undefined> {
+    return this.databases.actor.inTenant(device.tenant, (tx) => takeIn(tx, board, device, { offer, now }));
+  }
+
+  /** What `take` would answer. It is taken in a transaction that comes to nothing. */
+  async look(board: TenantBoard, device: RowName, offer: OfferRef, now: number): Promise<HeldBack | undefined> {
+    const seen: { held?: HeldBack } = {};
+    try {
+      await this.databases.actor.inTenant(device.tenant, async (tx) => {
+        seen.held = await takeIn(tx, board, device, { offer, now });
+        throw new OnlyLooked();
+      });
+    } catch (error) {
+      if (!(error instanceof OnlyLooked)) throw error;
+    }
+    return seen.held;
   }
 
   async wasTaken(device: RowName, offer: OfferRef): Promise<boolean> {
@@ -92,6 +83,31 @@ export class Leases {
       ),
     );
   }
+}
+
+class OnlyLooked extends Error {}
+
+async function takeIn(
+  tx: Tx,
+  board: TenantBoard,
+  device: RowName,
+  { offer, now }: { offer: OfferRef; now: number },
+): Promise<HeldBack | undefined> {
+  const { contentId, campaignId } = offer;
+  const { caps } = board.campaigns.get(campaignId)!.settings!;
+  const rivals = rivalsOf(board, campaignId);
+  const limits = [
+    { id: campaignId, caps },
+    { id: ALL, caps: board.caps },
+  ].filter((limit) => isCapped(limit.caps));
+  const { sizeBytes } = board.contents.get(contentId)!.published!;
+  if (limits.length + rivals.length > 0 && (await isRenewed(tx, device, offer, now))) return undefined;
+  if (await hasRival(tx, device, rivals, now)) return { gate: 'conflict' };
+  // One that asks for the same over and over pays once a day: the caps are not its to use up.
+  const isPaid = limits.length > 0 && (await isTakenSince(tx, device, offer, new Date(now - PAID_MS)));
+  const held = await spend(tx, device.tenant, limits, { sizeBytes: isPaid ? 0 : sizeBytes, now });
+  if (held === undefined) await lease(tx, device, offer, now);
+  return held;
 }
 
 async function isRenewed(tx: Tx, device: RowName, offer: OfferRef, now: number): Promise<boolean> {
@@ -135,14 +151,7 @@ async function spend(
   return undefined;
 }
 
-/** What is over is in nobody's way, and neither is the campaign that this one tries again. */
-function rivalsOf({ campaigns }: TenantBoard, campaignId: string, group: string): string[] {
-  const spared = [campaignId, campaigns.get(campaignId)?.parent?.campaignId];
-  return [...campaigns].flatMap(([id, { settings, status }]) => {
-    return settings?.conflictGroup === group && !isOver(status) && !spared.includes(id) ? [id] : [];
-  });
-}
-
+/** As `isAtWork` says it. */
 async function hasRival(tx: Tx, { tenant, deviceId }: RowName, rivals: string[], now: number): Promise<boolean> {
   if (rivals.length === 0) return false;
   // A device that asks twice at once waits for itself: neither of two would see the lease of the other.

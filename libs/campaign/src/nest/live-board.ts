@@ -12,11 +12,16 @@ const PAGE = 1_000;
 @Injectable()
 export class LiveBoard {
   private readonly board = new Board();
-  private readonly position: Record<string, number> = {};
+  private readonly offsets: Record<string, number> = {};
   private running: Promise<void> = Promise.resolve();
   private waiting: Promise<void> | undefined;
 
   constructor(@Inject(CommittedLog) private readonly log: CommittedLog) {}
+
+  /** Up to where the board is. */
+  get position(): Position {
+    return { ...this.offsets };
+  }
 
   async tenant(tenant: string): Promise<TenantBoard> {
     // One catch-up serves all who ask before it begins; one that has begun may have missed what the asker knows.
@@ -36,10 +41,10 @@ export class LiveBoard {
   private async readTo(heads: Position, topic: (typeof BOARD_TOPICS)[number], partition: number): Promise<void> {
     const key = `${topic}/${partition}`;
     const head = nextOffset(heads, topic, partition);
-    for (let from = this.position[key] ?? 0; from < head; from = this.position[key] ?? 0) {
+    for (let from = this.offsets[key] ?? 0; from < head; from = this.offsets[key] ?? 0) {
       const records = await this.log.readTolerantly(topic, partition, from, PAGE);
       for (const record of records) this.board.apply(record);
-      this.position[key] = from + records.length;
+      this.offsets[key] = from + records.length;
     }
   }
 }

@@ -18,7 +18,7 @@ export { CommittedLog, Databases, type DatabaseUrls, TailLog } from './databases
 export { eventLogMigrations } from './event-log.migrations.js';
 export { KafkaPart } from './kafka.provider.js';
 
-/** What no caller can mend: their form alone would say 422. */
+/** What no caller can mend, and what their form alone would say otherwise. */
 registerStatus({
   'log.gap': 500,
   'log.unreadable': 500,
@@ -29,6 +29,7 @@ registerStatus({
   'keyring.kek-malformed': 500,
   'keyring.kek-readable-by-others': 500,
   'keyring.kek-wrong': 500,
+  'as-of.future': 400, // as wrong a question as one that cannot be read
 });
 
 /** What depends on the state of a read model, and may go when that has changed. */

@@ -1,12 +1,8 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
+import { supportsAsOf } from '#runtime/nest/runtime.module.js';
 import { InsightError } from '../errors.js';
-
-const SUPPORTED = Symbol('as-of');
-
-/** Marks a read route that answers for the past. */
-export const SupportsAsOf = (): MethodDecorator => SetMetadata(SUPPORTED, true);
 
 /** Refuses `as_of` on every route that is not marked: an answer for now must not pass for one of then. */
 @Injectable()
@@ -17,7 +13,7 @@ export class AsOfGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const { query } = context.switchToHttp().getRequest<FastifyRequest<{ Querystring: Record<string, unknown> }>>();
     const isAsked = typeof query === 'object' && query !== null && Object.hasOwn(query, 'as_of');
-    if (isAsked && this.reflector.get<boolean | undefined>(SUPPORTED, context.getHandler()) !== true)
+    if (isAsked && !supportsAsOf(this.reflector, context.getHandler()))
       throw new InsightError('as-of.unsupported', {}, 'this route answers for now only', [
         { pointer: '/as_of', message: 'leave it out here' },
       ]);

@@ -21,13 +21,12 @@ import { TimelineController } from './timeline.controller.js';
 import { ReadTimelineHandler } from './timeline.handler.js';
 import { UnparkStreamHandler } from './unpark.handler.js';
 
-export { SupportsAsOf } from './as-of.guard.js';
 export { openApiDrift, writeOpenApi } from './open-api.js';
 
 /** In order; they come after those of the event log. */
 export const insightMigrations = [CreateInsight1767300000000];
 
-registerStatus({ 'as-of.future': 400, 'as-of.busy': 503 });
+registerStatus({ 'as-of.busy': 503 });
 
 /** The read side: routes over the read models. Needs Runtime-, Identity- and EventLogModule, the last with `insightProjections`. */
 @Module({})

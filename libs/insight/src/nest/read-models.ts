@@ -1,9 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { encodePosition, liveSchema, ProjectionRunner, reaches, type Tx } from '#event-log/index.js';
+import {
+  encodePosition,
+  liveSchema,
+  type Moment,
+  notYet,
+  parseAsOf,
+  ProjectionRunner,
+  reaches,
+  type Tx,
+} from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
-import { type Moment, notYet, parseAsOf } from '../as-of.js';
 import { Turns } from '../turns.js';
 import { insightProjections } from '../views/projections.js';
 
@@ -33,7 +41,7 @@ export class ReadModels {
     @Inject(TailLog) private readonly log: TailLog,
   ) {}
 
-  /** @throws InsightError `as-of.malformed`, `as-of.future`, `as-of.busy` */
+  /** @throws EventLogError `as-of.malformed`, `as-of.future`; InsightError `as-of.busy` */
   async read<T>(model: string, { tenant, asOf, ended }: ReadOptions, work: Read<T>): Promise<T> {
     if (asOf === undefined) return this.readIn(undefined, model, tenant, work);
     const moment = await this.momentOf(asOf);

@@ -33,6 +33,7 @@ export { asProblem, registerProblemForm, sendProblem } from './problem.filter.js
 export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
 export { requestTimes } from './http-metrics.js';
 export { type ShortCut, ShortCuts } from './short-cut.js';
+export { SupportsAsOf, supportsAsOf } from './as-of.js';
 export { BodyLimit, RouteSetting, StreamsBody } from './route-settings.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
 export { MayBeAbsent } from './validation.js';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodePosition } from '#event-log/index.js';
-import { parseAsOf } from './as-of.js';
+import { encodePosition, parseAsOf } from './index.js';
 
 const NOW = Date.parse('2026-11-24T12:00:00Z');
 const refusalOf = (text: string): unknown => {

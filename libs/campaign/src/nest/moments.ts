@@ -1,0 +1,194 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  encodePosition,
+  type EventRecord,
+  type MaybeFaulty,
+  type Moment,
+  nextOffset,
+  notYet,
+  parseAsOf,
+  PARTITIONS,
+  partitionOf,
+  type Position,
+  reaches,
+  type Topic,
+} from '#event-log/index.js';
+import { CommittedLog, TailLog } from '#event-log/nest/event-log.module.js';
+import type { HandsetEvent } from '#identity/events.js';
+import { checkAttributes, MatchingError } from '#matching/index.js';
+import type { Clock } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { Board, BOARD_TOPICS, type TenantBoard } from '../board.js';
+import { CampaignError } from '../errors.js';
+import type { KnownDevice } from '../explain.js';
+import type { Telling } from '../explain-rule.js';
+import { pastFact } from '../past.js';
+import type { Told } from './described.js';
+import { LiveBoard } from './live-board.js';
+
+const PAGE = 1_000;
+
+/** What people had decided and one device had done, at a moment. */
+export interface Then {
+  /** ms. Of a position: when the last of what bears on the answer came. */
+  at: number;
+  position: string;
+  isPast: boolean;
+  board: TenantBoard;
+  device: KnownDevice;
+}
+
+interface Reading {
+  tenant: string;
+  /** Next offsets, or the last instant. */
+  until: Moment;
+  /** Where it was read to, and when the last of it came. */
+  next: Record<string, number>;
+  latest: number;
+}
+
+/**
+ * Reads the log up to a moment: nothing that comes later can change it. Of the device topic it reads the device's partition, since
+ * only the log has what devices tell, sealed; the price is in DECISIONS.md.
+ */
+@Injectable()
+export class Moments {
+  constructor(
+    @Inject(CommittedLog) private readonly committed: CommittedLog,
+    @Inject(TailLog) private readonly tail: TailLog,
+    @Inject(LiveBoard) private readonly live: LiveBoard,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @throws EventLogError `as-of.malformed`, `as-of.future`; CampaignError `device.unknown` */
+  async at(tenant: string, deviceId: string, asOf: string | undefined): Promise<Then> {
+    const heads = await this.heads();
+    const until = asOf === undefined ? { position: heads } : await this.momentOf(asOf, heads);
+    const reading: Reading = { tenant, until, next: {}, latest: 0 };
+    const board = asOf === undefined ? await this.live.tenant(tenant) : await this.boardOf(reading);
+    if (asOf === undefined) Object.assign(reading.next, this.live.position);
+    const identity = await this.identityOf(reading, deviceId);
+    const device = { deviceId, ...identity, ...(await this.factsOf(reading, board, deviceId)) };
+    const atMoment = 'instant' in until ? Date.parse(until.instant) : reading.latest;
+    const at = asOf === undefined ? this.clock.now() : atMoment;
+    return { at, position: encodePosition(reading.next), isPast: asOf !== undefined, board, device };
+  }
+
+  /** Relayed topics are as far as they are committed, whether or not Kafka has them yet. */
+  private async heads(): Promise<Position> {
+    const [people, devices] = await Promise.all([
+      this.committed.heads([...BOARD_TOPICS, 'muster.handset']),
+      this.tail.heads(['muster.device']),
+    ]);
+    return { ...people, ...devices };
+  }
+
+  private async momentOf(asOf: string, heads: Position): Promise<Moment> {
+    const moment = parseAsOf(asOf, await this.tail.now());
+    if ('instant' in moment) return moment;
+    const own = Object.entries(moment.position).filter(([key]) => OWN.some((topic) => key.startsWith(`${topic}/`)));
+    if (!reaches(heads, Object.fromEntries(own))) throw notYet();
+    return moment;
+  }
+
+  private async boardOf(reading: Reading): Promise<TenantBoard> {
+    const board = new Board();
+    for (const topic of BOARD_TOPICS)
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        await this.read(this.committed, { topic, partition }, reading, (record) => board.apply(record));
+    return board.tenant(reading.tenant);
+  }
+
+  private async identityOf(reading: Reading, deviceId: string): Promise<Pick<KnownDevice, 'channel' | 'status'>> {
+    const history = await this.committed.readStream<HandsetEvent>('muster.handset', reading.tenant, deviceId);
+    const found = history.filter((record) => isBy(record, reading.until));
+    const [first] = found;
+    if (first?.type !== 'HandsetEnrolled') throw new CampaignError('device.unknown', { deviceId }, 'no such device');
+    for (const record of found) note(reading, record);
+    const { channel } = first.data as Extract<HandsetEvent, { type: 'HandsetEnrolled' }>['data'];
+    const status = found.reduce<KnownDevice['status']>((before, { type }) => STATUS[type] ?? before, 'active');
+    return { channel, status };
+  }
+
+  private async factsOf(
+    reading: Reading,
+    { schema }: TenantBoard,
+    deviceId: string,
+  ): Promise<Pick<KnownDevice, 'told' | 'past'>> {
+    const partition = partitionOf(`${reading.tenant}/${deviceId}`);
+    const known = { told: 'not-told' as Telling, past: [] as KnownDevice['past'][number][] };
+    const isRepeat = repeats();
+    await this.read(this.tail, { topic: 'muster.device', partition }, reading, (record) => {
+      if (record.subject !== deviceId || record.fault !== undefined || isRepeat(record)) return;
+      if (record.type === 'HandsetDescribed') known.told = tellingOf(record as EventRecord<Described>, schema);
+      const fact = pastFact(record, record.receivedAt);
+      if (fact !== undefined) known.past.push(fact);
+    });
+    return known;
+  }
+
+  /** One partition of the tenant, up to the moment. */
+  private async read(
+    log: CommittedLog | TailLog,
+    { topic, partition }: { topic: Topic; partition: number },
+    reading: Reading,
+    take: (record: MaybeFaulty) => void,
+  ): Promise<void> {
+    for (let from = 0; ; ) {
+      const records = await log.readTolerantly(topic, partition, from, PAGE, reading.tenant);
+      for (const record of records) {
+        if (!isBy(record, reading.until)) return;
+        note(reading, record);
+        take(record);
+      }
+      if (records.length < PAGE) return;
+      from = records.at(-1)!.offset + 1;
+    }
+  }
+}
+
+type Described = { type: 'HandsetDescribed'; data: Told };
+
+const OWN: readonly Topic[] = [...BOARD_TOPICS, 'muster.handset', 'muster.device'];
+
+const STATUS: Readonly<Partial<Record<string, KnownDevice['status']>>> = {
+  HandsetReplaced: 'active',
+  HandsetRevoked: 'revoked',
+  SubjectForgotten: 'forgotten',
+};
+
+const isBy = ({ topic, partition, offset, receivedAt }: MaybeFaulty, until: Moment): boolean =>
+  'instant' in until
+    ? Date.parse(receivedAt) <= Date.parse(until.instant)
+    : offset < nextOffset(until.position, topic, partition);
+
+function note(reading: Reading, { topic, partition, offset, receivedAt }: MaybeFaulty): void {
+  const key = `${topic}/${partition}`;
+  reading.next[key] = Math.max(reading.next[key] ?? 0, offset + 1);
+  reading.latest = Math.max(reading.latest, Date.parse(receivedAt));
+}
+
+/** Null to readers once the device is forgotten; a schema that has been restored from before may not have what it told. */
+function tellingOf({ data, occurredAt }: EventRecord<Described>, schema: TenantBoard['schema']): Telling {
+  const { attributes, zone } = data;
+  if (attributes === null) return 'erased';
+  try {
+    return { attributes: checkAttributes(schema, attributes), zone: zone ?? undefined, at: occurredAt };
+  } catch (error) {
+    if (error instanceof MatchingError) return 'not-told';
+    throw error;
+  }
+}
+
+/** What a source has sent before, by its own numbers. */
+function repeats(): (record: MaybeFaulty) => boolean {
+  const last = new Map<string, readonly [epoch: number, n: number]>();
+  return ({ sequence }) => {
+    if (sequence === null) return false;
+    const { source, epoch, n } = sequence;
+    const [lastEpoch, lastN] = last.get(source) ?? [0, 0];
+    if (epoch < lastEpoch || (epoch === lastEpoch && n <= lastN)) return true;
+    last.set(source, [epoch, n]);
+    return false;
+  };
+}
