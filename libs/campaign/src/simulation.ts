@@ -326,5 +326,6 @@ const around = ({ schema, campaigns, contents, approvals }: TenantBoard) => ({
   statusOf: (id: string) => campaigns.get(id)?.status,
   offersOf: (contentId: string) =>
     [...campaigns.values()].filter((state) => isOffered(state) && state.settings!.contents.includes(contentId)).length,
+  selectorOf: (contentId: string) => contents.get(contentId)?.published?.selector ?? 'true',
   contentOf: (contentId: string) => (contents.has(contentId) ? ('published' as const) : undefined),
 });

@@ -263,12 +263,10 @@ export class Agent {
 
   /** Every gate and condition of every offer at hand, by campaign, for the device's owner. Nothing is fetched and nothing sent. */
   async explain(contentOrCampaign?: string): Promise<Explanation[]> {
-    const { catalogues, hooks, engine, identity, state } = this.parts;
-    const catalogue = await catalogues.kept(this.source);
-    const { schema } = catalogue;
-    const { attributes } = await collectAttributes(hooks, schema, this.parts);
-    const context = { deviceId: identity.deviceId, attributes, schema, now: this.clock.now(), zone: this.zone };
-    return engine.explainOffers({ catalogue, context, state: state.now }, contentOrCampaign);
+    const { parts, source, zone } = this;
+    const catalogue = await parts.catalogues.kept(source);
+    const { attributes } = await collectAttributes(parts.hooks, catalogue.schema, parts);
+    return parts.engine.explainOffers(parts, { catalogue, attributes, zone }, contentOrCampaign);
   }
 
   /** What rules would read now, and what the schema refused. */

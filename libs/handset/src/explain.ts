@@ -18,6 +18,7 @@ import {
 } from '#matching/index.js';
 import { type Catalogue, type OfferedContent } from './catalogue.js';
 import { type MatchingContext } from './offers.js';
+import { type Clock } from '#runtime/index.js';
 
 interface Held {
   gate: Gate;
@@ -25,16 +26,31 @@ interface Held {
   retryAt?: number;
 }
 
-/** What the agent has at hand when its owner asks. */
-export interface Explaining {
+/** Of the agent's state what bears on an explanation. */
+interface State {
+  contents: Readonly<Record<string, { campaignId: string; stage: string }>>;
+  declined: Readonly<Record<string, string>>;
+  held: Readonly<Record<string, Held>>;
+}
+
+/** Of the agent. */
+export interface ExplainingParts {
+  identity: { deviceId: string };
+  clock: Clock;
+  state: { now: State };
+}
+
+/** What the agent knows of what is offered, and of the handset. */
+export interface Known {
   catalogue: Pick<Catalogue, 'contents' | 'schema'>;
+  attributes: MatchingContext['attributes'];
+  /** The device's own. */
+  zone: string;
+}
+
+interface Explaining {
   context: MatchingContext;
-  /** Of the agent's state what bears on it. */
-  state: {
-    contents: Readonly<Record<string, { campaignId: string; stage: string }>>;
-    declined: Readonly<Record<string, string>>;
-    held: Readonly<Record<string, Held>>;
-  };
+  state: State;
 }
 
 /**
@@ -42,10 +58,15 @@ export interface Explaining {
  * with the handset's own values. For its owner; nothing of it is ever sent.
  * @param of a campaign or a content; all, when absent
  */
-export function explainOffers(explaining: Explaining, of?: string): Explanation[] {
-  const { catalogue, context } = explaining;
-  const offers = catalogue.contents.flatMap((content) =>
-    content.offers.map((offer) => explained(content, offer, explaining)),
+export function explainOffers(
+  { identity, clock, state }: ExplainingParts,
+  { catalogue, attributes, zone }: Known,
+  of?: string,
+): Explanation[] {
+  const { contents, schema } = catalogue;
+  const context = { deviceId: identity.deviceId, attributes, schema, now: clock.now(), zone };
+  const offers = contents.flatMap((content) =>
+    content.offers.map((offer) => explained(content, offer, { context, state: state.now })),
   );
   const wanted = offers.filter(({ contentId, campaignId }) => of === undefined || [contentId, campaignId].includes(of));
   const at = new Date(context.now).toISOString();

@@ -1,5 +1,5 @@
 import type * as matching from '#matching/index.js';
-import { type Explaining } from './explain.js';
+import { type ExplainingParts, type Known } from './explain.js';
 
 /**
  * What rules and offers mean: the room of matching as a port, so that the core of the agent carries no rule language. With
@@ -21,5 +21,5 @@ export interface RuleEngine
     | 'stepTriggers'
     | 'TIMER_FLOOR_MS'
   > {
-  explainOffers(explaining: Explaining, of?: string): matching.Explanation[];
+  explainOffers(parts: ExplainingParts, known: Known, of?: string): matching.Explanation[];
 }
