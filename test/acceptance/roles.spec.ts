@@ -45,6 +45,8 @@ const MAY: Record<string, Who[]> = {
   'POST /v1/contents/{contentId}/withdraw': author,
   'GET /v1/devices': everyRole,
   'GET /v1/devices/{id}': everyRole,
+  'GET /v1/devices/{id}/attributes': everyRole,
+  'PUT /v1/devices/{id}/attributes': fleet,
   'POST /v1/devices/{id}/forget': fleet,
   'POST /v1/devices/{id}/replace': fleet,
   'POST /v1/devices/{id}/revoke': fleet,

@@ -102,6 +102,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/campaigns/{campaignId}/schedule': () => ({}),
   'POST /v1/campaigns/{campaignId}/wave': () => ({ waveUpTo: 10_000 }),
   'POST /v1/contents/{contentId}/withdraw': () => reason,
+  'PUT /v1/devices/{id}/attributes': () => ({ attributes: {} }),
   'POST /v1/devices/{id}/forget': () => reason,
   'POST /v1/devices/{id}/replace': () => ({}),
   'POST /v1/devices/{id}/revoke': () => reason,

@@ -7,6 +7,8 @@ interface Folded {
   deviceNo: number;
   epoch: number;
   version: number;
+  /** Of the newest event that changed what is kept. */
+  keptVersion: number;
 }
 
 interface DeviceRow {
@@ -19,9 +21,12 @@ interface DeviceRow {
   epoch: number;
   expires_at: Date;
   version: number;
+  kept_version: number;
   key_hash: string | null;
   has_key: boolean | null;
 }
+
+const STRANGER: Folded = { state: handset.initial, deviceNo: -1, epoch: 0, version: 0, keptVersion: 0 };
 
 /** Device identities: the streams obey the decider, the rows are their mirror, and facts are of devices that were enrolled. */
 export class HandsetAuditor implements RoomAuditor {
@@ -56,7 +61,7 @@ export class HandsetAuditor implements RoomAuditor {
   private fold(record: EventRecord<HandsetEvent>): void {
     const key = `${record.tenant}/${record.subject}`;
     const event = { type: record.type, data: record.data } as HandsetEvent;
-    const { state, ...known } = this.devices.get(key) ?? { state: handset.initial, deviceNo: -1, epoch: 0, version: 0 };
+    const { state, ...known } = this.devices.get(key) ?? STRANGER;
     const refusal = refusalOf(state, event);
     if (refusal !== undefined)
       this.report({ invariant: 'I4', code: 'handset.refused', where: placeOf(record), message: refusal });
@@ -66,7 +71,8 @@ export class HandsetAuditor implements RoomAuditor {
       this.report({ invariant: 'I7', code: 'tenant.mixed', where: placeOf(record), message: `a device of ${owner}` });
     const next = handset.evolve(state, event);
     const { deviceNo, epoch } = 'deviceNo' in next ? next : known;
-    this.devices.set(key, { state: next, deviceNo, epoch, version: record.version });
+    const keptVersion = event.type === 'AttributesKept' ? record.version : known.keptVersion;
+    this.devices.set(key, { state: next, deviceNo, epoch, version: record.version, keptVersion });
   }
 
   private ownDevice(record: EventRecord): void {
@@ -88,6 +94,7 @@ export class HandsetAuditor implements RoomAuditor {
       version: folded.version,
     };
     expected.status = state.status;
+    expected.kept_version = folded.keptVersion;
     if ('keyHash' in state) Object.assign(expected, { channel: state.channel, expires_at: state.expiresAt });
     expected.key_hash = state.status === 'active' ? state.keyHash : null;
     if (state.status === 'forgotten') Object.assign(expected, { label: null, has_key: false });
@@ -141,6 +148,7 @@ function commandOf(state: HandsetState, { type, data }: HandsetEvent): HandsetCo
     case 'SubjectForgotten':
       return state.status === 'active' ? { type: 'RevokeHandset', data } : { type: 'ForgetHandset', data };
     case 'RulesDelivered':
+    case 'AttributesKept':
       return undefined;
   }
 }

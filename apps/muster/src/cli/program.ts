@@ -1,7 +1,7 @@
 import { Command as Commander, InvalidArgumentError, Option } from 'commander';
 import { Api } from './api.js';
 import { readSecretFile } from './ask.js';
-import type { Command, Context, OptionSpec } from './command.js';
+import type { ArgumentSpec, Command, Context, OptionSpec } from './command.js';
 import { type Credentials, readCredentials } from './credentials.js';
 import { usage } from './exit-codes.js';
 import { Output } from './output.js';
@@ -51,8 +51,7 @@ function add(
 ): void {
   const child = parent.command(verb).description(spec.summary);
   const names = Object.keys(spec.args);
-  for (const [name, { help, optional }] of Object.entries(spec.args))
-    child.argument(optional === true ? `[${name}]` : `<${name}>`, help);
+  for (const [name, argument] of Object.entries(spec.args)) child.argument(placeOf(name, argument), argument.help);
   for (const [name, option] of Object.entries(spec.options)) child.addOption(optionOf(name, option));
   if (spec.examples.length > 0)
     child.addHelpText('after', `\nExamples:\n${spec.examples.map((each) => `  $ ${each}`).join('\n')}`);
@@ -61,6 +60,11 @@ function add(
     const args = Object.fromEntries(names.map((name, i) => [name, given[i]]));
     await spec.run({ ...args, ...own }, contextOf(root.opts<GlobalOptions>(), signal));
   });
+}
+
+function placeOf(name: string, { optional, isRest }: ArgumentSpec): string {
+  if (isRest === true) return `[${name}...]`;
+  return optional === true ? `[${name}]` : `<${name}>`;
 }
 
 function optionOf(name: string, spec: OptionSpec): Option {

@@ -24,6 +24,8 @@ import { ChannelTransactions } from './in-channel.js';
 import { Inboxes } from './inbox.js';
 import { InboxAnswers } from './inbox-answers.js';
 import { InboxOrders } from './inbox-orders.js';
+import { KeptController } from './kept.controller.js';
+import { DescribeDeviceHandler, GetAttributesHandler } from './kept.handler.js';
 import { Leases } from './leases.js';
 import { LiveBoard } from './live-board.js';
 import { Outcomes } from './outcomes.js';
@@ -82,8 +84,15 @@ const timed = [
   Timer,
   UnreferencedBytes,
 ];
-const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
-const queries = [GetOneHandler, GetVocabularyHandler, ListOfHandler];
+const commands = [
+  AddChannelHandler,
+  DescribeDeviceHandler,
+  RotateKeysHandler,
+  RunCampaignHandler,
+  RunContentHandler,
+  RunVocabularyHandler,
+];
+const queries = [GetAttributesHandler, GetOneHandler, GetVocabularyHandler, ListOfHandler];
 
 /** Everything of this room that Nest makes, by what it is for. */
 export const campaignProviders = [...keeping, ...serving, ...storing, ...following, ...timed, ...commands, ...queries];
@@ -92,6 +101,7 @@ export const campaignControllers = [
   CampaignController,
   ContentController,
   DeviceController,
+  KeptController,
   TufController,
   UploadController,
   VocabularyController,

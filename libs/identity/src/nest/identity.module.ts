@@ -6,8 +6,10 @@ import { Bootstrap } from './bootstrap.js';
 import { Credentials } from './credentials.js';
 import { DeviceConnections, DeviceGuard } from './device.guard.js';
 import { Devices } from './devices.js';
+import { KeptAttributes } from './kept-attributes.js';
 import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
 import { NoteDeviceChanges1767100000002 } from './migrations/note-device-changes.js';
+import { NoteKeptAttributes1767100000003 } from './migrations/note-kept-attributes.js';
 import { PeopleGuard } from './people.guard.js';
 import { controllers, handlers } from './routes.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -21,20 +23,26 @@ export { DeliverRules } from './deliver-rules.handler.js';
 export { Device, DeviceConnections, DeviceGuard } from './device.guard.js';
 export { type DeviceIdentity, Devices } from './devices.js';
 export { ENROL_CATALOGUE, type EnrolCatalogue } from './enrol-catalogue.js';
+export { KeepAttributes, KeptAttributes } from './kept-attributes.js';
 export { Needs, NeedsInDomain, PeopleGuard, SignedIn } from './people.guard.js';
 export { idempotentCaller, ShowsSecret } from './shows-secret.js';
 export { Tenants } from './tenants.js';
 export type { DeviceView, TenantView } from './views.dto.js';
 
 /** In order; they come after those of the event log. */
-export const identityMigrations = [CreateIdentity1767100000001, NoteDeviceChanges1767100000002];
+export const identityMigrations = [
+  CreateIdentity1767100000001,
+  NoteDeviceChanges1767100000002,
+  NoteKeptAttributes1767100000003,
+];
 
 export interface IdentityOptions {
   /** False for an app that only asks who calls: guards without routes and commands. True when absent. */
   routes?: boolean;
 }
 
-const shared = [CertificateAuthority, Credentials, DeviceConnections, DeviceGuard, Devices, PeopleGuard, Tenants];
+const guards = [DeviceConnections, DeviceGuard, PeopleGuard];
+const shared = [...guards, CertificateAuthority, Credentials, Devices, KeptAttributes, Tenants];
 registerStatus(STATUSES);
 registerChallenge(CHALLENGES);
 

@@ -4,6 +4,7 @@ import { EnrolController } from './enrol.controller.js';
 import { EnrolHandler } from './enrol.handler.js';
 import { EnrolmentCodesController } from './enrolment-codes.controller.js';
 import { Handsets } from './handsets.js';
+import { KeepAttributesHandler } from './kept-attributes.js';
 import { LoginThrottle } from './login-throttle.js';
 import {
   GetDeviceHandler,
@@ -28,6 +29,7 @@ export const handlers = [
   LoginThrottle,
   DeliverRulesHandler,
   EnrolHandler,
+  KeepAttributesHandler,
   RunEnrolmentHandler,
   RunHandsetHandler,
   RunPersonHandler,

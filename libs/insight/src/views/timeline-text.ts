@@ -44,6 +44,7 @@ const LINES: Lines = {
   HandsetReplaced: ({ keyHash }) => ({ text: 'replaced by a handset that keeps the id', code: short(keyHash) }),
   HandsetRevoked: ({ reason, keyHash }) => ({ text: `key revoked: ${reason}`, code: short(keyHash) }),
   RulesDelivered: ({ channel, version }) => ({ text: `got rules version ${version} of channel ${channel}` }),
+  AttributesKept: ({ schemaVersion }) => ({ text: `attributes kept of it changed, by schema ${schemaVersion}` }),
   SubjectForgotten: () => ({ text: 'forgotten: its personal data can be read no more' }),
 
   TriggerFired: ({ rule, on }) => ({ text: `woke by rule ${rule}, on ${on}`, code: rule }),
