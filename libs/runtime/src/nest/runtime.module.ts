@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { AnswerHeaders } from './answer-headers.interceptor.js';
 import { Cursors } from './cursors.js';
+import { DryRun } from './dry-run.interceptor.js';
 import { type About, HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.interceptor.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -33,7 +34,7 @@ export { asProblem, sendProblem } from './problem.filter.js';
 export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
 export { requestTimes } from './http-metrics.js';
 export { type ShortCut, ShortCuts } from './short-cut.js';
-export { BodyLimit, RouteSetting, StreamsBody } from './route-settings.js';
+export { BodyLimit, NeverDry, RouteSetting, StreamsBody } from './route-settings.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
 export { MayBeAbsent } from './validation.js';
 
@@ -64,6 +65,7 @@ export class RuntimeModule {
         { provide: APP_PIPE, useFactory: validationPipe },
         { provide: APP_INTERCEPTOR, useClass: AnswerHeaders },
         { provide: APP_INTERCEPTOR, useClass: Idempotency },
+        { provide: APP_INTERCEPTOR, useClass: DryRun },
       ],
       exports: [CLOCK, LOG, ABOUT, Cursors, ShortCuts],
     };
