@@ -25,6 +25,7 @@ const MAY: Record<string, Who[]> = {
   'PUT /v1/campaigns/{campaignId}': author,
   'POST /v1/campaigns/{campaignId}/abort': operator,
   'POST /v1/campaigns/{campaignId}/approve': ['approver'],
+  'GET /v1/campaigns/{campaignId}/dry-run': everyRole,
   'POST /v1/campaigns/{campaignId}/complete': operator,
   'POST /v1/campaigns/{campaignId}/pause': operator,
   'POST /v1/campaigns/{campaignId}/reject': ['approver'],

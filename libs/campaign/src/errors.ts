@@ -11,6 +11,8 @@ export type CampaignErrorCode =
   | 'campaign.not-closed'
   | 'campaign.not-in-review'
   | 'campaign.own'
+  | 'campaign.dry-run-busy'
+  | 'campaign.report-stale'
   | 'campaign.halted'
   | 'campaign.reason-missing'
   | 'campaign.nothing-to-undo'

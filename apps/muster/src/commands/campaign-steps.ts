@@ -65,6 +65,67 @@ const undo = command({
   run: ({ campaign: id, reason: why }, context) => act(context, id, 'undo', { reason: why }),
 });
 
+interface Simulated {
+  isKnowable: boolean;
+  why: string | null;
+  isPartial: boolean;
+  from: string;
+  until: string;
+  polls: number;
+  devices: number;
+  fits: number | null;
+  doesNotFit: number | null;
+  unknown: number | null;
+  served: number | null;
+  held: Record<string, number> | null;
+  starved: Record<string, number> | null;
+  bytes: number | null;
+  hours: { at: string; polls: number; matches: number | null; bytes: number | null }[];
+  rivals: { campaignId: string; kind: string; devices: number; won: number }[] | null;
+  digest: string;
+}
+
+const counts = (of: Record<string, number>): string =>
+  Object.entries(of)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+
+const simulate = command({
+  name: 'campaign simulate',
+  summary: 'Replay the polls of the last days through a draft: who would fit, matches and bytes by the hour, conflicts',
+  args: campaign,
+  options: { days: { type: 'number', help: 'so many days, 31 at most', default: 7 } },
+  examples: ['muster campaign simulate 0198c6f2-… --days 7', 'muster campaign simulate 0198c6f2-… --json'],
+  run: async ({ campaign: id, days }, { api, out }) => {
+    const run = await api.get<Simulated>(`${pathOf(id)}/dry-run?days=${days}`);
+    const fields: Parameters<typeof out.record>[1] = {
+      time: `${run.from} to ${run.until}${run.isPartial ? ' (partial: over the limits)' : ''}`,
+      polls: run.polls,
+      devices: run.devices,
+      ...(run.why === null ? {} : { 'not knowable': run.why }),
+      ...(run.fits === null ? {} : { fit: run.fits, 'do not fit': run.doesNotFit, unknown: run.unknown }),
+      ...(run.served === null ? {} : { served: run.served, bytes: run.bytes }),
+      ...(run.held === null ? {} : { 'held back': counts(run.held) }),
+      ...(run.starved === null ? {} : { starved: counts(run.starved) }),
+      ...Object.fromEntries(
+        (run.rivals ?? []).map((rival) => [
+          `meets ${rival.campaignId}`,
+          `${rival.kind}, first at ${rival.won} of ${rival.devices}`,
+        ]),
+      ),
+      digest: run.digest,
+    };
+    out.record(run, fields);
+    if (out.json) return;
+    out.table(run.hours, {
+      hour: ({ at }) => at,
+      polls: ({ polls }) => polls,
+      matches: ({ matches }) => matches ?? 'not knowable',
+      bytes: ({ bytes }) => bytes ?? 'not knowable',
+    });
+  },
+});
+
 const submit = command({
   name: 'campaign submit',
   summary: 'Ask for the review of a draft',
@@ -126,6 +187,6 @@ const abort = command({
 
 /** What takes a campaign from its draft to its end. */
 export const campaignSteps: readonly Command[] = [
-  ...[submit, approve, reject, review],
+  ...[simulate, submit, approve, reject, review],
   ...[schedule, wave, pause, resume, undo, complete, abort],
 ];

@@ -12,6 +12,9 @@ import { Described } from './described.js';
 import { DeviceController } from './device.controller.js';
 import { DeviceFacts } from './device-facts.js';
 import { DeviceVisits } from './device-visits.js';
+import { DryRunController } from './dry-run.controller.js';
+import { SimulateCampaignHandler, SubmitForReviewHandler } from './dry-run.handler.js';
+import { DryRuns } from './dry-runs.js';
 import { Duties } from './duty.js';
 import { Exchange } from './exchange.js';
 import { FactBudget } from './fact-budget.js';
@@ -74,7 +77,7 @@ const serving = [
   Tellings,
   Transmissions,
 ];
-const storing = [FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
+const storing = [DryRuns, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const following = [Consequences, Duties, FollowUp, InboxOrders];
 const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
 const timed = [
@@ -91,8 +94,9 @@ const commands = [
   RunCampaignHandler,
   RunContentHandler,
   RunVocabularyHandler,
+  SubmitForReviewHandler,
 ];
-const queries = [GetAttributesHandler, GetOneHandler, GetVocabularyHandler, ListOfHandler];
+const queries = [GetAttributesHandler, GetOneHandler, GetVocabularyHandler, ListOfHandler, SimulateCampaignHandler];
 
 /** Everything of this room that Nest makes, by what it is for. */
 export const campaignProviders = [...keeping, ...serving, ...storing, ...following, ...timed, ...commands, ...queries];
@@ -101,6 +105,7 @@ export const campaignControllers = [
   CampaignController,
   ContentController,
   DeviceController,
+  DryRunController,
   KeptController,
   TufController,
   UploadController,
