@@ -38,6 +38,8 @@ const WISHES: readonly (readonly [name: string, wish: () => Wish | Promise<Wish>
   ['PUT /v1/caps', () => ({ body: { transfers: 500, bytesPerSecond: null, bytesPerDay: null } })],
   ['POST /v1/channels', () => ({ body: { channel: 'beta' } })],
   ['POST /v1/keys/{channel}/rotate', () => ({ ids: { channel: 'beta' }, body: { role: 'targets', passphrase } })],
+  ['PUT /v1/channels/{channel}/wake', () => ({ ids: { channel: 'beta' }, body: { url: 'https://push.example/' } })],
+  ['DELETE /v1/channels/{channel}/wake', () => ({ ids: { channel: 'beta' } })],
   ['POST /v1/campaigns', () => ({ token: people.author, body: settings() })],
   ['PUT /v1/campaigns/{campaignId}', () => ofCampaign(settings(), { token: people.author })],
   ['POST /v1/campaigns/{campaignId}/submit', () => ofCampaign({}, { token: people.author })],
@@ -84,6 +86,7 @@ const WISHES: readonly (readonly [name: string, wish: () => Wish | Promise<Wish>
 
 /** What is done or not done; what it would need is not looked at. */
 const NEVER_DRY = [
+  'POST /v1/campaigns/{campaignId}/wake',
   'PUT /v1/me/password',
   'POST /v1/projections/{name}/rebuild',
   'POST /v1/projections/{name}/unpark',

@@ -38,6 +38,8 @@ export type CampaignErrorCode =
   | 'upload.unavailable'
   | 'schema.not-next'
   | 'rules.not-next'
+  | 'wake.unknown'
+  | 'wake.url'
   | 'channel.unknown'
   | 'channel.exists'
   | 'keys.passphrase'

@@ -197,6 +197,8 @@ export type DeviceFactByServer =
     }
   /** Server-side matching: it fits and was transmitted; `isInline`: with the answer itself. */
   | { type: 'OfferMade'; data: { contentId: string; campaignId: string; isInline: boolean } }
+  /** It was not heard of, and a message went to its channel's wake target. Whether it came to the device only its next poll tells. */
+  | { type: 'WakeSent'; data: { campaignId: string; channel: string } }
   | {
       type: 'ProcessingOrdered';
       data: { contentId: string; campaignId: string; application: string; order: number; inboxId: string };

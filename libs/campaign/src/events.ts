@@ -312,6 +312,7 @@ const device = defineEvents<DeviceFactByServer>('muster.device', {
     { schemaVersion: 3, zone: 'Europe/Paris', attributes: { model: 'm1', freeMemory: 128 } },
   ),
   OfferMade: event(object({ ...offered, isInline: { type: 'boolean' } }), { ...named, isInline: true }),
+  WakeSent: event(object({ campaignId: id, channel: text(31) }), { campaignId: K, channel: 'main' }),
   ProcessingOrdered: event(object({ ...offered, application: text(64), order: count(100), inboxId: id }), {
     ...named,
     application: 'a000000151000000',

@@ -126,6 +126,47 @@ const simulate = command({
   },
 });
 
+const silent = command({
+  name: 'campaign silent',
+  summary: 'List devices that a campaign is for and that have not asked for days',
+  args: campaign,
+  options: {
+    days: { type: 'number', help: 'so many days', default: 7 },
+    limit: { type: 'number', help: 'how many at most', default: 200 },
+  },
+  examples: ['muster campaign silent 0198c6f2-… --days 14'],
+  run: async ({ campaign: id, days, limit }, { api, out }) => {
+    const found = await api.list<{
+      deviceId: string;
+      deviceNo: number;
+      lastSeenAt: string | null;
+      eligibility: string;
+    }>(`${pathOf(id)}/silent?days=${days}`, limit);
+    out.table(found, {
+      no: ({ deviceNo }) => deviceNo,
+      id: ({ deviceId }) => deviceId,
+      'last seen': ({ lastSeenAt }) => lastSeenAt ?? 'never',
+      eligible: ({ eligibility }) => eligibility,
+    });
+  },
+});
+
+const wake = command({
+  name: 'campaign wake',
+  summary: 'Wake the silent devices of a campaign, as many as the channel’s rate allows',
+  args: campaign,
+  options: { days: { type: 'number', help: 'silent for so many days', default: 7 } },
+  examples: ['muster campaign wake 0198c6f2-… --days 14'],
+  run: async ({ campaign: id, days }, { api, out }) => {
+    const found = await api.post<{ sent: number; failed: number; isPartial: boolean }>(`${pathOf(id)}/wake`, { days });
+    const { sent, failed, isPartial } = found;
+    out.result(
+      found,
+      ({ bold }) => `${bold(String(sent))} woken, ${failed} failed${isPartial ? '; there are more' : ''}.`,
+    );
+  },
+});
+
 const submit = command({
   name: 'campaign submit',
   summary: 'Ask for the review of a draft',
@@ -187,6 +228,7 @@ const abort = command({
 
 /** What takes a campaign from its draft to its end. */
 export const campaignSteps: readonly Command[] = [
+  ...[silent, wake],
   ...[simulate, submit, approve, reject, review],
   ...[schedule, wave, pause, resume, undo, complete, abort],
 ];

@@ -45,6 +45,15 @@ import { RunContentHandler } from './run-content.handler.js';
 import { RunVocabularyHandler } from './run-vocabulary.handler.js';
 import { Selections } from './selections.js';
 import { ServedFiles } from './served-files.js';
+import { SilentController } from './silent.controller.js';
+import {
+  GetWakeTargetHandler,
+  ListSilentHandler,
+  RemoveWakeTargetHandler,
+  SetWakeTargetHandler,
+  WakeSilentHandler,
+} from './silent.handler.js';
+import { SilentDevices } from './silent-devices.js';
 import { StaleUploads } from './stale-uploads.js';
 import { Supervisor } from './supervisor.js';
 import { Tellings } from './tellings.js';
@@ -55,6 +64,7 @@ import { TufController } from './tuf.controller.js';
 import { UnreferencedBytes } from './unreferenced-bytes.js';
 import { UploadController } from './upload.controller.js';
 import { Uploads } from './uploads.js';
+import { WakeTargets } from './wake-targets.js';
 import { VocabularyController } from './vocabulary.controller.js';
 
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
@@ -78,6 +88,7 @@ const serving = [
   Transmissions,
 ];
 const storing = [DryRuns, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
+const waking = [SilentDevices, WakeTargets];
 const following = [Consequences, Duties, FollowUp, InboxOrders];
 const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
 const timed = [
@@ -95,11 +106,29 @@ const commands = [
   RunContentHandler,
   RunVocabularyHandler,
   SubmitForReviewHandler,
+  ...[RemoveWakeTargetHandler, SetWakeTargetHandler, WakeSilentHandler],
 ];
-const queries = [GetAttributesHandler, GetOneHandler, GetVocabularyHandler, ListOfHandler, SimulateCampaignHandler];
+const queries = [
+  GetAttributesHandler,
+  GetOneHandler,
+  GetVocabularyHandler,
+  ListOfHandler,
+  SimulateCampaignHandler,
+  GetWakeTargetHandler,
+  ListSilentHandler,
+];
 
 /** Everything of this room that Nest makes, by what it is for. */
-export const campaignProviders = [...keeping, ...serving, ...storing, ...following, ...timed, ...commands, ...queries];
+export const campaignProviders = [
+  ...keeping,
+  ...serving,
+  ...storing,
+  ...following,
+  ...waking,
+  ...timed,
+  ...commands,
+  ...queries,
+];
 
 export const campaignControllers = [
   CampaignController,
@@ -107,6 +136,7 @@ export const campaignControllers = [
   DeviceController,
   DryRunController,
   KeptController,
+  SilentController,
   TufController,
   UploadController,
   VocabularyController,

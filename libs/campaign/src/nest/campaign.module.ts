@@ -8,6 +8,7 @@ import { FileStore } from './file-store.js';
 import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
 import { CreateDescribed1767200000002 } from './migrations/create-described.js';
 import { LeaseGrants1767200000003 } from './migrations/lease-grants.js';
+import { CreateWake1767200000014 } from './migrations/create-wake.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -24,6 +25,7 @@ export const campaignMigrations = [
   NoteInboxChanges1767200000001,
   CreateDescribed1767200000002,
   LeaseGrants1767200000003,
+  CreateWake1767200000014,
 ];
 
 registerStatus(STATUSES);

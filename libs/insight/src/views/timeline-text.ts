@@ -65,6 +65,10 @@ const LINES: Lines = {
   TransferStarted: (data) => ofOffer(data, 'download started'),
   TransferResumed: (data) => ofOffer(data, `download resumed at byte ${data.fromByte}`),
   TransferCompleted: (data) => ofOffer(data, `download complete: ${data.bytes} bytes`, short(data.sha256)),
+  WakeSent: ({ campaignId, channel }) => ({
+    text: `woken: a message went to the target of channel ${channel}`,
+    campaignId,
+  }),
   ProcessingOrdered: (data) => ofOffer(data, `application ${data.application} told to process it`, data.application),
   ProcessingAcknowledged: (data) =>
     ofOffer(data, `application ${data.application} is ${data.outcome}`, data.application),
