@@ -184,6 +184,7 @@ describe('muster audit', () => {
       'content',
       'campaign',
       'campaign_outcome',
+      'device_seen',
       'campaign_progress',
       'device_timeline',
     ]);

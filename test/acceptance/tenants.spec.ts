@@ -43,6 +43,7 @@ async function furnish(tenant: string): Promise<World> {
   await ok('POST', '/v1/channels', { channel });
   const schema = { version: 1, attributes: { [attribute.replaceAll('-', '_')]: { type: 'string' } } };
   await ok('PUT', '/v1/schema', schema);
+  await ok('PUT', `/v1/channels/${channel}/wake`, { url: `https://push.example/${tenant}` });
   await ok('PUT', `/v1/rules/${channel}`, { version: 2, rules: [{ id: rule, on: ['boot'] }] });
   const device = await muster.enrol(token);
   const contentId = await muster.publish(randomBytes(100), token);
@@ -101,7 +102,10 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/campaigns/{campaignId}/pause': () => reason,
   'POST /v1/campaigns/{campaignId}/schedule': () => ({}),
   'POST /v1/campaigns/{campaignId}/wave': () => ({ waveUpTo: 10_000 }),
+  'POST /v1/campaigns/{campaignId}/wake': () => ({}),
+  'PUT /v1/channels/{channel}/wake': () => ({ url: 'https://push.example/' }),
   'POST /v1/contents/{contentId}/withdraw': () => reason,
+  'PUT /v1/devices/{id}/attributes': () => ({ attributes: {} }),
   'POST /v1/devices/{id}/forget': () => reason,
   'POST /v1/devices/{id}/replace': () => ({}),
   'POST /v1/devices/{id}/revoke': () => reason,

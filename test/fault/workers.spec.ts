@@ -19,7 +19,7 @@ const MOST_VISITS = 3 * VISITS;
 const STAYS_MS = 5_000;
 /** How long a worker stands still: longer than others wait for its batch (5 s) and for its word (10 s). */
 const STANDS_MS = isLong ? 60_000 : 15_000;
-const MODELS = ['campaign', 'campaign_outcome', 'content', 'campaign_progress', 'device_timeline'];
+const MODELS = ['campaign', 'campaign_outcome', 'device_seen', 'content', 'campaign_progress', 'device_timeline'];
 /** On a machine that other tests share. */
 const PATIENCE_MS = 120_000;
 

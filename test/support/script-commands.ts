@@ -89,6 +89,10 @@ export function handsetCommand(
       return { type, data: { deviceId, ...key } };
     case 'DeliverRules':
       return { type, data: { deviceId, channel, version: twist } };
+    case 'KeepAttributes': {
+      const changes = { tariff: twist % 2 === 0 ? null : `tariff ${twist}` };
+      return { type, data: { deviceId, schemaVersion: 1, at: EXPIRY, changes } };
+    }
     case 'RevokeHandset':
       return { type, data: { deviceId, reason: `reason ${twist}` } };
   }

@@ -63,11 +63,13 @@ program
     print({ tenant, deviceId, deviceNo, channel });
   });
 
-onAgent('run', 'Run the agent until it is stopped').action(async (options: SharedOptions) => {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopSoon(stop));
-  await runDaemon(options, log, stop.signal);
-});
+onAgent('run', 'Run the agent until it is stopped')
+  .option('--wake-port <port>', 'POST /wake at this port of 127.0.0.1 lets the rules for push fire')
+  .action(async (options: SharedOptions) => {
+    const stop = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopSoon(stop));
+    await runDaemon(options, log, stop.signal);
+  });
 
 /** A transfer under way is not waited for: its part is on the disk, and the next start goes on from there. */
 function stopSoon(stop: AbortController): void {

@@ -5,10 +5,12 @@ import {
   commandHooks,
   createAgent,
   fileStore,
+  HandsetError,
   type Hooks,
   isRefusal,
 } from '#handset/index.js';
 import { type Log, newId, processClock } from '#runtime/index.js';
+import { openWakeDoor } from './wake-door.js';
 import { type ControlRequest, takeFolder, takeSpooled } from './control.js';
 import { type SharedOptions, socketPath } from './handset.config.js';
 
@@ -69,16 +71,33 @@ export async function runDaemon(options: SharedOptions, log: Log, signal: AbortS
   try {
     const agent = openAgent(options, log);
     control.answerBy((request) => perform(agent, request));
+    const door = await wakeDoorOf(agent, options, log);
     const spool = setInterval(() => void takeAll(agent, options.folder, log), SPOOL_LOOK_MS);
     log.info('agent.started', { deviceId: agent.status().deviceId, folder: resolve(options.folder) });
     // With a moved clock a sleep would never see its hour, so tests sleep in short pieces.
-    await agent
-      .run({ signal, maxSleepMs: process.env.MUSTER_TEST_CLOCK === undefined ? 60_000 : 200 })
-      .finally(() => clearInterval(spool));
+    await agent.run({ signal, maxSleepMs: process.env.MUSTER_TEST_CLOCK === undefined ? 60_000 : 200 }).finally(() => {
+      clearInterval(spool);
+      door?.close();
+    });
     await agent.close();
   } finally {
     control.release();
   }
+}
+
+/** A push lets a rule fire as any other event does; what it brings is not looked at. */
+async function wakeDoorOf(agent: Agent, { wakePort }: SharedOptions, log: Log): Promise<{ close(): void } | undefined> {
+  if (wakePort === undefined) return undefined;
+  const port = Number(wakePort);
+  if (!/^[0-9]{1,5}$/.test(wakePort) || port > 65_535)
+    throw new HandsetError('event.malformed', {}, '--wake-port is not a port', [
+      { pointer: '/wakePort', message: 'must be 0 to 65535' },
+    ]);
+  const door = await openWakeDoor(port, () => {
+    agent.occur('push', {}).catch((err: unknown) => log.warn('wake.lost', { err }));
+  });
+  log.info('wake.door', { port: door.port });
+  return door;
 }
 
 async function takeAll(agent: Agent, folder: string, log: Log): Promise<void> {

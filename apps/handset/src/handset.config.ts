@@ -19,6 +19,8 @@ export interface SharedOptions {
   reserve: string;
   zone?: string;
   exchange: ExchangeSide;
+  /** Of the local door for wakes; only of a running agent. */
+  wakePort?: string;
 }
 
 /** Where the handset keeps what it is: `MUSTER_HANDSET_DATA`, or a folder in the working directory. */

@@ -225,8 +225,9 @@ function reviewOrderOf(event: Reviewed, around: Surroundings): Order {
     case 'CampaignEdited':
       return { type: 'EditCampaign', data: without(event.data), around };
     case 'CampaignSubmitted': {
-      const { campaignId, required, report } = event.data;
-      const data = { campaignId, ...(report === null ? {} : { report }) };
+      const { campaignId, required, report, summary } = event.data;
+      const shown = { ...(report === null ? {} : { report }), ...(summary === undefined ? {} : { summary }) };
+      const data = { campaignId, ...shown };
       return { type: 'SubmitCampaign', data, around: { approvals: required } };
     }
     case 'CampaignApproved': {

@@ -1,4 +1,11 @@
-import type { CampaignEvent, CampaignSettings, CampaignStatus, RetriedCampaign, Standing } from './events.js';
+import type {
+  CampaignEvent,
+  CampaignSettings,
+  CampaignStatus,
+  DryRunSummary,
+  RetriedCampaign,
+  Standing,
+} from './events.js';
 import { NO_TALLY, type Tally } from './outcomes.js';
 
 export type { CampaignStatus } from './events.js';
@@ -23,6 +30,8 @@ export interface CampaignState {
   /** Who has approved what stands. */
   approvals: readonly string[];
   parent: RetriedCampaign | null;
+  /** What its judges are shown. Absent, and not null, where there is none: states of before 2026-12 stand in read models. */
+  dryRun?: DryRunSummary;
   /** When the wave that it is in was opened. */
   waveOpenedAt: string | null;
   /** When it was started or resumed last: the time of a gate counts while it runs. */
@@ -98,10 +107,10 @@ function review(state: CampaignState, event: Reviewed): CampaignState {
     case 'CampaignEdited': {
       const { campaignId: _, by, ...settings } = event.data;
       const authors = by === null || state.authors.includes(by) ? state.authors : [...state.authors, by];
-      return { ...state, status: 'draft', settings, authors, required: 0, approvals: [] };
+      return { ...withoutDryRun(state), status: 'draft', settings, authors, required: 0, approvals: [] };
     }
     case 'CampaignSubmitted':
-      return { ...state, status: 'in-review', required: event.data.required, approvals: [] };
+      return submitted(state, event.data);
     case 'CampaignApproved': {
       const { by, remaining } = event.data;
       return { ...state, approvals: [...state.approvals, by], status: remaining === 0 ? 'approved' : 'in-review' };
@@ -109,6 +118,19 @@ function review(state: CampaignState, event: Reviewed): CampaignState {
     case 'CampaignRejected':
       return { ...state, status: 'draft', required: 0, approvals: [] };
   }
+}
+
+function submitted(
+  state: CampaignState,
+  { required, summary }: Extract<Reviewed, { type: 'CampaignSubmitted' }>['data'],
+): CampaignState {
+  const shown = summary === undefined ? {} : { dryRun: summary };
+  return { ...withoutDryRun(state), status: 'in-review', required, approvals: [], ...shown };
+}
+
+/** Of what no longer stands. */
+function withoutDryRun({ dryRun: _, ...state }: CampaignState): CampaignState {
+  return state;
 }
 
 function take(state: CampaignState, event: Taken): CampaignState {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JSONWebKeySet } from 'jose';
 import { contentTargetPath } from '#device-protocol/index.js';
 import { canonicalJson, type JsonObject, type TargetFile, targetOf } from '#tuf/index.js';
+import type { AttributeSchema } from '#matching/index.js';
 import type { TenantBoard } from './board.js';
 import { contentTarget, isOffered } from './offers.js';
 
@@ -52,8 +53,16 @@ function policyOf({ schema, rules }: TenantBoard, channel: string, grantKeys: JS
   return [
     smallFile('policy/grant-keys', grantKeys),
     ...(ruleSet === undefined ? [] : [smallFile(`rules/${ruleSet.version}`, ruleSet)]),
-    ...(schema.version === 0 ? [] : [smallFile(`schema/${schema.version}`, schema)]),
+    ...(schema.version === 0 ? [] : [smallFile(`schema/${schema.version}`, forHandsets(schema))]),
   ];
+}
+
+/** Whose word counts is compared here alone, and handsets of before refuse words that they do not know. */
+function forHandsets({ version, attributes }: AttributeSchema): AttributeSchema {
+  const known = Object.entries(attributes).map(
+    ([name, { prefers: _, ...declaration }]) => [name, declaration] as const,
+  );
+  return { version, attributes: Object.fromEntries(known) };
 }
 
 function smallFile(path: string, json: object): SmallFile {

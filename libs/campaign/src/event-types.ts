@@ -74,6 +74,26 @@ export interface RetriedCampaign {
   outcomes: readonly Outcome[];
 }
 
+/** What a dry run came to; null: not knowable, because the devices compare. Counts only. */
+export interface DryRunSummary {
+  digest: string;
+  /** Encoded: where the log ended. */
+  position: string;
+  from: string;
+  until: string;
+  isPartial: boolean;
+  isKnowable: boolean;
+  polls: number;
+  devices: number;
+  fits: number | null;
+  served: number | null;
+  starved: number | null;
+  bytes: number | null;
+  peakBytesPerHour: number | null;
+  /** Campaigns that it meets at devices. */
+  rivals: number | null;
+}
+
 /** A person's step: who and when. Absent where nobody did it, and before 2026-12. */
 interface Stepped {
   campaignId: string;
@@ -88,8 +108,11 @@ export type CampaignEvent =
       data: { campaignId: string; by: string | null; parent: RetriedCampaign | null } & CampaignSettings;
     }
   | { type: 'CampaignEdited'; data: { campaignId: string; by: string | null } & CampaignSettings }
-  /** `required` people have to approve; `report`: digest of the dry run that they are shown. */
-  | { type: 'CampaignSubmitted'; data: { campaignId: string; by: string; required: number; report: string | null } }
+  /** `required` people have to approve; `report`: digest of the dry run that they are shown, `summary`: what it came to. */
+  | {
+      type: 'CampaignSubmitted';
+      data: { campaignId: string; by: string; required: number; report: string | null; summary?: DryRunSummary };
+    }
   /** `remaining`: how many still have to. */
   | { type: 'CampaignApproved'; data: { campaignId: string; by: string; remark: string; remaining: number } }
   | { type: 'CampaignRejected'; data: { campaignId: string; by: string; reason: string } }
@@ -176,6 +199,8 @@ export type DeviceFactByServer =
     }
   /** Server-side matching: it fits and was transmitted; `isInline`: with the answer itself. */
   | { type: 'OfferMade'; data: { contentId: string; campaignId: string; isInline: boolean } }
+  /** It was not heard of, and a message went to its channel's wake target. Whether it came to the device only its next poll tells. */
+  | { type: 'WakeSent'; data: { campaignId: string; channel: string } }
   | {
       type: 'ProcessingOrdered';
       data: { contentId: string; campaignId: string; application: string; order: number; inboxId: string };

@@ -87,6 +87,12 @@ const by = text(200);
 const stepped = (properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema =>
   object({ campaignId: id, ...properties, by, at: instant }, ['by', 'at', ...optional]);
 const reason = text(500);
+const summary = object({
+  ...{ digest: hex(64), position: text(4_096), from: instant, until: instant },
+  ...{ isPartial: { type: 'boolean' }, isKnowable: { type: 'boolean' }, polls: count(), devices: count() },
+  ...{ fits: orNull(count()), served: orNull(count()), starved: orNull(count()), bytes: orNull(count()) },
+  ...{ peakBytesPerHour: orNull(count()), rivals: orNull(count()) },
+});
 
 const C = '01890a5d-ac96-774b-bcce-b302099a8057';
 const K = '01890a5d-ac96-774b-bcce-b302099a8058';
@@ -129,6 +135,10 @@ const drafted = {
   conflictGroup: 'radio',
 };
 const P = 'person:01890a5d-ac96-774b-bcce-b302099a8061';
+const summed = {
+  ...{ digest: '5e'.repeat(32), position: 'AQ', from: AT, until: AT, isPartial: false, isKnowable: true },
+  ...{ polls: 900, devices: 300, fits: 120, served: 90, starved: 10, bytes: 4_500, peakBytesPerHour: 500, rivals: 1 },
+};
 /** Sample of a step with who took it, and of one as it was before, or by the clock. */
 const step = (schema: JsonSchema, sample: object): EventDefinition => ({
   version: 1,
@@ -167,12 +177,14 @@ const campaign = defineEvents<CampaignEvent | CatalogueEvent>('muster.campaign',
     { ...draftedV1, priority: 900 },
     { ...drafted, priority: 900, confirmation: true },
   ]),
-  CampaignSubmitted: event(object({ campaignId: id, by, required: count(10), report: orNull(hex(64)) }), {
-    campaignId: K,
-    by: P,
-    required: 1,
-    report: '5e'.repeat(32),
-  }),
+  CampaignSubmitted: {
+    version: 1,
+    schema: object({ campaignId: id, by, required: count(10), report: orNull(hex(64)), summary }, ['summary']),
+    samples: [
+      { v: 1, data: { campaignId: K, by: P, required: 1, report: '5e'.repeat(32) } },
+      { v: 1, data: { campaignId: K, by: P, required: 1, report: '5e'.repeat(32), summary: summed } },
+    ],
+  },
   CampaignApproved: event(object({ campaignId: id, by, remark: text(500), remaining: count(10) }), {
     campaignId: K,
     by: P,
@@ -302,6 +314,7 @@ const device = defineEvents<DeviceFactByServer>('muster.device', {
     { schemaVersion: 3, zone: 'Europe/Paris', attributes: { model: 'm1', freeMemory: 128 } },
   ),
   OfferMade: event(object({ ...offered, isInline: { type: 'boolean' } }), { ...named, isInline: true }),
+  WakeSent: event(object({ campaignId: id, channel: text(31) }), { campaignId: K, channel: 'main' }),
   ProcessingOrdered: event(object({ ...offered, application: text(64), order: count(100), inboxId: id }), {
     ...named,
     application: 'a000000151000000',

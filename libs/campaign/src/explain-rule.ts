@@ -19,6 +19,8 @@ export interface ToldOfItself {
   zone: string | undefined;
   /** When it told, RFC 3339; null: just now. */
   at: string | null;
+  /** Names of those that it has not told, or that the schema does not take its word for: what is kept here of it, and since when. */
+  kept?: ReadonlyMap<string, string>;
 }
 
 /** `erased`: the device was forgotten, and with it what it told. */
@@ -86,11 +88,11 @@ function reported(rule: CheckedRule, { reported: said, withConditions }: RuleQue
 
 function compared(rule: CheckedRule, { told, maySeePersonal, withConditions }: RuleQuestion): Result {
   if (typeof told === 'string') return unknown(rule, told, withConditions);
-  const { attributes: device, at } = told;
+  const { attributes: device, at, kept } = told;
   const from = { source: 'device', at } as const;
   if (!withConditions) return { ...from, ...resultOf(rule, device), condition: null };
   if (!maySeePersonal) return { ...from, ...resultOf(rule, device), condition: untold(rule, 'personal') };
-  return { ...from, ...resultOf(rule, device), ...trace(rule, { device }, from) };
+  return { ...from, ...resultOf(rule, device), ...trace(rule, { device }, { ...from, kept }) };
 }
 
 function resultOf(rule: CheckedRule, device: Attributes): Pick<ExplainedRule, 'result' | 'because'> {

@@ -1,6 +1,6 @@
 import type { CampaignState } from './campaign.js';
 import { refusal, refused } from './errors.js';
-import type { CampaignEvent } from './events.js';
+import type { CampaignEvent, DryRunSummary } from './events.js';
 
 export interface Named {
   campaignId: string;
@@ -10,7 +10,7 @@ export type ReviewCommand =
   | {
       type: 'SubmitCampaign';
       /** `report`: digest of the dry run that its judges are shown, sha-256 hex. */
-      data: Named & { report?: string };
+      data: Named & { report?: string; summary?: DryRunSummary };
       around: { approvals: number };
     }
   | { type: 'ApproveCampaign'; data: Named & { remark: string } }
@@ -32,10 +32,12 @@ type Of<Type extends ReviewCommand['type']> = Extract<ReviewCommand, { type: Typ
 
 /** Who asks for a review gets one: by one at least, whatever the policy. */
 function submit({ status }: CampaignState, { data, around, by }: Of<'SubmitCampaign'>): CampaignEvent[] {
-  const { campaignId, report = null } = data;
+  const { campaignId, report = null, summary } = data;
   if (status === 'in-review' || status === 'approved') return [];
   if (status !== 'draft') throw refused('campaign.not-draft', campaignId, 'only a draft is submitted');
-  return [{ type: 'CampaignSubmitted', data: { campaignId, by, required: Math.max(1, around.approvals), report } }];
+  const required = Math.max(1, around.approvals);
+  const shown = { report, ...(summary === undefined ? {} : { summary }) };
+  return [{ type: 'CampaignSubmitted', data: { campaignId, by, required, ...shown } }];
 }
 
 /** Whoever has a hand in what stands does not judge it, whatever else they may. */

@@ -9,7 +9,7 @@ export interface Asker {
   channel: string;
   /** IANA zone, as the device told it. */
   zone: string;
-  /** What the device told of itself, and over it what is kept here of it. */
+  /** What counts of what the device told of itself and of what is kept of it (values.ts). */
   attributes: Attributes;
 }
 

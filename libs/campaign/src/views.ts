@@ -2,6 +2,7 @@ import { type EventRecord, projection, tenantPolicy, type Tx } from '#event-log/
 import { type CampaignState, evolve, noCampaign } from './campaign.js';
 import type { CampaignEvent, ContentEvent } from './events.js';
 import { outcomeView } from './outcome-view.js';
+import { seenView } from './seen-view.js';
 
 type ContentRow = Extract<ContentEvent, { type: 'ContentPublished' }>['data'];
 
@@ -94,4 +95,4 @@ async function applyCampaign(record: EventRecord<CampaignEvent>, tx: Tx): Promis
 }
 
 /** For the projection runner of whichever app has one. */
-export const campaignProjections = [contentView, campaignView, outcomeView];
+export const campaignProjections = [contentView, campaignView, outcomeView, seenView];

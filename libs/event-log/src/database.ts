@@ -1,8 +1,9 @@
 import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { from } from 'pg-copy-streams';
-import { type Log, silentLog } from '#runtime/index.js';
+import { currentTrial, type Log, silentLog } from '#runtime/index.js';
 import { EventLogError } from './event-log.js';
+import { type TrialConnection, TrialSession } from './trial-session.js';
 
 /** Instants as text: RFC 3339 in UTC with milliseconds, which costs a fourth of a Date and what is made of it. */
 export interface Reading {
@@ -91,7 +92,10 @@ function beginIn(tenant: string): string {
 /** After so long without a word the kernel asks whether the server's host is still there: one that went silently would keep connections for hours. */
 const SILENT_MS = 30_000;
 
-/** A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. */
+/**
+ * A pool of connections of one role. A single `query` on it is a transaction of its own, without a tenant. In a trial
+ * (`asTrial`) its transactions are rolled back with the trial; a single `query` is in earnest, and only reads.
+ */
 export class Database implements Tx {
   private readonly pool: pg.Pool;
   private fullAt: number | undefined;
@@ -114,12 +118,12 @@ export class Database implements Tx {
 
   /** A transaction that sees and writes one tenant's rows. */
   async inTenant<T>(tenant: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.begun(beginIn(tenant), work);
+    return this.begun(tenant, work);
   }
 
   /** READ COMMITTED. Commits when `work` resolves, rolls back when it rejects. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.begun('begin', work);
+    return this.begun(undefined, work);
   }
 
   private queryOn(client: pg.PoolClient): Tx['query'] {
@@ -127,16 +131,48 @@ export class Database implements Tx {
       (await this.reached(client.query<R>(asked(sql, params, reading)))).rows;
   }
 
-  private async begun<T>(begin: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  private begun<T>(tenant: string | undefined, work: (tx: Tx) => Promise<T>): Promise<T> {
+    const trial = currentTrial();
+    if (trial === undefined) return this.committed(tenant, work);
+    if (trial.isOver) throw new Error('a transaction of a trial that is over');
+    return trial.part(this, () => new TrialSession(() => this.onTrial())).run(tenant, work);
+  }
+
+  private async onTrial(): Promise<TrialConnection<Tx>> {
+    const client = await this.reached(this.pool.connect());
+    let broken: Error | undefined;
+    const remember = (error: Error) => (broken = error);
+    client.on('error', remember);
+    const giveBack = async (): Promise<void> => {
+      await client.query('rollback').catch(remember);
+      client.removeListener('error', remember);
+      client.release(broken);
+    };
+    try {
+      await this.reached(client.query('begin'));
+    } catch (error) {
+      await giveBack();
+      throw error;
+    }
+    return { tx: this.txOn(client), giveBack };
+  }
+
+  /** Hooks of it are run by whoever commits. */
+  private txOn(client: pg.PoolClient): Tx {
+    const tx: Tx = { query: this.queryOn(client) };
+    commitHooks.set(tx, []);
+    copies.set(tx, (sql, text) => this.reached(copied(client, sql, text)));
+    return tx;
+  }
+
+  private async committed<T>(tenant: string | undefined, work: (tx: Tx) => Promise<T>): Promise<T> {
     const client = await this.reached(this.pool.connect());
     let broken: Error | undefined;
     const remember = (error: Error) => (broken = error);
     client.on('error', remember);
     try {
-      await this.reached(client.query(begin));
-      const tx: Tx = { query: this.queryOn(client) };
-      commitHooks.set(tx, []);
-      copies.set(tx, (sql, text) => this.reached(copied(client, sql, text)));
+      await this.reached(client.query(tenant === undefined ? 'begin' : beginIn(tenant)));
+      const tx = this.txOn(client);
       const result = await work(tx);
       const { command } = await this.reached(client.query('commit'));
       // Postgres answers ROLLBACK, not an error, when a statement failed and `work` went on.

@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { DomainError } from '#runtime/index.js';
+import { currentTrial, DomainError } from '#runtime/index.js';
 import { afterCommit, Database, type Tx } from './database.js';
 import { decrypt, encrypt } from './seal.js';
 
@@ -100,7 +100,8 @@ export class Keyring {
     const loaded = await this.database.inTenant(tenant, (tx) => this.load(tx, tenant, SUBJECT, missing));
     for (const [id, key] of loaded) {
       keys.set(id, key);
-      this.keep({ tenant, purpose: SUBJECT, id }, key);
+      // One that a trial made is gone with it: what is sealed by it later could never be opened.
+      if (currentTrial() === undefined) this.keep({ tenant, purpose: SUBJECT, id }, key);
     }
     return keys;
   }

@@ -9,6 +9,8 @@ interface Folded {
   version: number;
   /** It has a controller id, as a hawkBit client. */
   isController: boolean;
+  /** Of the newest event that changed what is kept. */
+  keptVersion: number;
 }
 
 interface DeviceRow {
@@ -21,12 +23,20 @@ interface DeviceRow {
   epoch: number;
   expires_at: Date;
   version: number;
+  kept_version: number;
   key_hash: string | null;
   has_key: boolean | null;
   has_controller: boolean;
 }
 
-const UNKNOWN: Folded = { state: handset.initial, deviceNo: -1, epoch: 0, version: 0, isController: false };
+const UNKNOWN: Folded = {
+  state: handset.initial,
+  deviceNo: -1,
+  epoch: 0,
+  version: 0,
+  isController: false,
+  keptVersion: 0,
+};
 
 /** Device identities: the streams obey the decider, the rows are their mirror, and facts are of devices that were enrolled. */
 export class HandsetAuditor implements RoomAuditor {
@@ -73,7 +83,8 @@ export class HandsetAuditor implements RoomAuditor {
     const next = handset.evolve(state, event);
     const { deviceNo, epoch } = 'deviceNo' in next ? next : known;
     const isController = known.isController || (event.type === 'HandsetEnrolled' && event.data.controllerId != null);
-    this.devices.set(key, { state: next, deviceNo, epoch, version: record.version, isController });
+    const keptVersion = event.type === 'AttributesKept' ? record.version : known.keptVersion;
+    this.devices.set(key, { state: next, deviceNo, epoch, version: record.version, isController, keptVersion });
   }
 
   private ownDevice(record: EventRecord): void {
@@ -95,6 +106,7 @@ export class HandsetAuditor implements RoomAuditor {
       version: folded.version,
     };
     expected.status = state.status;
+    expected.kept_version = folded.keptVersion;
     if ('keyHash' in state) Object.assign(expected, { channel: state.channel, expires_at: state.expiresAt });
     expected.key_hash = state.status === 'active' ? state.keyHash : null;
     // Of a forgotten one the controller id may have passed on.
@@ -150,6 +162,7 @@ function commandOf(state: HandsetState, { type, data }: HandsetEvent): HandsetCo
     case 'SubjectForgotten':
       return state.status === 'active' ? { type: 'RevokeHandset', data } : { type: 'ForgetHandset', data };
     case 'RulesDelivered':
+    case 'AttributesKept':
       return undefined;
   }
 }

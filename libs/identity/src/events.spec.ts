@@ -9,13 +9,13 @@ describe("identity's events", () => {
 
   goldenSamples(definitions);
 
-  it('seal the label of an enrolment and nothing else', () => {
+  it('seal the label of an enrolment, what is kept of a handset, and nothing else', () => {
     const personal = definitions.flatMap(({ topic, events }) =>
       Object.entries(events)
         .filter(([type, { samples }]) => samples.some(({ data }) => catalog.check(topic, { type, data }).isPersonal))
         .map(([type]) => type),
     );
-    expect(personal).toEqual(['HandsetEnrolled']);
+    expect(personal).toEqual(['HandsetEnrolled', 'AttributesKept']);
   });
   it('refuse a field that the schema does not name', () => {
     const data = { deviceId: '018f8c2e-7b1a-7c3d-8e4f-0123456789ab', reason: 'y', imei: '1' };

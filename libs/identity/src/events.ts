@@ -26,7 +26,21 @@ export type HandsetEvent =
     }
   | { type: 'HandsetRevoked'; data: { deviceId: string; keyHash: string; reason: string } }
   | { type: 'RulesDelivered'; data: { deviceId: string; channel: string; version: number } }
+  /** What is kept here of a device besides what it tells; `changes`, the values, are personal: `null` to readers once it is forgotten. */
+  | {
+      type: 'AttributesKept';
+      data: {
+        deviceId: string;
+        schemaVersion: number;
+        at: string;
+        /** `null` removes the name. */
+        changes: Readonly<Record<string, KeptValue | null>> | null;
+      };
+    }
   | { type: 'SubjectForgotten'; data: { deviceId: string; reason: string } };
+
+/** As JSON has it; integers beyond 2^53 are decimal text. */
+export type KeptValue = string | number | boolean | readonly (string | number | boolean)[];
 
 /** `muster.audit`: one event per change that a person makes to an operational row, in the transaction of the change. Stream = kind of the row. */
 export type AuditEvent = {
@@ -119,6 +133,21 @@ export const handsetDefinitions: EventDefinitions = defineEvents<HandsetEvent>('
     version: 1,
     schema: object({ deviceId: id, channel, version: count }),
     samples: [{ v: 1, data: { deviceId: DEVICE, channel: 'main', version: 1 } }],
+  },
+  AttributesKept: {
+    version: 1,
+    schema: object({
+      deviceId: id,
+      schemaVersion: count,
+      at,
+      changes: { type: ['object', 'null'], 'x-personal': true },
+    }),
+    samples: [
+      {
+        v: 1,
+        data: { deviceId: DEVICE, schemaVersion: 1, at: AT, changes: { tariff: 'gold', oldTariff: null } },
+      },
+    ],
   },
   SubjectForgotten: {
     version: 1,

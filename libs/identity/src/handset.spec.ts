@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { specify } from '#event-log/testing.js';
 import type { HandsetEvent } from './events.js';
-import { handset, type HandsetCommand, type HandsetState } from './handset.js';
+import { handset, type HandsetCommand, type HandsetState, keptOf } from './handset.js';
 
 const given = specify(handset);
 
@@ -53,6 +53,39 @@ describe('a handset', () => {
     given(enrolled, delivered(1), replaced('k1', 'k2', 2))
       .when(deliver(2))
       .then(delivered(2));
+  });
+
+  it('has attributes kept, merged, and what is so already is not said again', () => {
+    const at = '2026-11-30T09:00:00.000Z';
+    const keep = (changes: Record<string, string | null>): HandsetCommand => ({
+      type: 'KeepAttributes',
+      data: { deviceId, schemaVersion: 3, at, changes },
+    });
+    const kept = (changes: Record<string, string | null>): HandsetEvent => ({
+      type: 'AttributesKept',
+      data: { deviceId, schemaVersion: 3, at, changes },
+    });
+    given()
+      .when(keep({ tariff: 'gold' }))
+      .thenRefused('device.unknown');
+    given(enrolled)
+      .when(keep({ tariff: 'gold', region: null }))
+      .then(kept({ tariff: 'gold' }));
+    const before = [enrolled, kept({ tariff: 'gold', region: 'eu' })];
+    given(...before)
+      .when(keep({ tariff: 'gold' }))
+      .thenNothing();
+    given(...before)
+      .when(keep({ tariff: 'gold', region: null }))
+      .then(kept({ region: null }));
+    given(...before, revoked())
+      .when(keep({ region: null }))
+      .then(kept({ region: null }));
+    given(...before, revoked(), forgotten)
+      .when(keep({ region: 'us' }))
+      .thenRefused('device.unknown');
+    expect(keptOf([...before, kept({ region: null })])).toEqual({ tariff: { value: 'gold', at } });
+    expect(keptOf([...before, revoked(), forgotten])).toEqual({});
   });
 
   it('begins with epoch 1', () => given().when(enrol).then(enrolled));

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Decider } from '#event-log/index.js';
 import { IdentityError } from './errors.js';
-import type { HandsetEvent } from './events.js';
+import type { HandsetEvent, KeptValue } from './events.js';
 
 /** A device's identity: one key at a time, one id for life. */
 export type HandsetState =
@@ -18,7 +19,12 @@ interface HandsetFacts {
   expiresAt: string;
   /** Version of the newest rule set that the device was given; null before the first. */
   rulesVersion: number | null;
+  kept: Kept;
 }
+
+/** What is kept here of a device, by name, and since when. */
+export type Kept = Readonly<Record<string, { value: KeptValue; at: string }>>;
+export const NOTHING_KEPT: Kept = {};
 
 export type HandsetCommand =
   | {
@@ -38,6 +44,16 @@ export type HandsetCommand =
   | { type: 'ReplaceHandset'; data: { deviceId: string; keyHash: string; expiresAt: string } }
   /** The device was sent the rules, at enrolment or because it fetched them. */
   | { type: 'DeliverRules'; data: { deviceId: string; channel: string; version: number } }
+  /** Merged with what is kept: `null` removes. The values have been checked against the tenant's schema, of that version. */
+  | {
+      type: 'KeepAttributes';
+      data: {
+        deviceId: string;
+        schemaVersion: number;
+        at: string;
+        changes: Readonly<Record<string, KeptValue | null>>;
+      };
+    }
   | { type: 'RevokeHandset'; data: { deviceId: string; reason: string } }
   | { type: 'ForgetHandset'; data: { deviceId: string; reason: string } };
 
@@ -59,19 +75,39 @@ function decide(state: HandsetState, command: HandsetCommand): HandsetEvent[] {
     }
     case 'DeliverRules':
       return isNewer(command.data.version, state.rulesVersion) ? [{ type: 'RulesDelivered', data: command.data }] : [];
+    case 'KeepAttributes':
+      return keep(state.kept, command.data);
     case 'RevokeHandset':
-      if (state.status === 'revoked') return [];
-      return [{ type: 'HandsetRevoked', data: { deviceId, keyHash: state.keyHash, reason: command.data.reason } }];
-    case 'ForgetHandset': {
-      const { reason } = command.data;
-      const forgotten: HandsetEvent = { type: 'SubjectForgotten', data: { deviceId, reason } };
-      if (state.status === 'revoked') return [forgotten];
-      return [{ type: 'HandsetRevoked', data: { deviceId, keyHash: state.keyHash, reason } }, forgotten];
-    }
+      return revoke(state, command.data);
+    case 'ForgetHandset':
+      return [...revoke(state, command.data), { type: 'SubjectForgotten', data: command.data }];
   }
 }
 
+/** What is so already is not said again. */
+function keep(kept: Kept, data: Extract<HandsetCommand, { type: 'KeepAttributes' }>['data']): HandsetEvent[] {
+  const news = Object.entries(data.changes).filter(
+    ([name, value]) => !isDeepStrictEqual(Object.hasOwn(kept, name) ? kept[name]!.value : null, value),
+  );
+  return news.length === 0 ? [] : [{ type: 'AttributesKept', data: { ...data, changes: Object.fromEntries(news) } }];
+}
+
+function withKept(kept: Kept, { at, changes }: Extract<HandsetEvent, { type: 'AttributesKept' }>['data']): Kept {
+  const all = new Map(Object.entries(kept));
+  for (const [name, value] of Object.entries(changes ?? {}))
+    if (value === null) all.delete(name);
+    else all.set(name, { value, at });
+  return Object.fromEntries(all);
+}
+
 const isNewer = (version: number, than: number | null): boolean => than === null || version > than;
+
+function revoke(
+  { status, keyHash }: Extract<HandsetState, { status: 'active' | 'revoked' }>,
+  { deviceId, reason }: Extract<HandsetCommand, { type: 'RevokeHandset' | 'ForgetHandset' }>['data'],
+): HandsetEvent[] {
+  return status === 'revoked' ? [] : [{ type: 'HandsetRevoked', data: { deviceId, keyHash, reason } }];
+}
 
 function enrol(state: HandsetState, data: Extract<HandsetCommand, { type: 'EnrolHandset' }>['data']): HandsetEvent[] {
   if (state.status === 'none') return [{ type: 'HandsetEnrolled', data: { ...data, epoch: 1 } }];
@@ -102,7 +138,8 @@ function evolve(state: HandsetState, event: HandsetEvent): HandsetState {
   switch (event.type) {
     case 'HandsetEnrolled': {
       const { deviceNo, channel, keyHash, epoch, expiresAt } = event.data;
-      return { status: 'active', deviceNo, channel, keyHash, renewedFrom: null, epoch, expiresAt, rulesVersion: null };
+      const first = { renewedFrom: null, rulesVersion: null, kept: NOTHING_KEPT };
+      return { status: 'active', deviceNo, channel, keyHash, epoch, expiresAt, ...first };
     }
     case 'HandsetRenewed': {
       if (!('keyHash' in state)) return state;
@@ -120,8 +157,16 @@ function evolve(state: HandsetState, event: HandsetEvent): HandsetState {
       return { status: 'forgotten' };
     case 'RulesDelivered':
       return 'keyHash' in state ? { ...state, rulesVersion: event.data.version } : state;
+    case 'AttributesKept':
+      return 'keyHash' in state ? { ...state, kept: withKept(state.kept, event.data) } : state;
   }
 }
+
+/** What is kept of a device, by its stream. */
+export const keptOf = (events: readonly HandsetEvent[]): Kept => {
+  const state = events.reduce<HandsetState>(evolve, { status: 'none' });
+  return 'kept' in state ? state.kept : NOTHING_KEPT;
+};
 
 export const handset: Decider<HandsetState, HandsetCommand, HandsetEvent> = {
   topic: 'muster.handset',

@@ -5,4 +5,5 @@ export { checkTenantId, INSTALLATION, isTenantId } from './tenant.js';
 export { fingerprintOf, keyHashOf } from './certificates.js';
 export { CHANNEL, DEFAULT_CHANNEL, writeCsv } from './enrolment-csv.js';
 export { ChangeAuditor } from './audit-changes.js';
+export { type Kept, keptOf } from './handset.js';
 export { HandsetAuditor } from './audit-handsets.js';

@@ -53,6 +53,16 @@ const IDEMPOTENCY = {
   schema: { type: 'string', maxLength: 128 } as OpenApiSchema,
 };
 
+const DRY_RUN = {
+  in: 'query',
+  name: 'dry_run',
+  required: false,
+  description: 'Checks, decides and answers as ever, and changes nothing. The answer says so: `Muster-Dry-Run: true`.',
+  schema: { type: 'boolean' } as OpenApiSchema,
+};
+/** What is done or not done: `dry-run.unsupported`. */
+const NEVER_DRY = /^\/v1\/(uploads|sessions|me\/password|projections|campaigns\/\{campaignId\}\/wake)\b/;
+
 /** How a route knows its caller, by its path; first match wins. */
 const SECURITY: readonly (readonly [RegExp, Record<string, string[]>[]])[] = [
   [/^\/d\//, [{ handset: [] }]],
@@ -84,10 +94,16 @@ export function complete(document: OpenApiDocument): OpenApiDocument {
 function completeOperation(operation: OpenApiOperation, method: string, path: string): void {
   for (const parameter of operation.parameters ?? [])
     if (parameter.schema?.default !== undefined) parameter.required = false;
-  if (method === 'post' && path.startsWith('/v1/'))
-    operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY];
+  const added = addedParameters(method, path);
+  if (added.length > 0) operation.parameters = [...(operation.parameters ?? []), ...added];
   operation.responses.default = REFUSED;
   operation.security = SECURITY.find(([form]) => form.test(path))?.[1] ?? [];
+}
+
+/** What every change can be asked with. */
+function addedParameters(method: string, path: string): NonNullable<OpenApiOperation['parameters']> {
+  if (method === 'get' || method === 'head' || !path.startsWith('/v1/')) return [];
+  return [...(method === 'post' ? [IDEMPOTENCY] : []), ...(NEVER_DRY.test(path) ? [] : [DRY_RUN])];
 }
 
 function leaveOutDefaults(schema: OpenApiSchema): void {

@@ -10,7 +10,13 @@ export interface AttributeDeclaration {
   description?: string;
   /** Sealed in every event that holds it. */
   personal?: boolean;
+  /** Whose word counts where a device tells it and it is kept on the server, too; the device's when absent. Handsets need not know. */
+  prefers?: ValueSource;
 }
+
+/** Where a value comes from: the device itself, or what the server keeps for its identity. */
+export const VALUE_SOURCES = ['device', 'kept'] as const;
+export type ValueSource = (typeof VALUE_SOURCES)[number];
 
 /** What a tenant's handsets can say of themselves. Versions only add (checkSuccessor). */
 export interface AttributeSchema {
@@ -70,14 +76,16 @@ function declarationFaults(name: string, declaration: unknown): FieldError[] {
   if (!NAME.test(name) || RESERVED.has(name))
     return [{ pointer, message: 'must be a letter, then letters, digits or _, at most 64, and no word of CEL' }];
   if (!isPlainObject(declaration)) return [{ pointer, message: 'must be an object' }];
-  const faults = strangers(declaration, ['type', 'description', 'personal'], pointer);
+  const faults = strangers(declaration, ['type', 'description', 'personal', 'prefers'], pointer);
   if (!ATTRIBUTE_TYPES.some((type) => type === declaration.type))
     faults.push({ pointer: `${pointer}/type`, message: `must be one of ${ATTRIBUTE_TYPES.join(', ')}` });
-  const { description, personal } = declaration;
+  const { description, personal, prefers } = declaration;
   if (description !== undefined && (typeof description !== 'string' || utf8Length(description) > 1_024))
     faults.push({ pointer: `${pointer}/description`, message: 'must be a string of at most 1024 bytes' });
   if (personal !== undefined && typeof personal !== 'boolean')
     faults.push({ pointer: `${pointer}/personal`, message: 'must be true or false' });
+  if (prefers !== undefined && !VALUE_SOURCES.some((source) => source === prefers))
+    faults.push({ pointer: `${pointer}/prefers`, message: `must be one of ${VALUE_SOURCES.join(', ')}` });
   return faults;
 }
 

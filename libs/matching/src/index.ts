@@ -11,6 +11,7 @@ export {
   type AttributeSchema,
   type AttributeType,
   type Attributes,
+  type ValueSource,
 } from './attributes.js';
 export { checkRule, RULE_LIMITS, type CheckedRule, type RuleKind } from './rule.js';
 export { evaluate, type DecidingLeaf, type RuleVariables, type Verdict } from './evaluate.js';

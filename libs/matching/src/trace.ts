@@ -9,6 +9,8 @@ import type { CheckedRule } from './rule.js';
 export interface Provenance {
   source: Source;
   at: string | null;
+  /** Names of the device's that the server keeps instead, and since when. */
+  kept?: ReadonlyMap<string, string>;
 }
 
 /** A rule part by part, none left out because another decided. */
@@ -101,7 +103,12 @@ function valuesOf(leaf: RuleNode, { variables, from }: Showing): UsedValue[] {
     for (const below of childrenOf(node)) look(below);
   };
   look(leaf);
-  return [...names].map(([attribute, value]) => ({ attribute, value: shownValue(value), ...from }));
+  const { kept, ...told } = from;
+  return [...names].map(([attribute, value]) => {
+    const since = kept?.get(attribute.slice(attribute.indexOf('.') + 1));
+    const said = since === undefined ? told : { source: 'server' as const, at: since };
+    return { attribute, value: shownValue(value), ...said };
+  });
 }
 
 function childrenOf(node: RuleNode): readonly RuleNode[] {

@@ -8,6 +8,8 @@ export interface ApiOptions {
   token?: string;
   /** PEM file of the server's issuer. */
   ca?: string;
+  /** Changes are only tried. */
+  isDry?: boolean;
   signal: AbortSignal;
   trace?: (line: string) => void;
 }
@@ -106,7 +108,7 @@ export class Api {
 
   private async send(method: string, path: string, { body, headers, text, bytes }: CallOptions): Promise<Response> {
     const { server, signal, trace } = this.options;
-    const url = new URL(path, server);
+    const url = this.urlOf(method, path);
     const content = bytes ?? text?.content ?? (body === undefined ? undefined : JSON.stringify(body));
     const sent = {
       ...this.headers(),
@@ -126,6 +128,12 @@ export class Api {
       if (signal.aborted) throw new CliError(EXIT.interrupted, 'interrupted');
       throw unreachable(server, error);
     }
+  }
+
+  private urlOf(method: string, path: string): URL {
+    const url = new URL(path, this.options.server);
+    if (this.options.isDry === true && method !== 'GET' && method !== 'HEAD') url.searchParams.set('dry_run', 'true');
+    return url;
   }
 
   private async fetch(url: URL, init: RequestInit): Promise<Response> {

@@ -16,6 +16,8 @@ export type OptionSpec = {
 export interface ArgumentSpec {
   help: string;
   optional?: boolean;
+  /** All that are left, none included; the last argument only. */
+  isRest?: boolean;
 }
 
 type Value<S> = S extends { type: 'number' }
@@ -28,7 +30,7 @@ type Value<S> = S extends { type: 'number' }
 type Given<S> = S extends { required: true } | { default: string | number } | { type: 'boolean' | 'list' }
   ? Value<S>
   : Value<S> | undefined;
-type Argument<A> = A extends { optional: true } ? string | undefined : string;
+type Argument<A> = A extends { isRest: true } ? string[] : A extends { optional: true } ? string | undefined : string;
 
 export type Input<A, O> = { [K in keyof A]: Argument<A[K]> } & { [K in keyof O]: Given<O[K]> };
 

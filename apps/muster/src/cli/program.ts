@@ -1,7 +1,7 @@
 import { Command as Commander, InvalidArgumentError, Option } from 'commander';
 import { Api } from './api.js';
 import { readSecretFile } from './ask.js';
-import type { Command, Context, OptionSpec } from './command.js';
+import type { ArgumentSpec, Command, Context, OptionSpec } from './command.js';
 import { type Credentials, readCredentials } from './credentials.js';
 import { usage } from './exit-codes.js';
 import { Output } from './output.js';
@@ -15,6 +15,7 @@ interface GlobalOptions {
   quiet?: boolean;
   verbose?: boolean;
   color?: boolean;
+  dryRun?: boolean;
 }
 
 export const DEFAULT_SERVER = 'http://127.0.0.1:8080';
@@ -51,16 +52,23 @@ function add(
 ): void {
   const child = parent.command(verb).description(spec.summary);
   const names = Object.keys(spec.args);
-  for (const [name, { help, optional }] of Object.entries(spec.args))
-    child.argument(optional === true ? `[${name}]` : `<${name}>`, help);
+  for (const [name, argument] of Object.entries(spec.args)) child.argument(placeOf(name, argument), argument.help);
   for (const [name, option] of Object.entries(spec.options)) child.addOption(optionOf(name, option));
   if (spec.examples.length > 0)
     child.addHelpText('after', `\nExamples:\n${spec.examples.map((each) => `  $ ${each}`).join('\n')}`);
   child.action(async (...given: unknown[]) => {
     const own = given[names.length] as Record<string, unknown>;
     const args = Object.fromEntries(names.map((name, i) => [name, given[i]]));
-    await spec.run({ ...args, ...own }, contextOf(root.opts<GlobalOptions>(), signal));
+    const all = root.opts<GlobalOptions>();
+    // A command with a trial of its own hears of it, wherever the word stands.
+    const tried = all.dryRun === true && Object.hasOwn(spec.options, 'dryRun') ? { dryRun: true } : {};
+    await spec.run({ ...args, ...own, ...tried }, contextOf(all, signal));
   });
+}
+
+function placeOf(name: string, { optional, isRest }: ArgumentSpec): string {
+  if (isRest === true) return `[${name}...]`;
+  return optional === true ? `[${name}]` : `<${name}>`;
 }
 
 function optionOf(name: string, spec: OptionSpec): Option {
@@ -87,6 +95,7 @@ const globalOptions = (): Option[] => [
   new Option('--server <url>', `the server (MUSTER_SERVER; otherwise the one of the login, or ${DEFAULT_SERVER})`),
   new Option('--token-file <file>', 'file with an API token, - for standard input (MUSTER_TOKEN_FILE)'),
   new Option('--ca <file>', "PEM of the server's issuer, when the system does not know it (MUSTER_CA)"),
+  new Option('--dry-run', 'have the server check and answer a change, and change nothing'),
   new Option('-q, --quiet', 'no remarks, bars or hints'),
   new Option('-v, --verbose', 'show each request'),
   new Option('--no-color', 'no colours (NO_COLOR)'),
@@ -100,7 +109,9 @@ function contextOf(options: GlobalOptions, signal: AbortSignal, env: NodeJS.Proc
   if (!URL.canParse(server)) throw usage(`--server ${server} is not a URL`);
   const token = tokenOf(options, server, stored, env);
   const ca = options.ca ?? env.MUSTER_CA ?? stored?.ca;
-  return { api: new Api({ server, token, ca, signal, trace: (line) => out.debug(line) }), out, env, signal };
+  const isDry = options.dryRun === true;
+  if (isDry) out.note('Dry run: nothing is changed.');
+  return { api: new Api({ server, token, ca, isDry, signal, trace: (line) => out.debug(line) }), out, env, signal };
 }
 
 function outputOf(

@@ -65,6 +65,108 @@ const undo = command({
   run: ({ campaign: id, reason: why }, context) => act(context, id, 'undo', { reason: why }),
 });
 
+interface Simulated {
+  isKnowable: boolean;
+  why: string | null;
+  isPartial: boolean;
+  from: string;
+  until: string;
+  polls: number;
+  devices: number;
+  fits: number | null;
+  doesNotFit: number | null;
+  unknown: number | null;
+  served: number | null;
+  held: Record<string, number> | null;
+  starved: Record<string, number> | null;
+  bytes: number | null;
+  hours: { at: string; polls: number; matches: number | null; bytes: number | null }[];
+  rivals: { campaignId: string; kind: string; devices: number; won: number }[] | null;
+  digest: string;
+}
+
+const counts = (of: Record<string, number>): string =>
+  Object.entries(of)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+
+const simulate = command({
+  name: 'campaign simulate',
+  summary: 'Replay the polls of the last days through a draft: who would fit, matches and bytes by the hour, conflicts',
+  args: campaign,
+  options: { days: { type: 'number', help: 'so many days, 31 at most', default: 7 } },
+  examples: ['muster campaign simulate 0198c6f2-… --days 7', 'muster campaign simulate 0198c6f2-… --json'],
+  run: async ({ campaign: id, days }, { api, out }) => {
+    const run = await api.get<Simulated>(`${pathOf(id)}/dry-run?days=${days}`);
+    const fields: Parameters<typeof out.record>[1] = {
+      time: `${run.from} to ${run.until}${run.isPartial ? ' (partial: over the limits)' : ''}`,
+      polls: run.polls,
+      devices: run.devices,
+      ...(run.why === null ? {} : { 'not knowable': run.why }),
+      ...(run.fits === null ? {} : { fit: run.fits, 'do not fit': run.doesNotFit, unknown: run.unknown }),
+      ...(run.served === null ? {} : { served: run.served, bytes: run.bytes }),
+      ...(run.held === null ? {} : { 'held back': counts(run.held) }),
+      ...(run.starved === null ? {} : { starved: counts(run.starved) }),
+      ...Object.fromEntries(
+        (run.rivals ?? []).map((rival) => [
+          `meets ${rival.campaignId}`,
+          `${rival.kind}, first at ${rival.won} of ${rival.devices}`,
+        ]),
+      ),
+      digest: run.digest,
+    };
+    out.record(run, fields);
+    if (out.json) return;
+    out.table(run.hours, {
+      hour: ({ at }) => at,
+      polls: ({ polls }) => polls,
+      matches: ({ matches }) => matches ?? 'not knowable',
+      bytes: ({ bytes }) => bytes ?? 'not knowable',
+    });
+  },
+});
+
+const silent = command({
+  name: 'campaign silent',
+  summary: 'List devices that a campaign is for and that have not asked for days',
+  args: campaign,
+  options: {
+    days: { type: 'number', help: 'so many days', default: 7 },
+    limit: { type: 'number', help: 'how many at most', default: 200 },
+  },
+  examples: ['muster campaign silent 0198c6f2-… --days 14'],
+  run: async ({ campaign: id, days, limit }, { api, out }) => {
+    const found = await api.list<{
+      deviceId: string;
+      deviceNo: number;
+      lastSeenAt: string | null;
+      eligibility: string;
+    }>(`${pathOf(id)}/silent?days=${days}`, limit);
+    out.table(found, {
+      no: ({ deviceNo }) => deviceNo,
+      id: ({ deviceId }) => deviceId,
+      'last seen': ({ lastSeenAt }) => lastSeenAt ?? 'never',
+      eligible: ({ eligibility }) => eligibility,
+    });
+  },
+});
+
+const wake = command({
+  name: 'campaign wake',
+  summary: 'Wake the silent devices of a campaign, as many as the channel’s rate allows',
+  args: campaign,
+  options: { days: { type: 'number', help: 'silent for so many days', default: 7 } },
+  examples: ['muster campaign wake 0198c6f2-… --days 14'],
+  run: async ({ campaign: id, days }, { api, out }) => {
+    const found = await api.post<{ sent: number; failed: number; isPartial: boolean }>(`${pathOf(id)}/wake`, { days });
+    const { sent, failed, isPartial } = found;
+    out.result(
+      found,
+      ({ bold }) => `${bold(String(sent))} woken, ${failed} failed${isPartial ? '; there are more' : ''}.`,
+    );
+  },
+});
+
 const submit = command({
   name: 'campaign submit',
   summary: 'Ask for the review of a draft',
@@ -126,6 +228,7 @@ const abort = command({
 
 /** What takes a campaign from its draft to its end. */
 export const campaignSteps: readonly Command[] = [
-  ...[submit, approve, reject, review],
+  ...[silent, wake],
+  ...[simulate, submit, approve, reject, review],
   ...[schedule, wave, pause, resume, undo, complete, abort],
 ];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Explanation } from '#matching/index.js';
 import type { Api } from '../cli/api.js';
 import { type Command, command } from '../cli/command.js';
+import { attributeValues } from '../cli/parse.js';
 import { usage } from '../cli/exit-codes.js';
 import { explanationLines } from '../cli/explanation.js';
 
@@ -183,6 +184,43 @@ const why = command({
   },
 });
 
+interface SourcedValue {
+  name: string;
+  value: unknown;
+  source: string;
+  at: string;
+}
+
+interface Known {
+  attributes: SourcedValue[];
+}
+
+const attributes = command({
+  name: 'device attributes',
+  summary:
+    'Show what is known of a handset where the server compares, or keep values of it; an empty value removes one',
+  args: {
+    ...device,
+    values: { help: 'name=value: true, false, numbers, [a,b] for lists, all else text', isRest: true },
+  },
+  examples: ['muster device attributes 0198c6f2-…', 'muster device attributes 0198c6f2-… tariff=gold oldTariff='],
+  run: async ({ device: id, values }, { api, out }) => {
+    const url = `${pathOf(id)}/attributes`;
+    const changes = Object.entries(attributeValues(values)).map(([name, value]) => [name, value === '' ? null : value]);
+    const view =
+      changes.length === 0
+        ? await api.get<Known>(url)
+        : (await api.call<Known>('PUT', url, { body: { attributes: Object.fromEntries(changes) as object } })).body;
+    const columns = {
+      attribute: ({ name }: SourcedValue) => name,
+      value: ({ value }: SourcedValue) => JSON.stringify(value),
+      source: ({ source }: SourcedValue) => source,
+      since: ({ at }: SourcedValue) => at,
+    };
+    out.table(view.attributes, columns, view);
+  },
+});
+
 function text(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
@@ -204,5 +242,6 @@ export const deviceCommands: readonly Command[] = [
   replace,
   timeline,
   why,
+  attributes,
   enrolCode,
 ];

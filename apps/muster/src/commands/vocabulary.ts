@@ -46,6 +46,25 @@ const channelAdd = command({
   },
 });
 
+const channelWake = command({
+  name: 'channel wake',
+  summary: 'Show where the wakes of a channel go, or set it; the key of their signatures is printed once',
+  args: { channel: { help: 'its name' }, url: { help: 'https, or http to this machine', optional: true } },
+  options: { perMinute: { type: 'number', help: 'messages a minute at most', default: 600 } },
+  examples: ['muster channel wake main', 'muster channel wake main https://push.example/muster --per-minute 100'],
+  run: async ({ channel, url, perMinute }, { api, out }) => {
+    const path = `/v1/channels/${encodeURIComponent(channel)}/wake`;
+    if (url === undefined) {
+      const target = await api.get<{ url: string; perMinute: number }>(path);
+      return out.record(target, { url: target.url, 'per minute': target.perMinute });
+    }
+    const body = { url, perMinute };
+    const set = (await api.call<{ url: string; perMinute: number; secret: string }>('PUT', path, { body })).body;
+    out.record(set, { url: set.url, 'per minute': set.perMinute, secret: set.secret });
+    out.note('The secret signs the messages (Muster-Signature). It is shown this once.');
+  },
+});
+
 const schemaShow = command({
   name: 'schema show',
   summary: 'Show the attributes that rules may ask for',
@@ -166,7 +185,7 @@ const keysRotate = command({
 });
 
 export const vocabularyCommands: readonly Command[] = [
-  ...[channelList, channelAdd],
+  ...[channelList, channelAdd, channelWake],
   ...[schemaShow, schemaPublish],
   ...[ruleShow, rulePublish],
   ...[keysStatus, keysRotate],

@@ -24,6 +24,9 @@ import { Described } from './described.js';
 import { DeviceController } from './device.controller.js';
 import { DeviceFacts } from './device-facts.js';
 import { DeviceVisits } from './device-visits.js';
+import { DryRunController } from './dry-run.controller.js';
+import { SimulateCampaignHandler, SubmitForReviewHandler } from './dry-run.handler.js';
+import { DryRuns } from './dry-runs.js';
 import { Duties } from './duty.js';
 import { Exchange } from './exchange.js';
 import { ExplainController } from './explain.controller.js';
@@ -38,6 +41,8 @@ import { ChannelTransactions } from './in-channel.js';
 import { Inboxes } from './inbox.js';
 import { InboxAnswers } from './inbox-answers.js';
 import { InboxOrders } from './inbox-orders.js';
+import { KeptController } from './kept.controller.js';
+import { DescribeDeviceHandler, GetAttributesHandler } from './kept.handler.js';
 import { Leases } from './leases.js';
 import { LiveBoard } from './live-board.js';
 import { Moments } from './moments.js';
@@ -55,6 +60,15 @@ import { RunContentHandler } from './run-content.handler.js';
 import { RunVocabularyHandler } from './run-vocabulary.handler.js';
 import { Selections } from './selections.js';
 import { ServedFiles } from './served-files.js';
+import { SilentController } from './silent.controller.js';
+import {
+  GetWakeTargetHandler,
+  ListSilentHandler,
+  RemoveWakeTargetHandler,
+  SetWakeTargetHandler,
+  WakeSilentHandler,
+} from './silent.handler.js';
+import { SilentDevices } from './silent-devices.js';
 import { StaleUploads } from './stale-uploads.js';
 import { Supervisor } from './supervisor.js';
 import { Tellings } from './tellings.js';
@@ -65,6 +79,7 @@ import { TufController } from './tuf.controller.js';
 import { UnreferencedBytes } from './unreferenced-bytes.js';
 import { UploadController } from './upload.controller.js';
 import { Uploads } from './uploads.js';
+import { WakeTargets } from './wake-targets.js';
 import { VocabularyController } from './vocabulary.controller.js';
 
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
@@ -89,7 +104,8 @@ const serving = [
   Transmissions,
 ];
 const ddi = [DdiActions, DdiArtifacts, DdiChoice, DdiConsent, DdiDownloads, DdiGuard, DdiPolls, DdiReports, DdiRows];
-const storing = [ContentDigests, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
+const storing = [ContentDigests, DryRuns, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
+const waking = [SilentDevices, WakeTargets];
 const following = [Consequences, Duties, FollowUp, InboxOrders];
 const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
 const timed = [
@@ -99,8 +115,26 @@ const timed = [
   Timer,
   UnreferencedBytes,
 ];
-const commands = [AddChannelHandler, RotateKeysHandler, RunCampaignHandler, RunContentHandler, RunVocabularyHandler];
-const queries = [ExplainDeviceHandler, GetOneHandler, GetVocabularyHandler, ListOfHandler];
+const commands = [
+  AddChannelHandler,
+  DescribeDeviceHandler,
+  RotateKeysHandler,
+  RunCampaignHandler,
+  RunContentHandler,
+  RunVocabularyHandler,
+  SubmitForReviewHandler,
+  ...[RemoveWakeTargetHandler, SetWakeTargetHandler, WakeSilentHandler],
+];
+const queries = [
+  ExplainDeviceHandler,
+  GetAttributesHandler,
+  GetOneHandler,
+  GetVocabularyHandler,
+  ListOfHandler,
+  SimulateCampaignHandler,
+  GetWakeTargetHandler,
+  ListSilentHandler,
+];
 
 /** Everything of this room that Nest makes, by what it is for. */
 export const campaignProviders = [
@@ -109,6 +143,7 @@ export const campaignProviders = [
   ...ddi,
   ...storing,
   ...following,
+  ...waking,
   ...timed,
   ...commands,
   ...queries,
@@ -120,7 +155,10 @@ export const campaignControllers = [
   DdiConsentController,
   DdiController,
   DeviceController,
+  DryRunController,
   ExplainController,
+  KeptController,
+  SilentController,
   TufController,
   UploadController,
   VocabularyController,

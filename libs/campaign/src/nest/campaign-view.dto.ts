@@ -5,6 +5,7 @@ import type { CampaignSettings, RetriedCampaign } from '../events.js';
 import type { Outcome } from '../outcomes.js';
 import type { CampaignClass } from '../precedence.js';
 import type { CapsDto, PlannedWaveDto, StopRuleDto, TimeoutsDto } from './campaign-settings.dto.js';
+import type { DryRunSummaryView } from './dry-run.dto.js';
 import { type WindowDto } from './campaign.dto.js';
 
 export class RetriedView implements RetriedCampaign {
@@ -55,6 +56,8 @@ export class CampaignView implements CampaignSettings {
   required!: number;
   /** The campaign whose devices are tried again. */
   parent!: RetriedView | null;
+  /** What the dry run of its submission came to. */
+  dryRun!: DryRunSummaryView | null;
   /** What can be taken back, and until when. */
   undoable!: UndoableView | null;
   /** Of its stream: ETag, and what If-Match names. */
@@ -68,10 +71,10 @@ export class CampaignPage {
 }
 
 export function viewOfCampaign(campaignId: string, state: CampaignState, version: number): CampaignView {
-  const { status, pause, recalled, required, last } = state;
+  const { status, pause, recalled, required, last, dryRun = null } = state;
   const settings = state.settings as Pick<CampaignView, keyof CampaignSettings>;
   const review = { authors: [...state.authors], approvals: [...state.approvals], required };
   const parent = state.parent as RetriedView | null;
   const undoable = last && { step: last.step, until: instant(Date.parse(last.at) + GRACE_MS) };
-  return { campaignId, ...settings, status, pause, recalled, ...review, parent, undoable, version };
+  return { campaignId, ...settings, status, pause, recalled, ...review, parent, dryRun, undoable, version };
 }

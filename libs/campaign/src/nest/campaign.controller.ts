@@ -22,6 +22,7 @@ import {
 import { CampaignPage, CampaignView } from './campaign-view.dto.js';
 import { getCampaign, listCampaigns } from './read-campaign.handler.js';
 import { RunCampaign } from './run-campaign.handler.js';
+import { SubmitForReview } from './dry-run.handler.js';
 
 type Version = number | undefined;
 
@@ -69,7 +70,7 @@ export class CampaignController {
     return this.commands.execute(new RunCampaign({ type: 'EditCampaign', data }, context, version));
   }
 
-  /** Submits a draft to review. Any edit brings it back. */
+  /** Submits a draft to review, with a dry run of it, made now when none is fresh. Any edit brings it back. */
   @Post(':campaignId/submit')
   @HttpCode(200)
   @Needs('campaign:write')
@@ -79,8 +80,7 @@ export class CampaignController {
     @IfMatch() version: Version,
     @Context() context: EventContext,
   ): Promise<CampaignView> {
-    const data = { campaignId, ...(report === undefined ? {} : { report }) };
-    return this.commands.execute(new RunCampaign({ type: 'SubmitCampaign', data }, context, version));
+    return this.commands.execute(new SubmitForReview({ campaignId, report }, context, version));
   }
 
   /** Approves what is in review; nobody who has drafted or edited it may. */

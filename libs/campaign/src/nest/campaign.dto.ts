@@ -187,7 +187,7 @@ export class CampaignDto {
 
 /** Asks for a review. */
 export class SubmitDto {
-  /** Digest of the dry run that its judges are shown, sha-256 hex. */
+  /** Digest of the dry run that you have seen, sha-256 hex: refused when it is not of this draft, or not fresh. */
   @IsOptional()
   @Matches(/^[0-9a-f]{64}$/)
   report?: string;

@@ -11,6 +11,7 @@ import { CreateCampaign1767200000000 } from './migrations/create-campaign.js';
 import { CreateDescribed1767200000002 } from './migrations/create-described.js';
 import { CreateDdi1767200000010 } from './migrations/create-ddi.js';
 import { LeaseGrants1767200000003 } from './migrations/lease-grants.js';
+import { CreateWake1767200000014 } from './migrations/create-wake.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -28,6 +29,7 @@ export const campaignMigrations = [
   CreateDescribed1767200000002,
   LeaseGrants1767200000003,
   CreateDdi1767200000010,
+  CreateWake1767200000014,
 ];
 
 registerStatus(STATUSES);

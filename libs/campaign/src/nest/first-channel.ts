@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DEFAULT_CHANNEL } from '#identity/index.js';
-import { newId } from '#runtime/index.js';
+import { inEarnest, newId } from '#runtime/index.js';
 import { Channels } from './channels.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { RepositoryKeeper } from './repository-keeper.js';
@@ -19,7 +19,8 @@ export class FirstChannel {
 
   async ensure(tenant: string): Promise<void> {
     if (this.there.has(tenant)) return;
-    const making = this.making.get(tenant) ?? this.make(tenant).finally(() => this.making.delete(tenant));
+    const making =
+      this.making.get(tenant) ?? inEarnest(() => this.make(tenant)).finally(() => this.making.delete(tenant));
     this.making.set(tenant, making);
     await making;
     this.there.add(tenant);

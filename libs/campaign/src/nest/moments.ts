@@ -15,7 +15,8 @@ import {
 } from '#event-log/index.js';
 import { CommittedLog, TailLog } from '#event-log/nest/event-log.module.js';
 import type { HandsetEvent } from '#identity/events.js';
-import { checkAttributes, MatchingError } from '#matching/index.js';
+import { type Kept, keptOf } from '#identity/index.js';
+import { MatchingError } from '#matching/index.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { Board, BOARD_TOPICS, type TenantBoard } from '../board.js';
@@ -23,6 +24,7 @@ import { CampaignError } from '../errors.js';
 import type { KnownDevice } from '../explain.js';
 import type { Telling } from '../explain-rule.js';
 import { pastFact } from '../past.js';
+import { comparedBy, valuesOf } from '../values.js';
 import type { Told } from './described.js';
 import { LiveBoard } from './live-board.js';
 
@@ -67,8 +69,8 @@ export class Moments {
     const reading: Reading = { tenant, until, next: {}, latest: 0 };
     const board = asOf === undefined ? await this.live.tenant(tenant) : await this.boardOf(reading);
     if (asOf === undefined) Object.assign(reading.next, this.live.position);
-    const identity = await this.identityOf(reading, deviceId);
-    const device = { deviceId, ...identity, ...(await this.factsOf(reading, board, deviceId)) };
+    const { kept, ...identity } = await this.identityOf(reading, deviceId);
+    const device = { deviceId, ...identity, ...(await this.factsOf(reading, { board, kept, deviceId })) };
     const atMoment = 'instant' in until ? Date.parse(until.instant) : reading.latest;
     const at = asOf === undefined ? this.clock.now() : atMoment;
     return { at, position: encodePosition(reading.next), isPast: asOf !== undefined, board, device };
@@ -99,7 +101,7 @@ export class Moments {
     return board.tenant(reading.tenant);
   }
 
-  private async identityOf(reading: Reading, deviceId: string): Promise<Pick<KnownDevice, 'channel' | 'status'>> {
+  private async identityOf(reading: Reading, deviceId: string): Promise<Identity> {
     const history = await this.committed.readStream<HandsetEvent>('muster.handset', reading.tenant, deviceId);
     const found = history.filter((record) => isBy(record, reading.until));
     const [first] = found;
@@ -107,20 +109,19 @@ export class Moments {
     for (const record of found) note(reading, record);
     const { channel } = first.data as Extract<HandsetEvent, { type: 'HandsetEnrolled' }>['data'];
     const status = found.reduce<KnownDevice['status']>((before, { type }) => STATUS[type] ?? before, 'active');
-    return { channel, status };
+    return { channel, status, kept: keptOf(found.map(({ type, data }) => ({ type, data }) as HandsetEvent)) };
   }
 
   private async factsOf(
     reading: Reading,
-    { schema }: TenantBoard,
-    deviceId: string,
+    { board: { schema }, kept, deviceId }: { board: TenantBoard; kept: Kept; deviceId: string },
   ): Promise<Pick<KnownDevice, 'told' | 'past'>> {
     const partition = partitionOf(`${reading.tenant}/${deviceId}`);
     const known = { told: 'not-told' as Telling, past: [] as KnownDevice['past'][number][] };
     const isRepeat = repeats();
     await this.read(this.tail, { topic: 'muster.device', partition }, reading, (record) => {
       if (record.subject !== deviceId || record.fault !== undefined || isRepeat(record)) return;
-      if (record.type === 'HandsetDescribed') known.told = tellingOf(record as EventRecord<Described>, schema);
+      if (record.type === 'HandsetDescribed') known.told = tellingOf(record as EventRecord<Described>, schema, kept);
       const fact = pastFact(record, record.receivedAt);
       if (fact !== undefined) known.past.push(fact);
     });
@@ -147,6 +148,7 @@ export class Moments {
   }
 }
 
+type Identity = Pick<KnownDevice, 'channel' | 'status'> & { kept: Kept };
 type Described = { type: 'HandsetDescribed'; data: Told };
 
 const OWN: readonly Topic[] = [...BOARD_TOPICS, 'muster.handset', 'muster.device'];
@@ -169,11 +171,19 @@ function note(reading: Reading, { topic, partition, offset, receivedAt }: MaybeF
 }
 
 /** Null to readers once the device is forgotten; a schema that has been restored from before may not have what it told. */
-function tellingOf({ data, occurredAt }: EventRecord<Described>, schema: TenantBoard['schema']): Telling {
+function tellingOf(
+  { data, occurredAt: at }: EventRecord<Described>,
+  schema: TenantBoard['schema'],
+  kept: Kept,
+): Telling {
   const { attributes, zone } = data;
   if (attributes === null) return 'erased';
+  const told = { attributes, at };
   try {
-    return { attributes: checkAttributes(schema, attributes), zone: zone ?? undefined, at: occurredAt };
+    const compared = comparedBy(schema, told, kept);
+    const values = Object.entries(valuesOf(told, kept, schema)).filter(([, { source }]) => source === 'kept');
+    const since = new Map(values.map(([name, value]) => [name, value.at]));
+    return { attributes: compared, zone: zone ?? undefined, at, kept: since };
   } catch (error) {
     if (error instanceof MatchingError) return 'not-told';
     throw error;

@@ -27,7 +27,15 @@ class SlowLog {
   }
 }
 
-const device = { tenant: 'acme', channel: 'main', deviceId: newId(), deviceNo: 0, keyHash: '', epoch: 1 };
+const device = {
+  tenant: 'acme',
+  channel: 'main',
+  deviceId: newId(),
+  deviceNo: 0,
+  keyHash: '',
+  epoch: 1,
+  keptVersion: 0,
+};
 const poll = (deviceNo: number): Poll => {
   return { deviceNo, at: Date.now(), rule: 'boot;v=1', answer: 'sent', digest: 'a1b2c3d4e5f6' };
 };

@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AvailabilityRequest } from '#device-protocol/index.js';
 import { execute, PostgresLog } from '#event-log/index.js';
-import type { DeviceIdentity } from '#identity/nest/identity.module.js';
-import { checkAttributes } from '#matching/index.js';
-import type { Clock } from '#runtime/index.js';
+import { type DeviceIdentity, KeptAttributes } from '#identity/nest/identity.module.js';
+import { type Clock, instant } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../board.js';
 import type { CatalogueEvent } from '../events.js';
 import { ChannelSelection } from '../selection.js';
 import { type Selected, selectFor } from '../server-side.js';
+import { comparedBy } from '../values.js';
 import { selectionDecider, selectionStream } from '../vocabulary.js';
 import { Channels } from './channels.js';
 import type { Told } from './described.js';
@@ -25,12 +25,13 @@ export interface Selection extends Selected {
 /** What the server selects from, by channel: kept as the board says, and on the record so that polls can name it. */
 @Injectable()
 export class Selections {
-  private readonly kept = new Map<string, ChannelSelection>();
+  private readonly selections = new Map<string, ChannelSelection>();
 
   constructor(
     @Inject(LiveBoard) private readonly board: LiveBoard,
     @Inject(Channels) private readonly channels: Channels,
     @Inject(PostgresLog) private readonly log: PostgresLog,
+    @Inject(KeptAttributes) private readonly kept: KeptAttributes,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -42,17 +43,19 @@ export class Selections {
   /** What fits a device of what the server selects from, and what holds back the rest. @throws MatchingError `attributes.malformed` naming the attribute */
   async select(device: DeviceIdentity, { attributes, zone }: AvailabilityRequest): Promise<Selection> {
     const board = await this.board.tenant(device.tenant);
-    const asker = { ...device, zone, attributes: checkAttributes(board.schema, attributes, '/attributes') };
+    const now = this.clock.now();
+    const kept = await this.kept.of(device);
+    const compared = comparedBy(board.schema, { attributes, at: instant(now) }, kept);
     const selection = this.of(device, board);
-    const selected = selectFor(board, selection, asker, this.clock.now());
+    const selected = selectFor(board, selection, { ...device, zone, attributes: compared }, now);
     const told = { schemaVersion: board.schema.version, zone, attributes };
     return { ...selected, board, digest: selection.digest, told };
   }
 
   of({ tenant, channel }: Repository, board: TenantBoard): ChannelSelection {
     const name = `${tenant}/${channel}`;
-    const selection = this.kept.get(name) ?? new ChannelSelection(channel);
-    this.kept.set(name, selection);
+    const selection = this.selections.get(name) ?? new ChannelSelection(channel);
+    this.selections.set(name, selection);
     return selection.follow(board);
   }
 

@@ -10,6 +10,8 @@ export const STATUSES = {
   'campaign.not-closed': 409,
   'campaign.not-in-review': 409,
   'campaign.own': 403,
+  'campaign.dry-run-busy': 429,
+  'campaign.report-stale': 409,
   'campaign.halted': 409,
   'campaign.nothing-to-undo': 409,
   'campaign.undo-late': 409,

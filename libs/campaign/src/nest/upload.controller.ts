@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { StreamsBody } from '#runtime/nest/runtime.module.js';
+import { NeverDry, StreamsBody } from '#runtime/nest/runtime.module.js';
 import { Uploads } from './uploads.js';
 
 /** Uploads of any size by tus 1.0 (https://tus.io/protocols/resumable-upload): creation, termination, creation-with-upload. */
@@ -15,6 +15,7 @@ export class UploadController {
   /** Creates an upload. `Upload-Metadata` may hold `filename` (a label) and `sha256` (hex, checked at publication). */
   @Post()
   @Needs('content:write')
+  @NeverDry()
   @StreamsBody()
   create(@Context() context: EventContext, @Req() { raw }: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return handOver(reply, () => this.uploads.create(context, raw, reply.raw));
@@ -35,6 +36,7 @@ export class UploadController {
   /** Appends bytes at `Upload-Offset`. */
   @Patch(':uploadId')
   @Needs('content:write')
+  @NeverDry()
   @StreamsBody()
   append(
     @Param('uploadId') uploadId: string,
@@ -48,6 +50,7 @@ export class UploadController {
   /** Drops an upload. */
   @Delete(':uploadId')
   @Needs('content:write')
+  @NeverDry()
   drop(
     @Param('uploadId') uploadId: string,
     @Caller() { tenant }: Principal,

@@ -28,6 +28,7 @@ interface Row {
   epoch: number;
   status: 'active' | 'revoked' | 'forgotten';
   key_hash: string | null;
+  kept_version: number;
 }
 
 /**
@@ -85,7 +86,7 @@ export class Controllers {
 
   private async rowOf(tx: Tx, tenant: string, controllerId: string): Promise<Row | undefined> {
     const [row] = await tx.query<Row>(
-      `select d.device_id, d.device_no, d.channel, d.epoch, d.status, k.key_hash from ops.controller c
+      `select d.device_id, d.device_no, d.channel, d.epoch, d.status, d.kept_version, k.key_hash from ops.controller c
        join ops.device d using (tenant, device_id)
        left join ops.device_key k on k.tenant = d.tenant and k.device_id = d.device_id and k.retired_at is null
        where c.tenant = $1 and c.controller_hash = $2`,
@@ -140,7 +141,15 @@ export class Controllers {
 }
 
 function identityOf(tenant: string, row: Row): DeviceIdentity | undefined {
-  const { device_id: deviceId, device_no: deviceNo, channel, epoch, status, key_hash: keyHash } = row;
+  const {
+    device_id: deviceId,
+    device_no: deviceNo,
+    channel,
+    epoch,
+    status,
+    key_hash: keyHash,
+    kept_version: keptVersion,
+  } = row;
   if (status !== 'active' || keyHash === null) return undefined;
-  return { tenant, deviceId, deviceNo, channel, keyHash, epoch };
+  return { tenant, deviceId, deviceNo, channel, keyHash, epoch, keptVersion };
 }

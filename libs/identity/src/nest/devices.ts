@@ -13,6 +13,8 @@ export interface DeviceIdentity {
   keyHash: string;
   /** The newest that it was given: the first number of its facts' sequence. */
   epoch: number;
+  /** Version of the event that changed last what is kept of it; 0: nothing is. */
+  keptVersion: number;
 }
 
 interface DeviceRow {
@@ -25,6 +27,7 @@ interface DeviceRow {
   enrolled_at: Date;
   expires_at: Date;
   version: number;
+  kept_version: number;
 }
 
 /** Whose key it is by its certificate. */
@@ -100,8 +103,8 @@ export class Devices {
       ),
     );
     if (row === undefined) return { keyHash, identity: undefined };
-    const { device_no: deviceNo, channel, epoch } = row;
-    return { keyHash, identity: { tenant, deviceId, deviceNo, channel, keyHash, epoch } };
+    const { device_no: deviceNo, channel, epoch, kept_version: keptVersion } = row;
+    return { keyHash, identity: { tenant, deviceId, deviceNo, channel, keyHash, epoch, keptVersion } };
   }
 }
 

@@ -63,7 +63,7 @@ export class Handsets {
       const state = events.reduce(handset.evolve, before);
       const decided = { state, version: version + events.length, events };
       if (events.length === 0) return decided;
-      for (const event of events) await this.mirror(tx, tenant, event);
+      for (const [i, event] of events.entries()) await this.mirror(tx, tenant, event, version + i + 1);
       await tx.query('update ops.device set version = $3 where tenant = $1 and device_id = $2', [
         tenant,
         deviceId,
@@ -76,7 +76,7 @@ export class Handsets {
     });
   }
 
-  private async mirror(tx: Tx, tenant: string, event: HandsetEvent): Promise<void> {
+  private async mirror(tx: Tx, tenant: string, event: HandsetEvent, version: number): Promise<void> {
     switch (event.type) {
       case 'HandsetEnrolled': {
         const { deviceId, deviceNo, channel, label, epoch, expiresAt, keyHash, controllerId } = event.data;
@@ -122,6 +122,15 @@ export class Handsets {
         return this.forget(tx, tenant, event.data.deviceId);
       case 'RulesDelivered':
         return;
+      case 'AttributesKept': {
+        const { deviceId } = event.data;
+        await tx.query(`update ops.device set kept_version = $3 where tenant = $1 and device_id = $2`, [
+          tenant,
+          deviceId,
+          version,
+        ]);
+        return;
+      }
       default:
         return impossible(event);
     }

@@ -7,9 +7,11 @@ import { Controllers } from './controllers.js';
 import { Credentials } from './credentials.js';
 import { DeviceConnections, DeviceGuard } from './device.guard.js';
 import { Devices } from './devices.js';
+import { KeptAttributes } from './kept-attributes.js';
 import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
 import { NameControllers1767100000003 } from './migrations/name-controllers.js';
 import { NoteDeviceChanges1767100000002 } from './migrations/note-device-changes.js';
+import { NoteKeptAttributes1767100000004 } from './migrations/note-kept-attributes.js';
 import { PeopleGuard } from './people.guard.js';
 import { controllers, handlers } from './routes.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -24,6 +26,7 @@ export { DeliverRules } from './deliver-rules.handler.js';
 export { Device, DeviceConnections, DeviceGuard, setDevice } from './device.guard.js';
 export { type DeviceIdentity, Devices } from './devices.js';
 export { ENROL_CATALOGUE, type EnrolCatalogue } from './enrol-catalogue.js';
+export { KeepAttributes, KeptAttributes } from './kept-attributes.js';
 export { Needs, NeedsInDomain, PeopleGuard, SignedIn } from './people.guard.js';
 export { idempotentCaller, ShowsSecret } from './shows-secret.js';
 export { Tenants } from './tenants.js';
@@ -34,6 +37,7 @@ export const identityMigrations = [
   CreateIdentity1767100000001,
   NoteDeviceChanges1767100000002,
   NameControllers1767100000003,
+  NoteKeptAttributes1767100000004,
 ];
 
 export interface IdentityOptions {
@@ -41,7 +45,8 @@ export interface IdentityOptions {
   routes?: boolean;
 }
 
-const shared = [CertificateAuthority, Credentials, DeviceConnections, DeviceGuard, Devices, PeopleGuard, Tenants];
+const guards = [DeviceConnections, DeviceGuard, PeopleGuard];
+const shared = [...guards, CertificateAuthority, Credentials, Devices, KeptAttributes, Tenants];
 registerStatus(STATUSES);
 registerChallenge(CHALLENGES);
 

@@ -5,6 +5,7 @@ import { EnrolController } from './enrol.controller.js';
 import { EnrolHandler } from './enrol.handler.js';
 import { EnrolmentCodesController } from './enrolment-codes.controller.js';
 import { Handsets } from './handsets.js';
+import { KeepAttributesHandler } from './kept-attributes.js';
 import { LoginThrottle } from './login-throttle.js';
 import {
   GetDeviceHandler,
@@ -32,6 +33,7 @@ export const handlers = [
   DeliverRulesHandler,
   EnrolHandler,
   RunControllerHandler,
+  KeepAttributesHandler,
   RunEnrolmentHandler,
   RunHandsetHandler,
   RunPersonHandler,

@@ -2,6 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Post, Put, Req, UseGua
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
+import { NeverDry } from '#runtime/nest/runtime.module.js';
 import type { Principal } from '../roles.js';
 import { Caller, newCommand, Context } from './caller.js';
 import { LoginDto, OwnPasswordDto } from './identity.dto.js';
@@ -20,6 +21,7 @@ export class SessionsController {
 
   /** Logs in. The token is shown once; a session that the caller sends along ends. */
   @Post('sessions')
+  @NeverDry()
   open(@Body() login: LoginDto, @Req() request: FastifyRequest): Promise<OpenedSession> {
     const before = bearerOf(request.headers.authorization);
     const data = { ...login, address: request.ip, before };
@@ -28,6 +30,7 @@ export class SessionsController {
 
   /** Logs out. Repeating the call answers 401: the session is gone. */
   @Delete('sessions/current')
+  @NeverDry()
   @HttpCode(204)
   @UseGuards(PeopleGuard)
   @SignedIn()
@@ -52,8 +55,9 @@ export class SessionsController {
     return this.queries.execute(new GetPerson(caller.tenant, caller.id));
   }
 
-  /** Changes the caller's own password. Every session of theirs ends. */
+  /** Changes the caller's own password. Every session of theirs ends. Not to be tried: who found an open session would guess the password by it. */
   @Put('me/password')
+  @NeverDry()
   @HttpCode(204)
   @UseGuards(PeopleGuard)
   @SignedIn()

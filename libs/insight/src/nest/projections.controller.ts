@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
+import { NeverDry } from '#runtime/nest/runtime.module.js';
 import { ReadOperation } from './operation.handler.js';
 import {
   OperationDto,
@@ -42,6 +43,7 @@ export class ProjectionsController {
   /** Has a read model apply what it has put aside of a stream, in order. An event that still fails refuses all of it, unless it is discarded. */
   @Post('projections/:name/unpark')
   @Needs('projection:write')
+  @NeverDry()
   @HttpCode(200)
   unpark(
     @Param() { name }: ProjectionNameParam,
@@ -55,6 +57,7 @@ export class ProjectionsController {
   /** Rebuilds a read model from the log beside the live one, then puts it in its place. Goes on after the answer. */
   @Post('projections/:name/rebuild')
   @Needs('projection:write')
+  @NeverDry()
   @HttpCode(202)
   @Header('retry-after', '1')
   rebuild(
@@ -68,6 +71,7 @@ export class ProjectionsController {
   /** Compares a read model with what the log makes of it, cell by cell. Goes on after the answer. */
   @Post('projections/:name/verify')
   @Needs('projection:write')
+  @NeverDry()
   @HttpCode(202)
   @Header('retry-after', '1')
   verify(

@@ -44,6 +44,7 @@ const LINES: Lines = {
   HandsetReplaced: ({ keyHash }) => ({ text: 'replaced by a handset that keeps the id', code: short(keyHash) }),
   HandsetRevoked: ({ reason, keyHash }) => ({ text: `key revoked: ${reason}`, code: short(keyHash) }),
   RulesDelivered: ({ channel, version }) => ({ text: `got rules version ${version} of channel ${channel}` }),
+  AttributesKept: ({ schemaVersion }) => ({ text: `attributes kept of it changed, by schema ${schemaVersion}` }),
   SubjectForgotten: () => ({ text: 'forgotten: its personal data can be read no more' }),
 
   TriggerFired: ({ rule, on }) => ({ text: `woke by rule ${rule}, on ${on}`, code: rule }),
@@ -64,6 +65,10 @@ const LINES: Lines = {
   TransferStarted: (data) => ofOffer(data, 'download started'),
   TransferResumed: (data) => ofOffer(data, `download resumed at byte ${data.fromByte}`),
   TransferCompleted: (data) => ofOffer(data, `download complete: ${data.bytes} bytes`, short(data.sha256)),
+  WakeSent: ({ campaignId, channel }) => ({
+    text: `woken: a message went to the target of channel ${channel}`,
+    campaignId,
+  }),
   ProcessingOrdered: (data) => ofOffer(data, `application ${data.application} told to process it`, data.application),
   ProcessingAcknowledged: (data) =>
     ofOffer(data, `application ${data.application} is ${data.outcome}`, data.application),

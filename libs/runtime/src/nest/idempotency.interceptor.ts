@@ -10,6 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of, throwError } from 'rxjs';
 import { DomainError } from '../errors.js';
+import { isDryRun } from './dry-run.interceptor.js';
 import { streamsBody } from './route-settings.js';
 import { IDEMPOTENCY_STORE } from './tokens.js';
 
@@ -56,7 +57,7 @@ export class Idempotency implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const key = idempotencyKey(request);
     const caller = this.store?.callerOf(request);
-    const isKept = request.method === 'POST' && !streamsBody(request);
+    const isKept = request.method === 'POST' && !streamsBody(request) && !isDryRun(request);
     if (this.store === undefined || key === undefined || caller === undefined || !isKept) return next.handle();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const bodyHash = sha256(JSON.stringify(request.body ?? null));

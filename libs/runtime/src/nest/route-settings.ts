@@ -7,6 +7,7 @@ export interface RouteSettings {
   bodyLimit?: number;
   streamsBody?: boolean;
   showsSecret?: boolean;
+  neverDry?: boolean;
 }
 
 /** Adds to what other decorators of the route have said: Nest's own `RouteConfig` would replace it. */
@@ -23,6 +24,12 @@ export const BodyLimit = (bytes: number): MethodDecorator => RouteSetting({ body
 
 /** The handler reads `request.raw` itself, of any size; the body only has to keep coming. Its answer is not kept for a retry. */
 export const StreamsBody = (): MethodDecorator => RouteSetting({ streamsBody: true });
+
+/** What the route does cannot be taken back, or must not be had for nothing: `?dry_run=true` is refused. */
+export const NeverDry = (): MethodDecorator => RouteSetting({ neverDry: true });
+
+export const isNeverDry = ({ routeOptions }: FastifyRequest): boolean =>
+  (routeOptions.config as RouteSettings | undefined)?.neverDry === true;
 
 export const streamsBody = ({ routeOptions }: FastifyRequest): boolean =>
   (routeOptions.config as RouteSettings | undefined)?.streamsBody === true;

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { AnswerHeaders } from './answer-headers.interceptor.js';
 import { Cursors } from './cursors.js';
+import { DryRun } from './dry-run.interceptor.js';
 import { type About, HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.interceptor.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -34,7 +35,7 @@ export { createServer, type ListenOptions, type MusterServer, type TlsIdentity }
 export { requestTimes } from './http-metrics.js';
 export { type ShortCut, ShortCuts } from './short-cut.js';
 export { SupportsAsOf, supportsAsOf } from './as-of.js';
-export { BodyLimit, RouteSetting, StreamsBody } from './route-settings.js';
+export { BodyLimit, NeverDry, RouteSetting, StreamsBody } from './route-settings.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
 export { MayBeAbsent } from './validation.js';
 
@@ -65,6 +66,7 @@ export class RuntimeModule {
         { provide: APP_PIPE, useFactory: validationPipe },
         { provide: APP_INTERCEPTOR, useClass: AnswerHeaders },
         { provide: APP_INTERCEPTOR, useClass: Idempotency },
+        { provide: APP_INTERCEPTOR, useClass: DryRun },
       ],
       exports: [CLOCK, LOG, ABOUT, Cursors, ShortCuts],
     };

@@ -1,0 +1,105 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { instant } from '#runtime/index.js';
+import type { Replayed, Rival } from '../dry-run.js';
+import type { DryRunSummary } from '../events.js';
+
+export class DryRunQuery {
+  /** So many days of recorded polls, 1 to 31. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(31)
+  days: number = 7;
+}
+
+/** What a dry run came to. */
+export class DryRunSummaryView implements DryRunSummary {
+  /** Of the draft and the place in the log, sha-256 hex. */
+  digest!: string;
+  position!: string;
+  from!: string;
+  until!: string;
+  isPartial!: boolean;
+  isKnowable!: boolean;
+  polls!: number;
+  devices!: number;
+  fits!: number | null;
+  served!: number | null;
+  starved!: number | null;
+  bytes!: number | null;
+  peakBytesPerHour!: number | null;
+  rivals!: number | null;
+}
+
+export class DryRunHeldView {
+  wave!: number;
+  'hold-out'!: number;
+}
+
+export class DryRunStarvedView {
+  cap!: number;
+  conflict!: number;
+  window!: number;
+}
+
+export class DryRunHourView {
+  /** Its beginning. */
+  at!: string;
+  polls!: number;
+  /** Contents that devices would have got. */
+  matches!: number | null;
+  bytes!: number | null;
+}
+
+export class RivalView implements Rival {
+  campaignId!: string;
+  /** group: a device has one of them at a time; content: both bring the same. */
+  kind!: 'group' | 'content';
+  devices!: number;
+  /** Devices at which the draft comes first. */
+  won!: number;
+}
+
+/** What a draft would have come to, by the polls that were recorded. Counts only. */
+export class DryRunView {
+  campaignId!: string;
+  /** Of the draft and the place in the log, sha-256 hex: what a review names. */
+  digest!: string;
+  /** Where the log ended. */
+  position!: string;
+  from!: string;
+  until!: string;
+  /** Not all of the time, or not all of what devices had told before it, could be read within the limits. */
+  isPartial!: boolean;
+  isKnowable!: boolean;
+  /** Why nothing but polls can be counted; null when all is. */
+  why!: string | null;
+  polls!: number;
+  /** Devices that polled. */
+  devices!: number;
+  fits!: number | null;
+  doesNotFit!: number | null;
+  /** Devices that have told nothing of themselves that is known. */
+  unknown!: number | null;
+  /** Of those that fit: they would have got something. */
+  served!: number | null;
+  /** Not served because the draft says so. */
+  held!: DryRunHeldView | null;
+  /** Not served because their turn did not come. */
+  starved!: DryRunStarvedView | null;
+  bytes!: number | null;
+  hours!: DryRunHourView[];
+  /** Running campaigns that meet the draft at devices. */
+  rivals!: RivalView[] | null;
+}
+
+const NOT_KNOWABLE =
+  'the devices compare by themselves: what they are stays with them, so who fits, and what they would fetch, is not known here';
+
+export function viewOfDryRun(campaignId: string, { report, ...of }: Replayed): DryRunView {
+  const hours = report.hours.map(({ at, ...hour }) => ({ at: instant(at), ...hour }));
+  const rivals = report.rivals && [...report.rivals];
+  return { campaignId, ...of, ...report, why: report.isKnowable ? null : NOT_KNOWABLE, hours, rivals };
+}

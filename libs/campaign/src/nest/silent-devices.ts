@@ -1,0 +1,147 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type PostgresLog } from '#event-log/index.js';
+import { Databases, TailLog } from '#event-log/nest/event-log.module.js';
+import { KeptAttributes } from '#identity/nest/identity.module.js';
+import type { Attributes } from '#matching/index.js';
+import { type Clock, instant } from '#runtime/index.js';
+import { CLOCK } from '#runtime/nest/runtime.module.js';
+import type { TenantBoard } from '../board.js';
+import { CampaignError } from '../errors.js';
+import type { DeviceFactByServer } from '../events.js';
+import { Audience } from '../silent.js';
+import { comparedBy } from '../values.js';
+import { LiveBoard } from './live-board.js';
+import type { SilentDeviceView } from './silent.dto.js';
+
+const DAY_MS = 86_400_000;
+/** Devices that are looked at together, and for one answer at most: of a million nearly all may be awake. */
+const LOOK = 500;
+const LOOKED_AT_MOST = 10_000;
+
+interface DeviceRow {
+  device_no: number;
+  device_id: string;
+  enrolled_at: Date;
+  kept_version: number;
+}
+interface Seen {
+  polls: ReadonlyMap<number, Date>;
+  told: ReadonlyMap<string, { asked_at: Date | null; part: number | null; off: number | null }>;
+}
+interface Question {
+  tenant: string;
+  board: TenantBoard;
+  audience: Audience;
+  before: number;
+}
+
+/** Whom a campaign is for and who has not asked for days: by the read model of who asked when, which may trail the log by a moment. */
+@Injectable()
+export class SilentDevices {
+  constructor(
+    @Inject(Databases) private readonly databases: Databases,
+    @Inject(TailLog) private readonly log: PostgresLog,
+    @Inject(LiveBoard) private readonly board: LiveBoard,
+    @Inject(KeptAttributes) private readonly kept: KeptAttributes,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * @param after number of the device that the page before ended with
+   * @returns `next`: the number to go on after; null at the end
+   * @throws CampaignError `campaign.unknown`
+   */
+  async page(
+    tenant: string,
+    campaignId: string,
+    { days, limit, after = -1 }: { days: number; limit: number; after?: number },
+  ): Promise<{ channel: string; items: SilentDeviceView[]; next: number | null }> {
+    const board = await this.board.tenant(tenant);
+    const campaign = board.campaigns.get(campaignId);
+    if (!campaign?.settings) throw new CampaignError('campaign.unknown', { campaignId }, 'no such campaign');
+    const { channel } = campaign.settings;
+    const now = this.clock.now();
+    const question = {
+      tenant,
+      board,
+      audience: new Audience(board, campaignId, campaign, now),
+      before: now - days * DAY_MS,
+    };
+    const items: SilentDeviceView[] = [];
+    let at = after;
+    for (let looked = 0; looked < LOOKED_AT_MOST; looked += LOOK) {
+      const rows = await this.devices(tenant, channel, at);
+      const seen = await this.seen(tenant, rows);
+      for (const row of rows) {
+        if (items.length === limit) return { channel, items, next: at };
+        at = row.device_no;
+        const found = await this.look(question, row, seen);
+        if (found !== undefined) items.push(found);
+      }
+      if (rows.length < LOOK) return { channel, items, next: null };
+    }
+    return { channel, items, next: at };
+  }
+
+  private devices(tenant: string, channel: string, after: number): Promise<DeviceRow[]> {
+    return this.databases.actor.inTenant(tenant, (tx) =>
+      tx.query<DeviceRow>(
+        `select device_no, device_id, enrolled_at, kept_version from ops.device
+         where tenant = $1 and channel = $2 and status = 'active' and device_no > $3 order by device_no limit $4`,
+        [tenant, channel, after, LOOK],
+      ),
+    );
+  }
+
+  private async seen(tenant: string, rows: readonly DeviceRow[]): Promise<Seen> {
+    const numbers = rows.map(({ device_no }) => device_no);
+    const ids = rows.map(({ device_id }) => device_id);
+    return this.databases.insight.inTenant(tenant, async (tx) => {
+      const polls = await tx.query<{ device_no: number; polled_at: Date }>(
+        'select device_no, polled_at from proj.p_device_seen_poll_v1 where tenant = $1 and device_no = any($2)',
+        [tenant, numbers],
+      );
+      const told = await tx.query<{
+        device_id: string;
+        asked_at: Date | null;
+        part: number | null;
+        off: number | null;
+      }>(
+        'select device_id, asked_at, part, off from proj.p_device_seen_told_v1 where tenant = $1 and device_id = any($2)',
+        [tenant, ids],
+      );
+      return {
+        polls: new Map(polls.map(({ device_no, polled_at }) => [device_no, polled_at])),
+        told: new Map(told.map(({ device_id, ...row }) => [device_id, row])),
+      };
+    });
+  }
+
+  private async look(question: Question, row: DeviceRow, seen: Seen): Promise<SilentDeviceView | undefined> {
+    const { device_id: deviceId, device_no: deviceNo, enrolled_at: enrolledAt } = row;
+    const told = seen.told.get(deviceId);
+    const last = Math.max(seen.polls.get(deviceNo)?.getTime() ?? 0, told?.asked_at?.getTime() ?? 0);
+    if ((last || enrolledAt.getTime()) >= question.before || !question.audience.mayHave(deviceId)) return undefined;
+    const attributes = await this.attributes(question, row, told);
+    const eligibility = question.audience.eligibility(attributes);
+    if (eligibility === undefined) return undefined;
+    const lastSeenAt = last === 0 ? null : instant(last);
+    return { deviceId, deviceNo, lastSeenAt, enrolledAt: enrolledAt.toISOString(), eligibility };
+  }
+
+  /** What it told last, where the log has it, with what is kept of it. */
+  private async attributes(
+    { tenant, board }: Question,
+    { device_id: deviceId, kept_version: keptVersion }: DeviceRow,
+    place: { part: number | null; off: number | null } | undefined,
+  ): Promise<Attributes | null> {
+    if (place === undefined || place.part === null || place.off === null) return null;
+    const [record] = await this.log.readTolerantly('muster.device', place.part, place.off, 1);
+    const { attributes } = (record?.data ?? {}) as Partial<
+      Extract<DeviceFactByServer, { type: 'HandsetDescribed' }>['data']
+    >;
+    if (record?.subject !== deviceId || !attributes) return null;
+    const kept = await this.kept.of({ tenant, deviceId, keptVersion });
+    return comparedBy(board.schema, { attributes, at: record.receivedAt }, kept);
+  }
+}

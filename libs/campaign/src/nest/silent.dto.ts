@@ -1,0 +1,78 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { PageQuery } from '#runtime/nest/runtime.module.js';
+import type { Eligibility } from '../silent.js';
+
+export class SilentQuery extends PageQuery {
+  /** Not heard of for so many days, 1 to 365. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(365)
+  days: number = 7;
+}
+
+export class WakeSilentDto {
+  /** Not heard of for so many days. */
+  @IsInt()
+  @Min(1)
+  @Max(365)
+  days: number = 7;
+
+  /** So many devices at most. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  limit: number = 500;
+}
+
+export class SilentDeviceView {
+  deviceId!: string;
+  deviceNo!: number;
+  /** When it asked last; null: never. */
+  lastSeenAt!: string | null;
+  enrolledAt!: string;
+  /** eligible: it fits, by what is known of it; unknown: it has told nothing yet; not-knowable: it compares by itself. */
+  eligibility!: Eligibility;
+}
+
+export class SilentPage {
+  /** May be fewer than asked for although there are more. */
+  items!: SilentDeviceView[];
+  /** Cursor of the next page; null on the last one. */
+  next!: string | null;
+}
+
+export class WokenView {
+  /** Devices whose wake was taken by the channel's target. */
+  sent!: number;
+  /** Devices whose wake was not taken. */
+  failed!: number;
+  /** True when the rate or the limit ended it, and there may be more. */
+  isPartial!: boolean;
+}
+
+export class WakeTargetDto {
+  /** https, or http to this machine. */
+  @IsString()
+  @MaxLength(2_000)
+  url!: string;
+
+  /** Messages a minute at most. */
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  perMinute: number = 600;
+}
+
+export class WakeTargetView {
+  channel!: string;
+  url!: string;
+  perMinute!: number;
+}
+
+export class WakeTargetSet extends WakeTargetView {
+  /** Key of the signatures: `Muster-Signature: t=<seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. Shown in this answer alone; new with each change. */
+  secret!: string;
+}
