@@ -15,7 +15,17 @@ type Wish = Sending & { ids?: Record<string, string> };
 
 let muster: Installation;
 const people = { author: '', approver: '' };
-const ids = { campaign: '', other: '', content: '', device: '', code: '', token: '', person: '', version: 0 };
+const ids = {
+  campaign: '',
+  other: '',
+  content: '',
+  device: '',
+  controller: '',
+  code: '',
+  token: '',
+  person: '',
+  version: 0,
+};
 let passphrase = '';
 let n = 0;
 
@@ -59,6 +69,8 @@ const WISHES: readonly (readonly [name: string, wish: () => Wish | Promise<Wish>
   ['POST /v1/enrolment-codes/bulk', () => ({ body: 'label\nvan 8\n', headers: { 'content-type': 'text/csv' } })],
   ['POST /v1/enrolment-codes/{id}/revoke', () => ({ ids: { id: ids.code } })],
   ['PUT /v1/devices/{id}/attributes', () => ({ ids: { id: ids.device }, body: { attributes: { tariff: 'gold' } } })],
+  ['POST /v1/devices', () => ({ body: { controllerId: 'gateway-7' } })],
+  ['POST /v1/devices/{id}/target-token', () => ({ ids: { id: ids.controller } })],
   ['POST /v1/devices/{id}/replace', () => ({ ids: { id: ids.device }, body: {} })],
   ['POST /v1/devices/{id}/revoke', () => ({ ids: { id: ids.device }, body: reason })],
   ['POST /v1/devices/{id}/forget', () => ({ ids: { id: ids.device }, body: reason })],
@@ -105,6 +117,7 @@ const LEARNT: Record<string, (body: Record<string, string>) => void> = {
   'POST /v1/campaigns': ({ campaignId }) => void (ids.campaign = campaignId!),
   'POST /v1/campaigns/{campaignId}/retry': ({ campaignId }) => void (ids.other = campaignId!),
   'POST /v1/enrolment-codes': ({ id, code }) => void ((ids.code = id!), muster.secret(code!)),
+  'POST /v1/devices': ({ id, targetToken }) => void ((ids.controller = id!), muster.secret(targetToken!)),
   'POST /v1/users': ({ id }) => void (ids.person = id!),
   'POST /v1/tokens': ({ id, token }) => void ((ids.token = id!), muster.secret(token!)),
 };
@@ -177,6 +190,7 @@ describe('a change that is only tried', () => {
   });
 
   it.each(NEVER_DRY)('%s is refused', async (name) => {
+    await muster.settledEnd();
     const before = await standing();
     const answer = await ask(name, { headers: { ...ifMatch, 'tus-resumable': '1.0.0' } }, '?dry_run=true');
     expectProblem(answer, 400, 'dry-run.unsupported', '/dry_run');

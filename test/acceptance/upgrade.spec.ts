@@ -100,7 +100,7 @@ const SINCE = {
   ...{ waves: [], class: 'normal', stopRules: [], conflictGroup: null },
   caps: { transfers: null, bytesPerSecond: null, bytesPerDay: null },
   timeouts: { transferMinutes: null, confirmMinutes: null },
-  ...{ authors: [], approvals: [], required: 0, parent: null, undoable: null },
+  ...{ authors: [], approvals: [], required: 0, parent: null, undoable: null, dryRun: null },
 };
 const asShownNow = (then: Shown): Shown => ({
   ...then,

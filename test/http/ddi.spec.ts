@@ -784,6 +784,12 @@ describe('credentials', () => {
     expect(await status(client.root, `Bearer ${admin}`)).toBe(401);
   });
 
+  it('try nothing: what a client reports is a fact', async () => {
+    const client = await Client.make();
+    const answer = await client.ask('PUT', '/configData?dry_run=true', { body: { data: { model: 'tried' } } });
+    expect([answer.status, answer.headers['muster-dry-run']]).toEqual([200, undefined]);
+  });
+
   it('end with a revocation at once, and with being forgotten; a new token brings a revoked device back', async () => {
     const client = await Client.make();
     await client.base();
@@ -840,6 +846,7 @@ describe('credentials', () => {
     const certificate = { cert, key: key.privateKeyPem };
     expect((await ask('GET', `/acme/controller/v1/${deviceId}`, { certificate })).status).toBe(200);
     expect((await ask('GET', '/acme/controller/v1/another', { certificate })).status).toBe(401);
+    expect((await post(`/v1/devices/${deviceId}/target-token`)).status).toBe(404); // it would lose its certificate by it
   });
 });
 

@@ -30,7 +30,7 @@ export async function digestsOfCopy(
 ): Promise<Digests> {
   const db = await testDatabase(migrations);
   try {
-    const database = db.database('muster_projector', 8);
+    const database = db.database('muster_projector', projections.length + 6);
     const until = await log.heads();
     const built = projections.map(async (projection) => {
       const source = choices === undefined ? log : shuffled(log, until, choices);

@@ -85,8 +85,11 @@ export class SelectorIndex<K> {
     passes.sort((a, b) => b.refuses - a.refuses);
     this.lookUps += 1;
     const found: K[] = [];
-    this.collect([...passes.map(({ bits }) => bits), this.taken], { device, isUntold, found });
-    for (const column of this.columns.values()) column.release();
+    try {
+      this.collect([...passes.map(({ bits }) => bits), this.taken], { device, isUntold, found });
+    } finally {
+      for (const column of this.columns.values()) column.release();
+    }
     return found;
   }
 

@@ -9,7 +9,7 @@ import {
   type Sequence,
 } from '#event-log/index.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
-import { newId } from '#runtime/index.js';
+import { currentTrial, newId } from '#runtime/index.js';
 import type { DeviceFactByServer } from '../events.js';
 
 /** Of a hawkBit client the server also says what handsets say of themselves: by what it reports, and the bytes that it took. */
@@ -57,6 +57,8 @@ export class FactWriter implements BeforeApplicationShutdown {
    */
   async append(facts: readonly ServerFact[], { isPatient = false } = {}): Promise<void> {
     if (facts.length === 0) return;
+    // Its groups are of whoever reports at the time: in a trial all of them would be taken back with it.
+    if (currentTrial() !== undefined) throw new Error('facts of devices are not for trials');
     const written = new Promise<void>((done, failed) => this.queue.push({ facts, isPatient, done, failed }));
     this.writing ??= this.writeAll();
     await written;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { nextOffset, PARTITIONS, type Position } from '#event-log/index.js';
+import { inEarnest } from '#runtime/index.js';
 import { CommittedLog } from '#event-log/nest/event-log.module.js';
 import { Board, BOARD_TOPICS, type TenantBoard } from '../board.js';
 
@@ -25,7 +26,7 @@ export class LiveBoard {
 
   async tenant(tenant: string): Promise<TenantBoard> {
     // One catch-up serves all who ask before it begins; one that has begun may have missed what the asker knows.
-    this.waiting ??= this.running.catch(() => undefined).then(() => this.catchUp());
+    this.waiting ??= this.running.catch(() => undefined).then(() => inEarnest(() => this.catchUp()));
     this.running = this.waiting;
     await this.waiting;
     return this.board.tenant(tenant);

@@ -65,14 +65,15 @@ export class Transfers {
    * A range under way is cut off when the campaign is paused hard or recalled, the content withdrawn or the device
    * revoked: an error after the headers ends the connection, so that nobody takes the part for the whole. The device asks
    * again, and meets the gate.
+   * @param stops  what takes back, the device's own revocation apart
    */
-  watched(bytes: Readable, device: DeviceIdentity, source: OfferRef): Readable {
+  watched(bytes: Readable, device: DeviceIdentity, source: OfferRef, stops = stopsTransfer): Readable {
     let looks = 0;
     const look = setInterval(() => {
       looks += 1;
       // A renewal that fails is made up for by the next: the lease is good for longer.
       if (looks % RENEWED_LOOKS === 0) this.leases.renew(device, source).catch(() => undefined);
-      void this.mayGoOn(device, source).then((isGood) => {
+      void this.mayGoOn(device, source, stops).then((isGood) => {
         if (!isGood) bytes.destroy(new CampaignError('grant.revoked', {}, 'taken back while it was sent'));
       });
     }, LOOK_MS);
@@ -80,13 +81,17 @@ export class Transfers {
   }
 
   /** What cannot be looked up now stops nothing: the next look is soon. */
-  private async mayGoOn(bearer: DeviceIdentity, { contentId, campaignId }: OfferRef): Promise<boolean> {
+  private async mayGoOn(
+    bearer: DeviceIdentity,
+    { contentId, campaignId }: OfferRef,
+    stops: typeof stopsTransfer,
+  ): Promise<boolean> {
     try {
       const [{ contents, campaigns }, device] = await Promise.all([
         this.board.tenant(bearer.tenant),
         this.devices.byKey(bearer),
       ]);
-      return device !== undefined && !stopsTransfer(campaigns.get(campaignId), contents.get(contentId));
+      return device !== undefined && !stops(campaigns.get(campaignId), contents.get(contentId));
     } catch {
       return true;
     }

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Keyring, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
-import type { Clock } from '#runtime/index.js';
+import { type Clock, inEarnest } from '#runtime/index.js';
 import { CLOCK, countedGauge } from '#runtime/nest/runtime.module.js';
 import {
   createAuthority,
@@ -90,7 +90,7 @@ export class CertificateAuthority implements OnModuleInit {
   }
 
   private authority(kind: Kind): Promise<KeyAndCertificate> {
-    const loaded = this.loaded.get(kind) ?? this.load(kind);
+    const loaded = this.loaded.get(kind) ?? inEarnest(() => this.load(kind));
     this.loaded.set(kind, loaded);
     loaded.catch(() => this.loaded.delete(kind)); // the next use tries again
     return loaded;

@@ -27,6 +27,7 @@ const ROWS: Record<string, (tenant: string, id: string) => [string, unknown[]]> 
     `insert into ops.device values ($1, $2, 0, 'main', 'label', 'active', 1, now(), now(), 1)`,
     [tenant, id],
   ],
+  controller: (tenant, id) => [`insert into ops.controller values ($1, 'h'::bytea, $2)`, [tenant, id]],
   device_key: (tenant, id) => [`insert into ops.device_key values ($1, 'k', $2)`, [tenant, id]],
 };
 const TABLES = Object.keys(ROWS);

@@ -3,6 +3,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EventContext, Keyring, type Tx } from '#event-log/index.js';
 import { impossible, newId } from '#runtime/index.js';
 import { commandCredential } from '../credentials.js';
+import { IdentityError } from '../errors.js';
 import type { HandsetCommand } from '../handset.js';
 import { Controllers, NEVER } from './controllers.js';
 import { Devices } from './devices.js';
@@ -66,11 +67,18 @@ export class RunControllerHandler implements ICommandHandler<RunController> {
         return { type: 'EnrolHandset', data: { ...order.data, ...device, deviceNo, expiresAt: NEVER } };
       }
       case 'IssueTargetToken':
+        await requireController(tx, tenant, device.deviceId);
         return replaceBy(device.deviceId, device.keyHash);
       default:
         return impossible(order);
     }
   }
+}
+
+/** A token would take the place of the certificate of any other device, and be good for nothing. */
+async function requireController(tx: Tx, tenant: string, deviceId: string): Promise<void> {
+  const rows = await tx.query('select 1 from ops.controller where tenant = $1 and device_id = $2', [tenant, deviceId]);
+  if (rows.length === 0) throw new IdentityError('device.unknown', { deviceId }, 'no hawkBit client has this id');
 }
 
 const replaceBy = (deviceId: string, keyHash: string): HandsetCommand => ({

@@ -3,18 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { DomainError } from '../errors.js';
 import { asTrial } from '../trial.js';
-import { isNeverDry } from './route-settings.js';
+import { HANDSET_ROUTES, isNeverDry } from './route-settings.js';
 
 /** The name in a query, and of the answer's header that says that nothing has changed. */
 const DRY_RUN = 'dry_run';
 const DRY_RUN_HEADER = 'muster-dry-run';
 
-/** Routes of handsets: what they report is a fact, and no wish. */
-const OF_HANDSETS = /^\/(tuf|d|enrol)\//;
-
-/** Whether this is a change by people that is only to be tried. @throws DomainError `dry-run.malformed` */
+/** Whether this is a change by people that is only to be tried: what devices report is a fact, and no wish. @throws DomainError `dry-run.malformed` */
 export function isDryRun({ method, query, routeOptions }: FastifyRequest): boolean {
-  if (method === 'GET' || method === 'HEAD' || OF_HANDSETS.test(routeOptions.url ?? '')) return false;
+  if (method === 'GET' || method === 'HEAD' || HANDSET_ROUTES.test(routeOptions.url ?? '')) return false;
   const asked = (query as Record<string, unknown> | undefined)?.[DRY_RUN];
   if (asked === undefined || asked === 'false') return false;
   if (asked === 'true') return true;

@@ -33,3 +33,6 @@ export const isNeverDry = ({ routeOptions }: FastifyRequest): boolean =>
 
 export const streamsBody = ({ routeOptions }: FastifyRequest): boolean =>
   (routeOptions.config as RouteSettings | undefined)?.streamsBody === true;
+
+/** Routes of the handset's port, hawkBit's among them; all others are for people. `/` at the end, so that `/devices` is not one. */
+export const HANDSET_ROUTES = /^\/(tuf|d|enrol|:tenant\/controller)\//;

@@ -22,7 +22,7 @@ import {
 import type { TlsIdentity } from './listener.js';
 import { nestLogger } from './nest-logger.js';
 import { asProblem, sendProblem } from './problem.filter.js';
-import { type RouteSettings, streamsBody } from './route-settings.js';
+import { HANDSET_ROUTES, type RouteSettings, streamsBody } from './route-settings.js';
 import { type ShortCut, ShortCuts } from './short-cut.js';
 
 export type { TlsIdentity } from './listener.js';
@@ -51,8 +51,6 @@ export interface ServerOptions {
   handsetLeastPerSecond?: number;
 }
 
-/** Routes of the handset's port, hawkBit's among them; all others are for people. `/` at the end, so that `/devices` is not one. */
-const HANDSET_ROUTES = /^\/(tuf|d|enrol|:tenant\/controller)\//;
 const SHUTDOWN_GRACE_MS = 5_000;
 
 /** One Nest application behind two listeners, which see disjoint sets of its routes. */

@@ -62,15 +62,19 @@ export class DdiDownloads {
         this.log.warn('ddi.transfer-not-recorded', { deviceId: device.deviceId, err }),
       );
     });
-    void reply.send(this.transfers.watched(bytes, device, action));
+    // A client that has refused the recall is let finish what it is at.
+    const stops = action.refusedCancel ? () => false : stopsTransfer;
+    void reply.send(this.transfers.watched(bytes, device, action, stops));
   }
 
   private async began(device: DeviceIdentity, { action }: Artifact, range: ByteRange | undefined): Promise<void> {
     const { contentId, campaignId } = action;
     const about = { contentId, campaignId };
-    if (await this.actions.rows.mark(device, action, 'is_started'))
+    // On the record before it is marked: cut off between the two it comes twice, and never not at all.
+    if (!action.isStarted) {
       await this.actions.record(device, [{ type: 'TransferStarted', data: about }]);
-    else if (range !== undefined && range.first > 0)
+      await this.actions.rows.mark(device, action, 'is_started');
+    } else if (range !== undefined && range.first > 0)
       await this.actions.recordIfRoom(device, { type: 'TransferResumed', data: { ...about, fromByte: range.first } });
   }
 
@@ -82,10 +86,11 @@ export class DdiDownloads {
   ): Promise<void> {
     const { sizeBytes: bytes, hashes } = offered;
     const served = await this.actions.rows.served(device, action, from, end);
-    if (!isWhole || served < bytes || !(await this.actions.rows.mark(device, action, 'is_transferred'))) return;
+    if (!isWhole || served.bytes < bytes || served.isTransferred) return;
     const { contentId, campaignId } = action;
     const data = { contentId, campaignId, bytes, sha256: hashes.sha256 };
     await this.actions.record(device, [{ type: 'TransferCompleted', data }], { isPatient: true });
+    await this.actions.rows.mark(device, action, 'is_transferred');
   }
 }
 

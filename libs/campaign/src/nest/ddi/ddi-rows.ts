@@ -142,14 +142,19 @@ export class DdiRows {
   }
 
   /** Bytes `from` to before `to` were sent; what lies behind a gap does not count. @returns how many now have been, from the first on */
-  async served(device: RowName, { actionId }: Action, from: number, to: number): Promise<number> {
-    const [row] = await this.query<{ served_bytes: string }>(
+  async served(
+    device: RowName,
+    { actionId }: Action,
+    from: number,
+    to: number,
+  ): Promise<{ bytes: number; isTransferred: boolean }> {
+    const [row] = await this.query<Pick<ActionRow, 'served_bytes' | 'is_transferred'>>(
       device,
       `update ops.ddi_action set served_bytes = case when $4 <= served_bytes then greatest(served_bytes, $5) else served_bytes end
-       where tenant = $1 and device_id = $2 and action_id = $3 returning served_bytes`,
+       where tenant = $1 and device_id = $2 and action_id = $3 returning served_bytes, is_transferred`,
       [actionId, from, to],
     );
-    return Number(row?.served_bytes ?? 0);
+    return { bytes: Number(row?.served_bytes ?? 0), isTransferred: row?.is_transferred ?? true };
   }
 
   /** One report more, and what it said. */
