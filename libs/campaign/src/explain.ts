@@ -204,7 +204,11 @@ const LOOKED_AT: Readonly<Partial<Record<GateName, (asked: Asked) => Values>>> =
   'not-running': ({ check }) => ({ status: check.campaign.status }),
   'hold-out': ({ check }) => ({ bucket: bucketFor(check), holdOut: check.campaign.settings.holdOut }),
   wave: ({ check }) => ({ bucket: bucketFor(check), waveUpTo: check.campaign.settings.waveUpTo }),
-  window: ({ check }) => ({ windows: check.campaign.settings.windows.length, zone: check.zone ?? null }),
+  // Where a device is at home is personal, as all that it tells.
+  window: ({ check, moment: { maySeePersonal = true } }) => ({
+    windows: check.campaign.settings.windows.length,
+    zone: maySeePersonal ? (check.zone ?? null) : null,
+  }),
 };
 const COMPUTED: ReadonlySet<GateName> = new Set(['hold-out', 'wave', 'window']);
 

@@ -140,7 +140,8 @@ export class SilentDevices {
     const { attributes } = (record?.data ?? {}) as Partial<
       Extract<DeviceFactByServer, { type: 'HandsetDescribed' }>['data']
     >;
-    if (record?.subject !== deviceId || !attributes) return null;
+    const isOurs = record?.tenant === tenant && record.subject === deviceId && record.type === 'HandsetDescribed';
+    if (!isOurs || record.fault !== undefined || !attributes) return null;
     const kept = await this.kept.of({ tenant, deviceId, keptVersion });
     return comparedBy(board.schema, { attributes, at: record.receivedAt }, kept);
   }
