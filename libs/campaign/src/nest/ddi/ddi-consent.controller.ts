@@ -1,21 +1,17 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
-import { ApiBody, ApiParam, ApiQuery } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Device, type DeviceIdentity } from '#identity/nest/identity.module.js';
-import { BodyLimit } from '#runtime/nest/runtime.module.js';
 import { confirmationBody } from '../../ddi/bodies.js';
-import { DDI_LIMITS, readAutoConfirm, readConfirmation } from '../../ddi/read-body.js';
+import { readAutoConfirm, readConfirmation } from '../../ddi/read-body.js';
 import { DdiArtifacts } from './ddi-artifacts.js';
 import { DdiConsent } from './ddi-consent.js';
-import { DdiGuard } from './ddi-guard.js';
 import { DdiReports } from './ddi-reports.js';
-import { countOf, idOf, rootOf, sendDdi } from './ddi-request.js';
+import { countOf, idOf, OfController, rootOf, sendDdi, TakesBody } from './ddi-request.js';
 
 /** hawkBit's confirmation flow: the user of a device is asked before anything is offered to it. */
 @Controller(':tenant/controller/v1/:controllerId/confirmationBase')
-@ApiParam({ name: 'tenant', schema: { type: 'string' } })
-@ApiParam({ name: 'controllerId', schema: { type: 'string', maxLength: 100 } })
-@UseGuards(DdiGuard)
+@OfController()
 export class DdiConsentController {
   constructor(
     @Inject(DdiConsent) private readonly consent: DdiConsent,
@@ -32,8 +28,7 @@ export class DdiConsentController {
   /** Everything that comes is confirmed from now on, and what waits. */
   @Post('activateAutoConfirm')
   @HttpCode(200)
-  @BodyLimit(DDI_LIMITS.body)
-  @ApiBody({ schema: { type: 'object' }, required: false })
+  @TakesBody({ required: false })
   activate(@Body() body: unknown, @Device() device: DeviceIdentity): Promise<void> {
     return this.consent.activate(device, readAutoConfirm(body));
   }
@@ -62,8 +57,7 @@ export class DdiConsentController {
   /** The user's word. */
   @Post(':actionId/feedback')
   @HttpCode(200)
-  @BodyLimit(DDI_LIMITS.body)
-  @ApiBody({ schema: { type: 'object' } })
+  @TakesBody()
   async answer(@Param('actionId') actionId: string, @Body() body: unknown, @Device() device: DeviceIdentity) {
     const confirmation = readConfirmation(body);
     await this.consent.answer(device, await this.reports.find(device, idOf(actionId)), confirmation);

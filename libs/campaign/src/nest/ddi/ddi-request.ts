@@ -1,9 +1,29 @@
 import { createHash } from 'node:crypto';
+import { applyDecorators, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BodyLimit } from '#runtime/nest/runtime.module.js';
 import type { Root } from '../../ddi/bodies.js';
+import { DDI_LIMITS } from '../../ddi/read-body.js';
 import { refusal } from '../../errors.js';
 import { sendConditional } from '../conditional.js';
+import { DdiGuard } from './ddi-guard.js';
 import { unknownAction } from './ddi-reports.js';
+
+/** Routes below `:tenant/controller/v1/:controllerId`, for the client that is named there. */
+export const OfController = () =>
+  applyDecorators(
+    ApiParam({ name: 'controllerId', schema: { type: 'string', maxLength: 100 } }),
+    ApiParam({ name: 'tenant', schema: { type: 'string' } }),
+    UseGuards(DdiGuard),
+  );
+
+/** Takes what a client tells, in a body that is read as hawkBit reads it (`ddi/read-body.ts`). */
+export const TakesBody = ({ required = true } = {}) =>
+  applyDecorators(
+    BodyLimit(DDI_LIMITS.body),
+    ApiBody({ schema: { type: 'object' }, ...(required ? {} : { required }) }),
+  );
 
 const MOST = 2 ** 31 - 1;
 

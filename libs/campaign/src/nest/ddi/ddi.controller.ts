@@ -1,39 +1,21 @@
-import {
-  Body,
-  Controller,
-  Get,
-  Head,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Put,
-  Query,
-  Req,
-  Res,
-  UseGuards,
-} from '@nestjs/common';
-import { ApiBody, ApiParam, ApiQuery } from '@nestjs/swagger';
+import { Body, Controller, Get, Head, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Device, type DeviceIdentity } from '#identity/nest/identity.module.js';
-import { BodyLimit } from '#runtime/nest/runtime.module.js';
 import { artifactOf, cancelBody, deploymentBody, md5sumOf } from '../../ddi/bodies.js';
-import { DDI_LIMITS, readConfigData, readFeedback } from '../../ddi/read-body.js';
+import { readConfigData, readFeedback } from '../../ddi/read-body.js';
 import { DdiArtifacts } from './ddi-artifacts.js';
 import { DdiDownloads } from './ddi-downloads.js';
-import { DdiGuard } from './ddi-guard.js';
 import { DdiPolls } from './ddi-polls.js';
 import { DdiReports } from './ddi-reports.js';
-import { countOf, idOf, rootOf, sendDdi } from './ddi-request.js';
+import { countOf, idOf, OfController, rootOf, sendDdi, TakesBody } from './ddi-request.js';
 
 /** As the router names them: their refusals have hawkBit's form. */
 export const DDI_ROUTES = /^\/:tenant\/controller\/v1\//;
 
 /** hawkBit's device API, for clients that exist (swupdate, rauc-hawkbit-updater). Bodies are read as hawkBit reads them, in `ddi/read-body.ts`. */
 @Controller(':tenant/controller/v1/:controllerId')
-@ApiParam({ name: 'tenant', schema: { type: 'string' } })
-@ApiParam({ name: 'controllerId', schema: { type: 'string', maxLength: 100 } })
-@UseGuards(DdiGuard)
+@OfController()
 export class DdiController {
   constructor(
     @Inject(DdiPolls) private readonly polls: DdiPolls,
@@ -67,8 +49,7 @@ export class DdiController {
   /** How it goes. A final report ends the action. */
   @Post('deploymentBase/:actionId/feedback')
   @HttpCode(200)
-  @BodyLimit(DDI_LIMITS.body)
-  @ApiBody({ schema: { type: 'object' } })
+  @TakesBody()
   feedback(
     @Param('actionId') actionId: string,
     @Body() body: unknown,
@@ -92,8 +73,7 @@ export class DdiController {
   /** Whether it was stopped. */
   @Post('cancelAction/:actionId/feedback')
   @HttpCode(200)
-  @BodyLimit(DDI_LIMITS.body)
-  @ApiBody({ schema: { type: 'object' } })
+  @TakesBody()
   cancelFeedback(
     @Param('actionId') actionId: string,
     @Body() body: unknown,
@@ -105,8 +85,7 @@ export class DdiController {
   /** What the device is. */
   @Put('configData')
   @HttpCode(200)
-  @BodyLimit(DDI_LIMITS.body)
-  @ApiBody({ schema: { type: 'object' } })
+  @TakesBody()
   configData(@Body() body: unknown, @Device() device: DeviceIdentity): Promise<void> {
     return this.reports.tell(device, readConfigData(body));
   }
