@@ -51,6 +51,6 @@ bench({
   ],
   goals: [{ of: 'appendFacts', against: 'bare unnest', runsAtLeast: 0.5 }],
   notes: [
-    'Ten facts a group are at 0.35 to 0.5: four messages a transaction stand beside one. Next: the tenant is set with begin already; begin and the append in one message would save another.',
+    'Around the goal, over or under it from one run to another, but for ten facts a group, which are at 0.35 to 0.5: four messages a transaction stand beside one. Next: the tenant is set with begin already; begin and the append in one message would save another.',
   ],
 });

@@ -65,6 +65,9 @@ function measure(): void {
       { of: 'our reader', against: 'bare eachBatch', runsAtLeast: 0.8 },
       { of: 'our reader', against: 'eachBatch that parses', runsAtLeast: 0.8 },
     ],
+    notes: [
+      'At 100 000 records 0.64 to 0.8 of a loop that does nothing with a record, and 0.8 to 0.84 of one that parses it, which a reader has to: what is over it is the check of each envelope, the order of offsets and, behind the end of a partition, the question where it ends. Next: headers read without an object a record.',
+    ],
   });
 }
 

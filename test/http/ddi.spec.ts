@@ -398,6 +398,23 @@ describe('a download', () => {
     await until(async () => (await client.names()).includes('TransferCompleted'));
   });
 
+  it('may come in pieces of any order', async () => {
+    const { client } = await launch();
+    const at = `/softwaremodules/${await client.actionId()}/artifacts/update.swu`;
+    for (const range of ['bytes=2000-', 'bytes=500-1999', 'bytes=0-600'])
+      expect((await client.ask('GET', at, { headers: { range } })).status).toBe(206);
+    await until(async () => (await client.names()).includes('TransferCompleted'));
+  });
+
+  it('of what is named like a checksum is of the content', async () => {
+    const { client, bytes } = await launch({}, { name: 'update.MD5SUM' });
+    const { json } = await client.follow((await client.links()).deploymentBase!);
+    const [, href] = /"download":{"href":"([^"]+)"/.exec(JSON.stringify(json))!;
+    expect((await client.follow(href!)).bytes).toEqual(bytes);
+    const sum = await client.follow(`${href}.MD5SUM`);
+    expect(sum.bytes.toString()).toBe(`${hash('md5', bytes)}  update.MD5SUM`);
+  });
+
   it('is refused by what it names: 412, 416, 404', async () => {
     const { client, bytes } = await launch();
     const at = `/softwaremodules/${await client.actionId()}/artifacts/update.swu`;
@@ -458,6 +475,54 @@ describe('feedback', () => {
     expect((await client.report(id, 'closed', 'failure', ['Checksum does not match'])).status).toBe(200);
     expect((await client.facts()).at(-1)).toMatchObject(fact);
     expect(await client.offered()).toEqual([]); // not again by this campaign
+  });
+
+  it('of a failure because a hard pause cut the download is no failure of the device: it is offered anew', async () => {
+    const { client, campaignId } = await launch();
+    const id = await client.actionId();
+    await client.ask('GET', `/softwaremodules/${id}/artifacts/update.swu`, { headers: { range: 'bytes=0-9' } });
+    await order(campaignId, 'pause', { kind: 'hard', reason: 'stop' });
+    for (let i = 0; i < 2; i += 1) expect((await client.report(id, 'closed', 'failure')).status).toBe(200);
+    expect((await client.facts()).at(-1)).toMatchObject({ type: 'OfferWithheld', data: { gate: 'paused' } });
+    expect(await client.names()).not.toContain('InstallReported');
+    expect(await client.offered()).toEqual([]);
+    await order(campaignId, 'resume', { reason: 'go' });
+    expect(await client.actionId()).toBeGreaterThan(id);
+  });
+
+  it('of a failure because a recall cut the download acknowledges the recall', async () => {
+    const { client, campaignId } = await launch();
+    const id = await client.actionId();
+    await order(campaignId, 'abort', { disposition: 'recall', reason: 'wrong' });
+    expect((await client.report(id, 'closed', 'failure')).status).toBe(200);
+    expect(await client.names()).not.toContain('InstallReported');
+    expect(await client.offered()).toEqual([]);
+  });
+
+  it('that comes twice at once is on the record once, and so is an offer', async () => {
+    const { client } = await launch();
+    await Promise.all(Array.from({ length: 5 }, () => client.base()));
+    const id = await client.actionId();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => client.report(id, 'closed', 'success')));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    const names = await client.names();
+    for (const type of ['OfferMade', 'GrantIssued', 'InstallReported', 'OutcomeConfirmed'])
+      expect(names.filter((each) => each === type)).toEqual([type]);
+  });
+
+  it('whose server died before it was on the record is put there before it is answered again', async () => {
+    const { client, contentId, campaignId } = await launch();
+    const id = await client.actionId();
+    const owed = [{ type: 'InstallReported', data: { contentId, campaignId, outcome: 'installed' } }];
+    const { actor } = server.app.get(Databases);
+    const sql = `update ops.ddi_action set state = 'finished', owed = $3, owed_until = $4
+      where tenant = $1 and action_id = $2 returning 1`;
+    const past = new Date(clock.now() - 1_000);
+    await actor.inTenant('acme', (tx) => tx.query(sql, ['acme', id, JSON.stringify(owed), past]));
+    expect((await client.report(id, 'closed', 'success')).status).toBe(200);
+    expect((await client.facts()).at(-1)).toEqual(owed[0]);
+    expect((await client.report(id, 'closed', 'success')).status).toBe(200);
+    expect((await client.names()).filter((type) => type === 'InstallReported')).toHaveLength(1);
   });
 
   it('that says "Skipped Update." is no installation: the offer stands', async () => {
@@ -625,6 +690,8 @@ describe('gates', () => {
     const id = await client.actionId();
     clock.offset += HOUR; // closed again: the same waits
     expect(await client.offered()).toEqual([]);
+    const bytes = await client.ask('GET', `/softwaremodules/${id}/artifacts/update.swu`);
+    expect([bytes.status, bytes.headers['retry-after']]).toEqual([429, expect.stringMatching(/^\d{4,5}$/)]);
     clock.offset += 23 * HOUR;
     expect(await client.actionId()).toBe(id);
   });
@@ -763,6 +830,27 @@ describe('confirmation', () => {
     expect(await client.actionId()).toBe(id);
     expect((await client.ask('POST', '/confirmationBase/deactivateAutoConfirm')).status).toBe(200);
     expect((await client.ask('POST', '/confirmationBase/activateAutoConfirm')).status).toBe(200);
+    const empty = { headers: { 'content-type': 'application/json', 'content-length': '0' } };
+    expect((await client.ask('POST', '/confirmationBase/deactivateAutoConfirm', empty)).status).toBe(200);
+    expect((await client.ask('POST', '/confirmationBase/activateAutoConfirm', empty)).status).toBe(200);
+  });
+
+  it('that was taken back stays so, whatever the device tells at the same time', async () => {
+    const client = await Client.make();
+    await client.ask('POST', '/confirmationBase/activateAutoConfirm');
+    const tells = Array.from({ length: 5 }, (_, i) => client.tell({ model: `m${i}` }));
+    await Promise.all([client.ask('POST', '/confirmationBase/deactivateAutoConfirm'), ...tells]);
+    expect((await client.ask('GET', '/confirmationBase')).json).toMatchObject({ autoConfirm: { active: false } });
+  });
+
+  it('is not waited for where the device gives it itself', async () => {
+    const { client } = await launch({ confirmation: true });
+    const id = await client.actionId('confirmationBase');
+    await client.ask('POST', '/confirmationBase/activateAutoConfirm');
+    const { actor } = server.app.get(Databases);
+    const sql = `update ops.ddi_action set state = 'waiting' where tenant = $1 and action_id = $2 returning 1`;
+    await actor.inTenant('acme', (tx) => tx.query(sql, ['acme', id])); // as one that was begun while it was activated
+    expect(await client.actionId()).toBe(id);
   });
 });
 

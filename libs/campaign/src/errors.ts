@@ -63,6 +63,8 @@ export type CampaignErrorCode =
   | 'ddi.not-cancelable'
   | 'ddi.auto-confirmed'
   | 'ddi.precondition'
+  | 'ddi.busy'
+  | 'ddi.held'
   | 'ddi.too-many';
 
 /** A refused command or request of this room. Nothing was changed. */

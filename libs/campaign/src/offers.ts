@@ -206,6 +206,10 @@ function windowGate(check: OpenCheck): HeldBack | undefined {
   return { gate: 'window', ...(next === undefined ? {} : { retryAfterSeconds: Math.ceil((next - now) / 1000) }) };
 }
 
+/** The window alone, which holds whatever other gate would be named first. */
+export const outsideWindow = (check: GateCheck): HeldBack | undefined =>
+  isOpen(check) ? windowGate(check) : undefined;
+
 /** Why the bytes of a running transfer stop: soft pauses and ends let it finish, these do not. */
 export function stopsTransfer(campaign: CampaignState | undefined, content: ContentState | undefined): boolean {
   if (campaign === undefined || content === undefined || content.withdrawn) return true;

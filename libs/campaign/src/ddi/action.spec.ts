@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { afterCancel, afterFeedback, failureCode, isOpen, isRepeated, isSettled } from './action.js';
 import type { Feedback } from './read-body.js';
-import { CANCEL_MS, isWithheld, type Standing, standingNow } from './standing.js';
+import { CANCEL_MS, type Standing, standingNow, withheldBy } from './standing.js';
 import { noCampaign } from '../campaign.js';
 import { noContent } from '../content.js';
 
@@ -27,12 +27,26 @@ describe('a report', () => {
     ['offered', said('canceled', 'none'), 'offered', []],
     ['installed', said('rejected', 'none'), 'installed', []],
   ] as const)('%s: %j → %s', (state, feedback, next, facts) => {
-    expect(afterFeedback(state, feedback)).toEqual({ state: next, facts });
+    const action = { state, isTransferred: false, refusedCancel: false };
+    expect(afterFeedback(action, false, feedback)).toEqual({ state: next, facts });
+  });
+
+  it.each([
+    ['offered', {}, 'ended', []],
+    ['canceling', {}, 'canceled', []],
+    ['offered', { isTransferred: true }, 'failed', ['install-failed']],
+    ['offered', { refusedCancel: true }, 'failed', ['install-failed']],
+    ['installed', {}, 'failed', ['rolled-back']],
+  ] as const)('of a failure while no bytes are sent, %s %j → %s', (state, about, next, facts) => {
+    const action = { state, isTransferred: false, refusedCancel: false, ...about };
+    expect(afterFeedback(action, true, said('closed', 'failure'))).toEqual({ state: next, facts });
   });
 
   it('of an end is repeated when it says the same of a closed action, and only then', () => {
     expect(isRepeated('finished', said('closed', 'success'))).toBe(true);
     expect(isRepeated('failed', said('closed', 'failure'))).toBe(true);
+    expect(isRepeated('canceled', said('closed', 'failure'))).toBe(true);
+    expect(isRepeated('ended', said('closed', 'failure'))).toBe(true);
     expect(isRepeated('failed', said('closed', 'success'))).toBe(false);
     expect(isRepeated('canceled', said('closed', 'success'))).toBe(false);
     expect(isRepeated('finished', said('proceeding', 'success'))).toBe(false);
@@ -108,10 +122,13 @@ describe('an open action', () => {
   it('is left out of a poll outside the window and in a hard pause, unless it is installed', () => {
     const hard = { ...campaign, status: 'paused' as const, pause: 'hard' as const };
     const soft = { ...hard, pause: 'soft' as const };
-    expect(isWithheld(standing('offered'), campaign, content, { gate: 'window' })).toBe(true);
-    expect(isWithheld(standing('offered'), hard, content, { gate: 'paused' })).toBe(true);
-    expect(isWithheld(standing('offered'), soft, content, { gate: 'paused' })).toBe(false);
-    expect(isWithheld(standing('installed'), hard, content, { gate: 'window' })).toBe(false);
+    const window = { gate: 'window', retryAfterSeconds: 60 } as const;
+    expect(withheldBy(standing('offered'), campaign, content, window)).toEqual(window);
+    expect(withheldBy(standing('offered'), hard, content, window)).toEqual({ gate: 'paused' });
+    expect(withheldBy(standing('offered'), soft, content, window)).toEqual(window);
+    expect(withheldBy(standing('offered'), soft, content, undefined)).toBeUndefined();
+    expect(withheldBy(standing('installed'), hard, content, window)).toBeUndefined();
+    expect(withheldBy(standing('offered', { refusedCancel: true }), hard, content, window)).toBeUndefined();
     expect(['waiting', 'offered', 'canceling', 'installed'].every((state) => isOpen(state as 'offered'))).toBe(true);
     expect(isOpen('ended')).toBe(false);
   });

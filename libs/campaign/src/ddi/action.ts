@@ -30,26 +30,43 @@ const SKIPPED = 'Skipped Update.';
 
 const says = ({ details }: Feedback, words: string): boolean => details.some((detail) => detail.includes(words));
 
+export interface Reported {
+  state: ActionState;
+  isTransferred: boolean;
+  refusedCancel: boolean;
+}
+
 /**
  * What a report on an open action makes of it; the same state with no facts where it only tells how it goes. A success is
- * INSTALLED_UNCONFIRMED before it is CONFIRMED, also for a client that reports both in one (rauc-hawkbit-updater).
+ * INSTALLED_UNCONFIRMED before it is CONFIRMED, also for a client that reports both in one (rauc-hawkbit-updater). A failure of
+ * a download that was cut here is none of the device: its action comes to nothing, and the offer may come again.
+ * @param isCut bytes of it are not sent now: its campaign is paused hard or recalled, or its content withdrawn
  */
-export function afterFeedback(state: ActionState, feedback: Feedback): Advance {
+export function afterFeedback(action: Reported, isCut: boolean, feedback: Feedback): Advance {
+  const { state } = action;
   const { execution, finished } = feedback;
   const wasInstalled = state === 'installed';
   if (execution !== 'closed') {
     const isInstalled = execution === 'proceeding' && finished !== 'failure' && says(feedback, INSTALLED);
     return isInstalled && !wasInstalled ? { state: 'installed', facts: ['installed'] } : { state, facts: [] };
   }
-  if (finished === 'failure') return { state: 'failed', facts: [wasInstalled ? 'rolled-back' : 'install-failed'] };
+  if (finished === 'failure') {
+    if (wasInstalled) return { state: 'failed', facts: ['rolled-back'] };
+    if (isCut && !action.isTransferred && !action.refusedCancel)
+      return { state: state === 'canceling' ? 'canceled' : 'ended', facts: [] };
+    return { state: 'failed', facts: ['install-failed'] };
+  }
   if (says(feedback, SKIPPED)) return { state, facts: [] };
   return { state: 'finished', facts: wasInstalled ? ['confirmed'] : ['installed', 'confirmed'] };
 }
 
-/** Whether the report says of a closed action what is known of it: answered as the first one was, and nothing changes. */
+/**
+ * Whether the report says of a closed action what is known of it: answered as the first one was, and nothing changes. That an action failed which
+ * was taken back is no news either.
+ */
 export function isRepeated(state: ActionState, { execution, finished }: Feedback): boolean {
   if (execution !== 'closed') return false;
-  return finished === 'failure' ? state === 'failed' : state === 'finished';
+  return finished === 'failure' ? ['failed', 'canceled', 'ended'].includes(state) : state === 'finished';
 }
 
 /** To a cancel some clients say `canceled` and others `closed` (hawkBit #952): both are a yes. A failure or a no leaves the action to go on. */

@@ -93,15 +93,19 @@ const chunkOf = (root: Root, offered: Offered): object => ({
 
 export function artifactOf(root: Root, { actionId, name, sizeBytes, hashes }: Offered): object {
   const href = `${root}/softwaremodules/${actionId}/artifacts/${encodeURIComponent(fileOf(name, hashes))}`;
-  const links = { download: { href }, md5sum: { href: `${href}.MD5SUM` } };
+  const links = { download: { href }, md5sum: { href: `${href}${MD5SUM}` } };
   return { filename: name, hashes, size: sizeBytes, _links: links };
 }
 
 /** Longer parts of an address are refused before they are read. */
 const PART_LENGTH = 90;
 
+/** Behind the address of an artifact, that of its checksum. */
+export const MD5SUM = '.MD5SUM';
+
 /** What the address of an artifact ends in: its name, or for a long one its digest with the ending that clients look at. */
 export function fileOf(name: string, { sha1 }: Digests): string {
+  if (name.endsWith(MD5SUM)) return sha1; // it would be the checksum of another
   if (encodeURIComponent(name).length <= PART_LENGTH) return name;
   return sha1 + (/\.[A-Za-z0-9]{1,16}$/.exec(name)?.[0] ?? '');
 }

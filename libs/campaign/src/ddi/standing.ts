@@ -46,17 +46,16 @@ const wasTakenBack = (campaign: CampaignState | undefined, content: ContentState
   campaign === undefined || campaign.recalled || content === undefined || content.withdrawn;
 
 /**
- * Whether the link is left out for now, the action staying as it is. Where nothing could be installed or fetched the client is not asked
+ * Why the link is left out for now, the action staying as it is. Where nothing could be installed or fetched the client is not asked
  * to: swupdate takes `update: skip` for a success.
- * @param gate that holds back what is not begun
+ * @param window that is closed
  */
-export function isWithheld(
+export function withheldBy(
   { state, refusedCancel }: Standing,
   campaign: CampaignState | undefined,
   content: ContentState | undefined,
-  gate: HeldBack | undefined,
-): boolean {
-  if ((state !== 'offered' && state !== 'waiting') || refusedCancel) return false; // who refused a cancel is at work on it
-
-  return gate?.gate === 'window' || stopsTransfer(campaign, content);
+  window: HeldBack | undefined,
+): HeldBack | undefined {
+  if ((state !== 'offered' && state !== 'waiting') || refusedCancel) return undefined; // who refused a cancel is at work on it
+  return stopsTransfer(campaign, content) ? { gate: 'paused' } : window;
 }

@@ -18,6 +18,7 @@ import { DdiController } from './ddi/ddi.controller.js';
 import { DdiDownloads } from './ddi/ddi-downloads.js';
 import { DdiGuard } from './ddi/ddi-guard.js';
 import { DdiPolls } from './ddi/ddi-polls.js';
+import { DdiRecord } from './ddi/ddi-record.js';
 import { DdiReports } from './ddi/ddi-reports.js';
 import { DdiRows } from './ddi/ddi-rows.js';
 import { Described } from './described.js';
@@ -103,7 +104,18 @@ const serving = [
   Tellings,
   Transmissions,
 ];
-const ddi = [DdiActions, DdiArtifacts, DdiChoice, DdiConsent, DdiDownloads, DdiGuard, DdiPolls, DdiReports, DdiRows];
+const ddi = [
+  DdiActions,
+  DdiArtifacts,
+  DdiChoice,
+  DdiConsent,
+  DdiDownloads,
+  DdiGuard,
+  DdiPolls,
+  DdiRecord,
+  DdiReports,
+  DdiRows,
+];
 const storing = [ContentDigests, DryRuns, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
 const waking = [SilentDevices, WakeTargets];
 const following = [Consequences, Duties, FollowUp, InboxOrders];

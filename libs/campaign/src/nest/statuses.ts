@@ -37,6 +37,8 @@ export const STATUSES = {
   'ddi.not-cancelable': 405,
   'ddi.auto-confirmed': 409,
   'ddi.precondition': 412,
+  'ddi.busy': 429,
+  'ddi.held': 429,
 } satisfies Partial<Record<CampaignErrorCode, number>>;
 
 export const CHALLENGES = {

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AvailabilityRequest } from '#device-protocol/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
-import type { DeviceFactByServer } from '../events.js';
 import { gatesOf, newlyHeld, type Selected } from '../server-side.js';
 import { Described, type Told } from './described.js';
 import { FactBudget } from './fact-budget.js';
-import { deviceContext, FactWriter } from './fact-writer.js';
+import { deviceContext, type FactOfServer, FactWriter } from './fact-writer.js';
 
 /** A request costs one fact of the device's budget, and one more for each so many characters that it tells. */
 const CHARACTERS_A_FACT = 4_096;
@@ -33,13 +32,13 @@ export class Tellings {
   async record(
     device: DeviceIdentity,
     { told, held }: Pick<Selected, 'held'> & { told: Told },
-    facts: readonly DeviceFactByServer[],
+    facts: readonly FactOfServer[],
     { isTold = true } = {},
   ): Promise<void> {
     const before = await this.described.of(device);
     const isNews = isTold && !before.isOf(told);
     const gates = gatesOf(held);
-    const events: DeviceFactByServer[] = [
+    const events: FactOfServer[] = [
       ...(isNews ? [{ type: 'HandsetDescribed' as const, data: told }] : []),
       ...newlyHeld(held, before.gates).map(({ contentId, campaignId, gate }) => ({
         type: 'OfferWithheld' as const,

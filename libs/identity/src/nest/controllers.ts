@@ -4,7 +4,7 @@ import { Keyring, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { type Clock, newId } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
-import { hashCredential, newCredential, parseCredential } from '../credentials.js';
+import { newCredential, parseCredential } from '../credentials.js';
 import { IdentityError } from '../errors.js';
 import { isTenantId } from '../tenant.js';
 import { newCommand } from './caller.js';
@@ -20,6 +20,9 @@ export const NEVER = '9999-12-31T23:59:59.000Z';
 
 /** Scheme names are case-sensitive, as they are to hawkBit. */
 const CREDENTIAL = /^(TargetToken|GatewayToken) ([\x21-\x7e]{1,128})$/;
+
+/** What each is written as. */
+const KINDS: Readonly<Record<string, string>> = { TargetToken: 'target', GatewayToken: 'code' };
 
 interface Row {
   device_id: string;
@@ -57,31 +60,38 @@ export class Controllers {
 
   /** Who has this controller id now, unless it was revoked or forgotten. */
   async known(tenant: string, controllerId: string): Promise<DeviceIdentity | undefined> {
-    const row = await this.databases.actor.inTenant(tenant, (tx) => this.rowOf(tx, tenant, controllerId));
+    const row = await this.row(tenant, controllerId);
     return row && identityOf(tenant, row);
   }
 
   private async find(request: FastifyRequest, tenant: string, controllerId: string) {
     const { authorization } = request.headers;
-    const [, scheme, token = ''] = CREDENTIAL.exec(authorization ?? '') ?? [];
-    if (authorization !== undefined && scheme === undefined) return undefined;
-    const row = await this.databases.actor.inTenant(tenant, (tx) => this.rowOf(tx, tenant, controllerId));
-    if (scheme === 'GatewayToken') return this.byGateway(request, { tenant, controllerId, token, row });
-    if (scheme === 'TargetToken') {
-      const identity = row && identityOf(tenant, row);
-      return identity?.keyHash === hashCredential(token) ? identity : undefined;
-    }
-    return this.byCertificate(request, { tenant, controllerId, row });
+    if (authorization === undefined) return this.byCertificate(request, tenant, controllerId);
+    const [, scheme = '', token = ''] = CREDENTIAL.exec(authorization) ?? [];
+    const credential = parseCredential(token);
+    // Nothing is looked up for who has not even the form of one: it must not cost more than to say so.
+    if (credential?.kind !== KINDS[scheme] || credential?.tenant !== tenant) return undefined;
+    const row = await this.row(tenant, controllerId);
+    if (scheme === 'GatewayToken') return this.byGateway(request, { tenant, controllerId, hash: credential.hash, row });
+    const identity = row && identityOf(tenant, row);
+    return identity?.keyHash === credential.hash ? identity : undefined;
   }
 
   /** A device may call itself by its own id, too. */
   private async byCertificate(
     request: FastifyRequest,
-    { tenant, controllerId, row }: { tenant: string; controllerId: string; row: Row | undefined },
+    tenant: string,
+    controllerId: string,
   ): Promise<DeviceIdentity | undefined> {
     const shown = await this.connections.optionalDevice(request);
-    const isIts = shown?.tenant === tenant && (shown.deviceId === controllerId || shown.deviceId === row?.device_id);
+    if (shown?.tenant !== tenant) return undefined;
+    const isIts =
+      shown.deviceId === controllerId || shown.deviceId === (await this.row(tenant, controllerId))?.device_id;
     return isIts ? shown : undefined;
+  }
+
+  private row(tenant: string, controllerId: string): Promise<Row | undefined> {
+    return this.databases.actor.inTenant(tenant, (tx) => this.rowOf(tx, tenant, controllerId));
   }
 
   private async rowOf(tx: Tx, tenant: string, controllerId: string): Promise<Row | undefined> {
@@ -98,9 +108,9 @@ export class Controllers {
   /** Whoever is unknown to us is enrolled ("plug and play"); whoever was revoked or forgotten stays out. */
   private async byGateway(
     request: FastifyRequest,
-    { tenant, controllerId, token, row }: { tenant: string; controllerId: string; token: string; row: Row | undefined },
+    { tenant, controllerId, hash, row }: { tenant: string; controllerId: string; hash: string; row: Row | undefined },
   ): Promise<DeviceIdentity | undefined> {
-    const channel = await this.channelOf(tenant, token);
+    const channel = await this.channelOf(tenant, hash);
     if (channel === undefined) return undefined;
     if (row !== undefined) return identityOf(tenant, row);
     try {
@@ -126,14 +136,12 @@ export class Controllers {
   }
 
   /** Of a gateway token that is good now. */
-  private async channelOf(tenant: string, token: string): Promise<string | undefined> {
-    const credential = parseCredential(token);
-    if (credential?.kind !== 'code' || credential.tenant !== tenant) return undefined;
+  private async channelOf(tenant: string, hash: string): Promise<string | undefined> {
     const [row] = await this.databases.actor.inTenant(tenant, (tx) =>
       tx.query<{ channel: string }>(
         `select channel from ops.enrolment_code
          where tenant = $1 and code_hash = $2 and kind = 'gateway' and revoked_at is null and expires_at > $3`,
-        [tenant, credential.hash, new Date(this.clock.now())],
+        [tenant, hash, new Date(this.clock.now())],
       ),
     );
     return row?.channel;

@@ -1,37 +1,98 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { OfferRef } from '#device-protocol/index.js';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
 import { type Clock, instant } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { checkOf, type TenantBoard } from '../../board.js';
 import { type ActionState, isOpen } from '../../ddi/action.js';
-import { isWithheld, standingNow } from '../../ddi/standing.js';
-import { gateOf, type HeldBack } from '../../offers.js';
-import { deviceContext, type FactOfServer, FactWriter } from '../fact-writer.js';
-import { FactBudget } from '../fact-budget.js';
+import { standingNow, withheldBy } from '../../ddi/standing.js';
+import { refusal } from '../../errors.js';
+import { type HeldBack, outsideWindow } from '../../offers.js';
+import type { FactOfServer } from '../fact-writer.js';
 import { Leases } from '../leases.js';
-import { type Action, DdiRows } from './ddi-rows.js';
+import { busy, DdiRecord } from './ddi-record.js';
+import { type Action, DdiRows, type Turn } from './ddi-rows.js';
 
-/** The actions of hawkBit clients: what their campaigns make of them, and what is on the record of them. */
+/** Two requests of one device at once are rare, and three at their third try are not to be served. */
+const TRIES = 3;
+
+/** The actions of hawkBit clients: what their campaigns make of them, and what their requests do. */
 @Injectable()
 export class DdiActions {
   constructor(
     @Inject(DdiRows) readonly rows: DdiRows,
     @Inject(Leases) private readonly leases: Leases,
-    @Inject(FactWriter) private readonly writer: FactWriter,
-    @Inject(FactBudget) private readonly budget: FactBudget,
+    @Inject(DdiRecord) readonly record: DdiRecord,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** All that the device ever had, each as it stands now. */
   async all(board: TenantBoard, device: DeviceIdentity): Promise<Action[]> {
     const found: Action[] = [];
-    for (const action of await this.rows.actions(device)) found.push(await this.settle(board, device, action));
+    for (const action of await this.rows.actions(device)) {
+      if (action.owes) await this.record.payOld(device, action, { isWaiting: false });
+      found.push(await this.settle(board, device, action));
+    }
     return found;
   }
 
-  async one(board: TenantBoard, device: DeviceIdentity, actionId: number): Promise<Action | undefined> {
+  /** What it says is on the record. @throws CampaignError `ddi.unknown`, `ddi.busy` */
+  async one(board: TenantBoard, device: DeviceIdentity, actionId: number): Promise<Action> {
     const action = await this.rows.action(device, actionId);
-    return action && this.settle(board, device, action);
+    if (action === undefined) throw unknownAction();
+    if (action.owes) await this.record.payOld(device, action, { isWaiting: true });
+    return this.settle(board, device, action);
+  }
+
+  /**
+   * Decides on an action as it stands, and again when another request was first.
+   * @param rule what becomes of it; undefined: nothing
+   * @returns the action as the last decision found it
+   * @throws CampaignError `ddi.unknown`, `ddi.busy` and what the rule throws
+   */
+  async decide(
+    board: TenantBoard,
+    device: DeviceIdentity,
+    actionId: number,
+    rule: (action: Action) => Turn | undefined,
+  ): Promise<Action> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const action = await this.one(board, device, actionId);
+      const turn = rule(action);
+      if (turn === undefined || (await this.turn(device, action, turn))) return action;
+    }
+    throw busy();
+  }
+
+  /**
+   * Opens one, and records what it owes in one go with what else there is; what another request has opened meanwhile is answered in its place.
+   * @param record is given what this action owes: nothing when it is another's
+   */
+  async begin(
+    device: DeviceIdentity,
+    offer: OfferRef,
+    opened: { state: ActionState; owes: readonly FactOfServer[] },
+    record: (facts: readonly FactOfServer[]) => Promise<void>,
+  ): Promise<Action | undefined> {
+    const { action, isNew } = await this.rows.begin(device, offer, opened);
+    if (isNew) await this.record.pay(device, action!, opened.owes, { by: record });
+    else {
+      await record([]);
+      if (action?.campaignId !== offer.campaignId || action.contentId !== offer.contentId)
+        await this.free(device, offer);
+    }
+    return action;
+  }
+
+  /** @returns false when another request was first */
+  async turn(device: DeviceIdentity, action: Action, turn: Turn): Promise<boolean> {
+    const isTurned = await this.record.turn(device, action, turn);
+    if (isTurned && (turn.state === 'canceled' || turn.state === 'ended')) await this.free(device, action);
+    return isTurned;
+  }
+
+  private free(device: DeviceIdentity, offer: OfferRef): Promise<void> {
+    return this.leases.end(device, offer, instant(this.clock.now()));
   }
 
   /** Its campaign may have been recalled, or be over. */
@@ -40,18 +101,11 @@ export class DdiActions {
     const { campaigns, contents } = board;
     const now = this.clock.now();
     const state = standingNow(action, campaigns.get(action.campaignId), contents.get(action.contentId), now);
-    return state === action.state ? action : this.turn(device, action, state);
-  }
-
-  /** What was taken back frees its lease, and is on the record: no other fact says so. Facts first, the row behind them. */
-  async turn(device: DeviceIdentity, action: Action, state: ActionState): Promise<Action> {
-    if (state === 'canceled' || state === 'ended') {
-      const { contentId, campaignId } = action;
-      await this.record(device, [{ type: 'OfferWithheld', data: { contentId, campaignId, gate: 'ended' } }]);
-      await this.leases.end(device, action, instant(this.clock.now()));
-    }
-    await this.rows.turn(device, action, state);
-    return { ...action, state, changedAt: this.clock.now() };
+    if (state === action.state) return action;
+    const isTurned = await this.turn(device, action, turnTo(state, action));
+    return isTurned
+      ? { ...action, state, changedAt: now }
+      : ((await this.rows.action(device, action.actionId)) ?? action);
   }
 
   /** Why its link is left out now. Who has not all of its bytes yet needs a lease for them, of which the caps know. */
@@ -62,31 +116,24 @@ export class DdiActions {
     zone: string,
   ): Promise<HeldBack | undefined> {
     const { campaigns, contents } = board;
-    const [campaign, content] = [campaigns.get(action.campaignId), contents.get(action.contentId)];
     const now = this.clock.now();
-    const gate = gateOf(checkOf(board, { ...device, side: 'server', zone, isUnderWay: true }, action, now));
-    if (isWithheld(action, campaign, content, gate)) return gate ?? { gate: 'paused' };
+    const window = outsideWindow(checkOf(board, { ...device, side: 'server', zone }, action, now));
+    const [campaign, content] = [campaigns.get(action.campaignId), contents.get(action.contentId)];
+    const held = withheldBy(action, campaign, content, window);
+    if (held !== undefined) return held;
     const needsLease = action.state === 'offered' && !action.isTransferred && !action.refusedCancel;
     return needsLease ? this.leases.take(board, device, action, now) : undefined;
   }
-
-  /** The same for what need not be on the record: a client that fetches in a thousand pieces gets them, and is not told of a thousand times. */
-  async recordIfRoom(device: DeviceIdentity, event: FactOfServer): Promise<void> {
-    try {
-      this.budget.spend(device, 1);
-    } catch {
-      return;
-    }
-    await this.record(device, [event]);
-  }
-
-  /** Resolves when they are durable. */
-  async record(device: DeviceIdentity, events: readonly FactOfServer[], options?: { isPatient: boolean }) {
-    const { tenant, deviceId: subject } = device;
-    const context = deviceContext(tenant, subject);
-    await this.writer.append(
-      events.map((event) => ({ subject, context, event })),
-      options,
-    );
-  }
 }
+
+/** What was taken back is on the record: no other fact says so. */
+export function turnTo(
+  state: ActionState,
+  { contentId, campaignId }: Action,
+  gate: 'ended' | 'paused' = 'ended',
+): Turn {
+  const isTaken = state === 'canceled' || state === 'ended';
+  return { state, owes: isTaken ? [{ type: 'OfferWithheld', data: { contentId, campaignId, gate } }] : [] };
+}
+
+export const unknownAction = () => refusal('ddi.unknown', '/actionId', 'no such action of this device');

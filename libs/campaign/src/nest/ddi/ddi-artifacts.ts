@@ -4,7 +4,8 @@ import type { CampaignState } from '../../campaign.js';
 import type { ContentState } from '../../content.js';
 import type { ActionState } from '../../ddi/action.js';
 import { fileOf, type History, type Offered } from '../../ddi/bodies.js';
-import { refusal } from '../../errors.js';
+import { zoneOf } from '../../ddi/told-attributes.js';
+import { CampaignError, refusal } from '../../errors.js';
 import { ContentDigests } from '../content-digests.js';
 import { LiveBoard } from '../live-board.js';
 import { ServedFiles } from '../served-files.js';
@@ -31,6 +32,8 @@ const STATUS: Record<ActionState, string> = {
   ended: 'CANCELED',
 };
 const MESSAGES = 100;
+/** When to ask again for what no gate says when it opens, s. */
+const AGAIN_SECONDS = 60;
 
 /** What stands behind an action of a hawkBit client: one artifact. */
 @Injectable()
@@ -46,13 +49,13 @@ export class DdiArtifacts {
   async read(device: DeviceIdentity, actionId: number, states: readonly ActionState[]): Promise<Artifact> {
     const board = await this.board.tenant(device.tenant);
     const action = await this.actions.one(board, device, actionId);
-    const content = action && board.contents.get(action.contentId);
-    if (!content?.published || !states.includes(action!.state))
+    const content = board.contents.get(action.contentId);
+    if (!content?.published || !states.includes(action.state))
       throw refusal('ddi.unknown', '/actionId', 'no such action of this device, or not now');
     const { description, sizeBytes, sha256 } = content.published;
     const hashes = await this.digests.of(device.tenant, sha256);
     const offered = { actionId, name: description.name, version: description.version, sizeBytes, hashes };
-    return { action: action!, offered, content, campaign: board.campaigns.get(action!.campaignId) };
+    return { action, offered, content, campaign: board.campaigns.get(action.campaignId) };
   }
 
   /** The same by the name of its file. @throws CampaignError `ddi.unknown` */
@@ -72,8 +75,18 @@ export class DdiArtifacts {
     if (action.isRetrieved) return;
     const { contentId, campaignId } = action;
     const { snapshotVersion } = await this.served.timestamp(device);
-    await this.actions.record(device, [{ type: 'ContentRequested', data: { contentId, campaignId, snapshotVersion } }]);
-    await this.actions.rows.mark(device, action, 'is_retrieved');
+    const requested = { type: 'ContentRequested', data: { contentId, campaignId, snapshotVersion } } as const;
+    await this.actions.record.turn(device, action, { mark: 'is_retrieved', owes: [requested] });
+  }
+
+  /** Its bytes keep to its window and caps as its link does. @throws CampaignError `ddi.held` */
+  async mayFetch(device: DeviceIdentity, { action }: Artifact): Promise<void> {
+    const board = await this.board.tenant(device.tenant);
+    const { told } = await this.actions.rows.device(device);
+    const held = await this.actions.withheld(board, device, action, zoneOf(told));
+    if (held === undefined) return;
+    const { gate, retryAfterSeconds = AGAIN_SECONDS } = held;
+    throw new CampaignError('ddi.held', { gate, retryAfterSeconds }, 'not now: its window or a cap holds it back');
   }
 
   /** @param count of messages, as `actionHistory` asks; less than 0: all that are kept. None: without a history */

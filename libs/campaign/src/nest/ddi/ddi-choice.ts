@@ -5,9 +5,10 @@ import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../../board.js';
 import { isSettled } from '../../ddi/action.js';
 import { type ToldAttributes, typedAttributes, zoneOf } from '../../ddi/told-attributes.js';
-import type { HeldBack } from '../../offers.js';
+import type { DeviceFactByServer } from '../../events.js';
 import type { SelectedOffer } from '../../selection.js';
 import { Admissions } from '../admissions.js';
+import type { FactOfServer } from '../fact-writer.js';
 import { withoutThose } from '../../server-side.js';
 import { type Selection, Selections } from '../selections.js';
 import { ServedFiles } from '../served-files.js';
@@ -16,7 +17,10 @@ import type { Action } from './ddi-rows.js';
 
 export interface Chosen {
   offer?: SelectedOffer;
-  held: readonly HeldBack[];
+  held: Selection['held'];
+  /** That it was made and granted. */
+  facts: readonly DeviceFactByServer[];
+  selection: Selection;
 }
 
 /** Which one of the offers that fit a hawkBit client it gets: the selection, gates and caps of every other device that tells what it is. */
@@ -39,12 +43,11 @@ export class DdiChoice {
     this.tellings.charge(device, { attributes: told, zone: 'UTC', except: [] });
   }
 
-  /** The first that is to be had, on the record as made and granted. @param had its actions, none of them open */
+  /** The first that is to be had, granted to it. @param had its actions, none of them open */
   async choose(device: DeviceIdentity, told: ToldAttributes, had: readonly Action[]): Promise<Chosen> {
     const selection = await this.select(device, told, had);
     const { snapshotVersion } = await this.served.timestamp(device);
     const held = [...selection.held];
-    const isTold = Object.keys(told).length > 0;
     for (const offer of selection.fits) {
       const now = this.clock.now();
       const admitted = await this.admissions.admit(selection.board, device, offer, { snapshotVersion, now });
@@ -54,12 +57,19 @@ export class DdiChoice {
       }
       const { contentId, campaignId } = offer;
       const made = { type: 'OfferMade' as const, data: { contentId, campaignId, isInline: false } };
-      const others = withoutThose(held, [offer]);
-      await this.tellings.record(device, { ...selection, held: others }, [made, admitted.fact], { isTold });
-      return { offer, held: others };
+      return { offer, held: withoutThose(held, [offer]), facts: [made, admitted.fact], selection };
     }
-    await this.tellings.record(device, { ...selection, held }, [], { isTold });
-    return { held };
+    return { held, facts: [], selection };
+  }
+
+  /** What a choice came to is on the record. @throws CampaignError `facts.too-many` */
+  async record(
+    device: DeviceIdentity,
+    told: ToldAttributes,
+    { selection, held }: Chosen,
+    facts: readonly FactOfServer[],
+  ): Promise<void> {
+    await this.tellings.record(device, { ...selection, held }, facts, { isTold: Object.keys(told).length > 0 });
   }
 
   /** What it told is on the record, with what it comes to now. @throws CampaignError `facts.too-many` */

@@ -6,7 +6,6 @@ import { confirmationBody } from '../../ddi/bodies.js';
 import { readAutoConfirm, readConfirmation } from '../../ddi/read-body.js';
 import { DdiArtifacts } from './ddi-artifacts.js';
 import { DdiConsent } from './ddi-consent.js';
-import { DdiReports } from './ddi-reports.js';
 import { countOf, idOf, OfController, rootOf, sendDdi, TakesBody } from './ddi-request.js';
 
 /** hawkBit's confirmation flow: the user of a device is asked before anything is offered to it. */
@@ -15,7 +14,6 @@ import { countOf, idOf, OfController, rootOf, sendDdi, TakesBody } from './ddi-r
 export class DdiConsentController {
   constructor(
     @Inject(DdiConsent) private readonly consent: DdiConsent,
-    @Inject(DdiReports) private readonly reports: DdiReports,
     @Inject(DdiArtifacts) private readonly artifacts: DdiArtifacts,
   ) {}
 
@@ -60,6 +58,6 @@ export class DdiConsentController {
   @TakesBody()
   async answer(@Param('actionId') actionId: string, @Body() body: unknown, @Device() device: DeviceIdentity) {
     const confirmation = readConfirmation(body);
-    await this.consent.answer(device, await this.reports.find(device, idOf(actionId)), confirmation);
+    await this.consent.answer(device, idOf(actionId), confirmation);
   }
 }

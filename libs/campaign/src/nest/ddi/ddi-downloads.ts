@@ -51,6 +51,7 @@ export class DdiDownloads {
     }
     if (wanted === undefined) void reply.header('content-length', size);
     else void reply.status(206).headers(partOf(wanted, size));
+    await this.artifacts.mayFetch(device, artifact);
     await this.began(device, artifact, wanted);
     if (size === 0) return void reply.send('');
     const bytes = this.files.read(offered.hashes.sha256, wanted);
@@ -70,12 +71,13 @@ export class DdiDownloads {
   private async began(device: DeviceIdentity, { action }: Artifact, range: ByteRange | undefined): Promise<void> {
     const { contentId, campaignId } = action;
     const about = { contentId, campaignId };
-    // On the record before it is marked: cut off between the two it comes twice, and never not at all.
     if (!action.isStarted) {
-      await this.actions.record(device, [{ type: 'TransferStarted', data: about }]);
-      await this.actions.rows.mark(device, action, 'is_started');
-    } else if (range !== undefined && range.first > 0)
-      await this.actions.recordIfRoom(device, { type: 'TransferResumed', data: { ...about, fromByte: range.first } });
+      const owes = [{ type: 'TransferStarted', data: about }] as const;
+      await this.actions.record.turn(device, action, { mark: 'is_started', owes });
+    } else if (range !== undefined && range.first > 0) {
+      const resumed = { type: 'TransferResumed', data: { ...about, fromByte: range.first } } as const;
+      await this.actions.record.recordIfRoom(device, resumed);
+    }
   }
 
   /** All bytes were handed over, in whatever pieces: the transfer is complete. */
@@ -85,12 +87,12 @@ export class DdiDownloads {
     { from, end, isWhole }: { from: number; end: number; isWhole: boolean },
   ): Promise<void> {
     const { sizeBytes: bytes, hashes } = offered;
-    const served = await this.actions.rows.served(device, action, from, end);
-    if (!isWhole || served.bytes < bytes || served.isTransferred) return;
+    const hasAll = await this.actions.rows.served(device, action, [from, end], bytes);
+    if (!isWhole || !hasAll) return;
     const { contentId, campaignId } = action;
     const data = { contentId, campaignId, bytes, sha256: hashes.sha256 };
-    await this.actions.record(device, [{ type: 'TransferCompleted', data }], { isPatient: true });
-    await this.actions.rows.mark(device, action, 'is_transferred');
+    const turn = { mark: 'is_transferred', owes: [{ type: 'TransferCompleted', data }] } as const;
+    await this.actions.record.turn(device, action, turn, { isPatient: true });
   }
 }
 

@@ -7,6 +7,7 @@ import { baseBody, type Links, type Root, sleepOf } from '../../ddi/bodies.js';
 import { zoneOf } from '../../ddi/told-attributes.js';
 import type { HeldBack } from '../../offers.js';
 import { DeviceVisits } from '../device-visits.js';
+import type { FactOfServer } from '../fact-writer.js';
 import { LiveBoard } from '../live-board.js';
 import { PollIntervals } from '../poll-intervals.js';
 import { DdiActions } from './ddi-actions.js';
@@ -53,15 +54,25 @@ export class DdiPolls {
     kept: KeptDevice,
     all: readonly Action[],
   ): Promise<{ shown?: Action; held: readonly HeldBack[] }> {
-    const open = all.find(({ state }) => isOpen(state));
+    let open = all.find(({ state }) => isOpen(state));
+    if (open?.state === 'waiting' && kept.autoConfirm !== null) {
+      const isTurned = await this.actions.turn(device, open, { state: 'offered', owes: [] });
+      open = isTurned ? { ...open, state: 'offered' } : open;
+    }
     if (open !== undefined) {
       const gate = await this.actions.withheld(board, device, open, zoneOf(kept.told));
       return gate === undefined ? { shown: open, held: [] } : { held: [gate] };
     }
-    const { offer, held } = await this.choice.choose(device, kept.told, all);
-    if (offer === undefined) return { held };
+    const chosen = await this.choice.choose(device, kept.told, all);
+    const { offer, held } = chosen;
+    const record = (facts: readonly FactOfServer[]) => this.choice.record(device, kept.told, chosen, facts);
+    if (offer === undefined) {
+      await record([]);
+      return { held };
+    }
     const asks = board.campaigns.get(offer.campaignId)?.settings?.confirmation === true && kept.autoConfirm === null;
-    return { shown: await this.actions.rows.begin(device, offer, asks ? 'waiting' : 'offered'), held };
+    const opened = { state: asks ? 'waiting' : 'offered', owes: chosen.facts } as const;
+    return { shown: await this.actions.begin(device, offer, opened, record), held };
   }
 }
 

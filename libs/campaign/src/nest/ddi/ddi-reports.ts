@@ -1,21 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DeviceIdentity } from '#identity/nest/identity.module.js';
-import {
-  type Advance,
-  afterCancel,
-  afterFeedback,
-  type Consequence,
-  failureCode,
-  isOpen,
-  isRepeated,
-} from '../../ddi/action.js';
+import { afterCancel, afterFeedback, type Consequence, failureCode, isOpen, isRepeated } from '../../ddi/action.js';
 import { DDI_LIMITS, type Feedback, type ConfigData } from '../../ddi/read-body.js';
 import { afterTelling } from '../../ddi/told-attributes.js';
-import { CampaignError, refusal } from '../../errors.js';
+import { CampaignError } from '../../errors.js';
+import { stopsTransfer } from '../../offers.js';
 import { FactBudget } from '../fact-budget.js';
 import type { FactOfServer } from '../fact-writer.js';
 import { LiveBoard } from '../live-board.js';
-import { DdiActions } from './ddi-actions.js';
+import { DdiActions, turnTo, unknownAction } from './ddi-actions.js';
 import { DdiChoice } from './ddi-choice.js';
 import type { Action } from './ddi-rows.js';
 
@@ -31,68 +24,74 @@ export class DdiReports {
 
   /**
    * A final report that comes again is answered as the first one was, and changes nothing.
-   * @throws CampaignError `ddi.unknown`, `ddi.gone`, `ddi.too-many`
+   * @throws CampaignError `ddi.unknown`, `ddi.gone`, `ddi.too-many`, `ddi.busy`
    */
   async feedback(device: DeviceIdentity, actionId: number, feedback: Feedback): Promise<void> {
-    const action = await this.find(device, actionId);
-    if (action.state === 'waiting') throw unknownAction();
-    if (!isOpen(action.state)) {
-      if (isRepeated(action.state, feedback)) return;
-      throw new CampaignError('ddi.gone', {}, 'the action is closed');
-    }
-    this.charge(device, action, feedback);
-    await this.advance(device, action, feedback, afterFeedback(action.state, feedback));
+    const board = await this.board.tenant(device.tenant);
+    const spend = this.charge(device, feedback);
+    const ended = { isIt: false };
+    const action = await this.actions.decide(board, device, actionId, (each) => {
+      if (each.state === 'waiting') throw unknownAction();
+      if (!isOpen(each.state)) {
+        if (isRepeated(each.state, feedback)) return undefined;
+        throw new CampaignError('ddi.gone', {}, 'the action is closed');
+      }
+      spend(each);
+      const isCut = stopsTransfer(board.campaigns.get(each.campaignId), board.contents.get(each.contentId));
+      const { state, facts } = afterFeedback(each, isCut, feedback);
+      if (state === each.state && facts.length === 0) return undefined;
+      ended.isIt = !isOpen(state);
+      const { owes } = turnTo(state, each, state === 'ended' ? 'paused' : 'ended');
+      return { state, owes: [...facts.map((fact) => factOf(fact, each, feedback)), ...owes] };
+    });
+    if (!isOpen(action.state)) return; // it was said before
+    await this.actions.rows.report(device, action, feedback.details);
+    if (ended.isIt) await this.actions.rows.ask(device);
   }
 
-  /** @throws CampaignError `ddi.unknown`, `ddi.not-cancelable`, `ddi.too-many` */
+  /** @throws CampaignError `ddi.unknown`, `ddi.not-cancelable`, `ddi.too-many`, `ddi.busy` */
   async cancelFeedback(device: DeviceIdentity, actionId: number, feedback: Feedback): Promise<void> {
-    const action = await this.find(device, actionId);
     const next = afterCancel('canceling', feedback);
-    if (action.state === 'canceled' && next === 'canceled') return; // again
-    if (action.state !== 'canceling')
-      throw new CampaignError('ddi.not-cancelable', {}, 'nothing asks for a cancel of this action');
-    this.charge(device, action, feedback);
-    await this.actions.rows.report(device, action, feedback.details);
-    const refusedCancel = next === 'offered';
-    if (next !== action.state) await this.actions.turn(device, { ...action, refusedCancel }, next);
+    const board = await this.board.tenant(device.tenant);
+    const spend = this.charge(device, feedback);
+    const action = await this.actions.decide(board, device, actionId, (each) => {
+      if (each.state === 'canceled' && next === 'canceled') return undefined; // again
+      if (each.state !== 'canceling')
+        throw new CampaignError('ddi.not-cancelable', {}, 'nothing asks for a cancel of this action');
+      spend(each);
+      return { ...turnTo(next, each), refusedCancel: next === 'offered' };
+    });
+    if (action.state === 'canceling') await this.actions.rows.report(device, action, feedback.details);
   }
 
   /** @throws CampaignError `ddi.too-many`, `facts.too-many` */
   async tell(device: DeviceIdentity, config: ConfigData): Promise<void> {
-    const kept = await this.actions.rows.device(device);
-    this.choice.charge(device, {
-      ...kept.told,
-      ...Object.fromEntries(Object.entries(config.data).map(([k]) => [k, k])),
+    const { told: before } = await this.actions.rows.device(device);
+    const all = { ...before, ...Object.fromEntries(Object.entries(config.data).map(([k]) => [k, k])) };
+    this.choice.charge(device, all);
+    const now = { told: before };
+    await this.actions.rows.change(device, (kept) => {
+      now.told = afterTelling(kept.told, config);
+      return { ...kept, told: now.told, asks: false };
     });
-    const told = afterTelling(kept.told, config);
     const board = await this.board.tenant(device.tenant);
-    await this.choice.tell(device, told, await this.actions.all(board, device));
-    await this.actions.rows.keep(device, { ...kept, told, asks: false });
+    await this.choice.tell(device, now.told, await this.actions.all(board, device));
   }
 
-  /** One of its own, as it stands now. @throws CampaignError `ddi.unknown` */
+  /** One of its own, as it stands now. @throws CampaignError `ddi.unknown`, `ddi.busy` */
   async find(device: DeviceIdentity, actionId: number): Promise<Action> {
-    const action = await this.actions.one(await this.board.tenant(device.tenant), device, actionId);
-    if (action === undefined) throw unknownAction();
-    return action;
+    return this.actions.one(await this.board.tenant(device.tenant), device, actionId);
   }
 
-  /** Final states are taken whatever came before them. */
-  private charge(device: DeviceIdentity, { reports }: Action, { execution }: Feedback): void {
-    if (reports >= DDI_LIMITS.rows && execution !== 'closed' && execution !== 'canceled')
-      throw new CampaignError('ddi.too-many', {}, `at most ${DDI_LIMITS.rows} reports on an action`);
-    this.budget.spend(device, 1);
-  }
-
-  private async advance(device: DeviceIdentity, action: Action, feedback: Feedback, { state, facts }: Advance) {
-    await this.actions.record(
-      device,
-      facts.map((fact) => factOf(fact, action, feedback)),
-    );
-    await this.actions.rows.report(device, action, feedback.details);
-    if (state === action.state) return;
-    await this.actions.turn(device, action, state);
-    if (!isOpen(state)) await this.actions.rows.ask(device);
+  /** Once a report, however often it is decided on. Final states are taken whatever came before them. */
+  private charge(device: DeviceIdentity, { execution }: Feedback): (action: Action) => void {
+    let isSpent = false;
+    return ({ reports }) => {
+      if (reports >= DDI_LIMITS.rows && execution !== 'closed' && execution !== 'canceled')
+        throw new CampaignError('ddi.too-many', {}, `at most ${DDI_LIMITS.rows} reports on an action`);
+      if (!isSpent) this.budget.spend(device, 1);
+      isSpent = true;
+    };
   }
 }
 
@@ -108,5 +107,3 @@ function factOf(consequence: Consequence, { contentId, campaignId }: Action, fee
       return { type: 'OutcomeConfirmed', data: { ...about, outcome: consequence } };
   }
 }
-
-export const unknownAction = (): CampaignError => refusal('ddi.unknown', '/actionId', 'no such action of this device');

@@ -8,7 +8,7 @@ import { DDI_LIMITS } from '../../ddi/read-body.js';
 import { refusal } from '../../errors.js';
 import { sendConditional } from '../conditional.js';
 import { DdiGuard } from './ddi-guard.js';
-import { unknownAction } from './ddi-reports.js';
+import { unknownAction } from './ddi-actions.js';
 
 /** Routes below `:tenant/controller/v1/:controllerId`, for the client that is named there. */
 export const OfController = () =>

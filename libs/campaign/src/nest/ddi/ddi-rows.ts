@@ -7,6 +7,7 @@ import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { type ActionState } from '../../ddi/action.js';
 import type { AutoConfirm } from '../../ddi/read-body.js';
 import type { ToldAttributes } from '../../ddi/told-attributes.js';
+import type { FactOfServer } from '../fact-writer.js';
 
 /** What is kept of a hawkBit client. */
 export interface KeptDevice {
@@ -25,9 +26,28 @@ export interface Action extends OfferRef {
   isStarted: boolean;
   isTransferred: boolean;
   refusedCancel: boolean;
-  servedBytes: number;
   reports: number;
+  /** Something of it is not on the record yet. */
+  owes: boolean;
 }
+
+export type Mark = 'is_retrieved' | 'is_started' | 'is_transferred';
+
+/** What becomes of an action, and what that owes to the record. */
+export interface Turn {
+  state?: ActionState;
+  refusedCancel?: boolean;
+  /** Set once. */
+  mark?: Mark;
+  owes: readonly FactOfServer[];
+}
+
+type Sealed = Omit<KeptDevice, 'asks'>;
+interface DeviceRow {
+  kept: Buffer | null;
+  asks: boolean;
+}
+const DEVICE = 'select kept, asks from ops.ddi_device where tenant = $1 and device_id = $2';
 
 interface ActionRow {
   action_id: number;
@@ -39,14 +59,18 @@ interface ActionRow {
   is_started: boolean;
   is_transferred: boolean;
   refused_cancel: boolean;
-  served_bytes: string;
   reports: number;
+  owes: boolean;
 }
 
 const COLUMNS = `action_id, campaign_id, content_id, state, changed_at, is_retrieved, is_started, is_transferred, refused_cancel,
-  served_bytes, reports`;
+  reports, owed is not null as owes`;
 /** hawkBit shows no more. */
 const MESSAGES = 100;
+/** So long who has begun to put on the record what an action owes is left to it, ms; a process that died meanwhile must not keep it for itself. */
+const CLAIM_MS = 30_000;
+/** Pieces that one who fetches in disorder is kept account of. */
+const PIECES = 1_000;
 
 /** Rows of the hawkBit device API. What a client said is sealed by its own key, and ends with it. */
 @Injectable()
@@ -58,23 +82,30 @@ export class DdiRows {
   ) {}
 
   async device(device: RowName): Promise<KeptDevice> {
-    const [row] = await this.query<{ kept: Buffer | null; asks: boolean }>(
-      device,
-      'select kept, asks from ops.ddi_device where tenant = $1 and device_id = $2',
-      [],
-    );
-    const kept = await this.open<Omit<KeptDevice, 'asks'>>(device, 'ddi_device', row?.kept);
+    const [row] = await this.query<DeviceRow>(device, DEVICE, []);
+    const kept = await this.open<Sealed>(device, 'ddi_device', row?.kept);
     return { told: {}, autoConfirm: null, ...kept, asks: row?.asks ?? true };
   }
 
-  async keep(device: RowName, { asks, ...kept }: KeptDevice): Promise<void> {
-    await this.databases.actor.inTenant(device.tenant, async (tx) =>
-      tx.query(
-        `insert into ops.ddi_device (tenant, device_id, kept, asks) values ($1, $2, $3, $4)
-         on conflict (tenant, device_id) do update set kept = excluded.kept, asks = excluded.asks`,
-        [device.tenant, device.deviceId, await this.seal(tx, device, 'ddi_device', kept), asks],
-      ),
-    );
+  /** Changes what is kept of it; two changes at once follow one another. */
+  async change(device: RowName, to: (kept: KeptDevice) => KeptDevice): Promise<void> {
+    const { tenant, deviceId } = device;
+    await this.databases.actor.inTenant(tenant, async (tx) => {
+      await tx.query(
+        'insert into ops.ddi_device (tenant, device_id, asks) values ($1, $2, true) on conflict do nothing',
+        [tenant, deviceId],
+      );
+      const [row] = await tx.query<DeviceRow>(`${DEVICE} for update`, [tenant, deviceId]);
+      const key = (await this.keyring.sealingKeys(tx, tenant, [deviceId])).get(deviceId)!;
+      const before = row!.kept ? openWith<Sealed>(key, row!.kept, `ddi_device ${deviceId}`) : undefined;
+      const { asks, ...kept } = to({ told: {}, autoConfirm: null, ...before, asks: row!.asks });
+      await tx.query('update ops.ddi_device set kept = $3, asks = $4 where tenant = $1 and device_id = $2', [
+        tenant,
+        deviceId,
+        sealWith(key, kept, `ddi_device ${deviceId}`),
+        asks,
+      ]);
+    });
   }
 
   /** Its next poll asks it to tell what it is. */
@@ -95,8 +126,12 @@ export class DdiRows {
     return row && actionOf(row);
   }
 
-  /** Opens an action, unless another request has opened one: that one is answered then. */
-  async begin(device: RowName, { contentId, campaignId }: OfferRef, state: ActionState): Promise<Action> {
+  /** Opens an action, unless another request has opened one: that one is answered then, where it is still open. */
+  async begin(
+    device: RowName,
+    { contentId, campaignId }: OfferRef,
+    { state, owes }: Required<Pick<Turn, 'state' | 'owes'>>,
+  ): Promise<{ action: Action | undefined; isNew: boolean }> {
     const { tenant, deviceId } = device;
     return this.databases.actor.inTenant(tenant, async (tx) => {
       const [counted] = await tx.query<{ id: number }>(
@@ -104,57 +139,93 @@ export class DdiRows {
          on conflict (tenant) do update set next_id = c.next_id + 1 returning next_id - 1 as id`,
         [tenant],
       );
-      const now = new Date(this.clock.now());
-      await tx.query(
-        `insert into ops.ddi_action (tenant, action_id, device_id, campaign_id, content_id, state, opened_at, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7) on conflict do nothing`,
-        [tenant, counted!.id, deviceId, campaignId, contentId, state, now],
+      const now = this.clock.now();
+      const [made] = await tx.query<ActionRow>(
+        `insert into ops.ddi_action
+           (tenant, action_id, device_id, campaign_id, content_id, state, opened_at, changed_at, owed, owed_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) on conflict do nothing returning ${COLUMNS}`,
+        [tenant, counted!.id, deviceId, campaignId, contentId, state, ...dates(now, JSON.stringify(owes))],
       );
+      if (made !== undefined) return { action: actionOf(made), isNew: true };
       const [row] = await tx.query<ActionRow>(
         `select ${COLUMNS} from ops.ddi_action where tenant = $1 and device_id = $2
            and state in ('waiting', 'offered', 'canceling', 'installed')`,
         [tenant, deviceId],
       );
-      return actionOf(row!);
+      return { action: row && actionOf(row), isNew: false };
     });
   }
 
-  /** @returns false when another request was first */
-  async turn(device: RowName, { actionId, state, refusedCancel }: Action, to: ActionState): Promise<boolean> {
-    const rows = await this.query(
+  /**
+   * Changes an action and notes what that owes to the record, both or neither.
+   * @returns undefined when another request was first: its state is another, or it has the mark. Else whether what it owes is the
+   *   caller's to put on the record; it is not while another is at that
+   */
+  async turn(
+    device: RowName,
+    { actionId, state: from }: Action,
+    { state, refusedCancel, mark, owes }: Turn,
+  ): Promise<boolean | undefined> {
+    const marked = mark === undefined ? ['', ''] : [`, ${mark} = true`, `and not a.${mark}`];
+    const owed = owes.length === 0 ? null : JSON.stringify(owes);
+    const [row] = await this.query<{ isFree: boolean }>(
       device,
-      `update ops.ddi_action set state = $5, changed_at = $6, refused_cancel = $7
-       where tenant = $1 and device_id = $2 and action_id = $3 and state = $4 returning 1`,
-      [actionId, state, to, new Date(this.clock.now()), refusedCancel],
+      `update ops.ddi_action a set refused_cancel = coalesce($6, a.refused_cancel) ${marked[0]},
+         state = coalesce($5, a.state), changed_at = case when $5 = a.state or $5 is null then a.changed_at else $7 end,
+         owed = case when $8::jsonb is null then a.owed else coalesce(a.owed, '[]') || $8::jsonb end,
+         owed_until = case when $8::jsonb is null or a.owed is not null then a.owed_until else $9 end
+       from (select action_id, owed is null as is_free from ops.ddi_action
+         where tenant = $1 and device_id = $2 and action_id = $3 for update) before
+       where a.tenant = $1 and a.action_id = before.action_id and ($5::text is null or a.state = $4) ${marked[1]}
+       returning before.is_free as "isFree"`,
+      [actionId, from, state ?? null, refusedCancel ?? null, ...dates(this.clock.now(), owed)],
     );
-    return rows.length > 0;
+    return row?.isFree;
   }
 
-  /** Sets a mark that is set once. @returns false when it was set before */
-  async mark(
-    device: RowName,
-    { actionId }: Action,
-    mark: 'is_retrieved' | 'is_started' | 'is_transferred',
-  ): Promise<boolean> {
-    const sql = `update ops.ddi_action set ${mark} = true
-      where tenant = $1 and device_id = $2 and action_id = $3 and not ${mark} returning 1`;
-    return (await this.query(device, sql, [actionId])).length > 0;
+  /** What it owes, for the caller to put on the record; undefined when it owes nothing or another is at it. */
+  async claim(device: RowName, actionId: number): Promise<FactOfServer[] | undefined> {
+    const now = this.clock.now();
+    const [row] = await this.query<{ owed: FactOfServer[] }>(
+      device,
+      `update ops.ddi_action set owed_until = $5
+       where tenant = $1 and device_id = $2 and action_id = $3 and owed is not null and (owed_until is null or owed_until < $4)
+       returning owed`,
+      [actionId, new Date(now), new Date(now + CLAIM_MS)],
+    );
+    return row?.owed;
   }
 
-  /** Bytes `from` to before `to` were sent; what lies behind a gap does not count. @returns how many now have been, from the first on */
-  async served(
-    device: RowName,
-    { actionId }: Action,
-    from: number,
-    to: number,
-  ): Promise<{ bytes: number; isTransferred: boolean }> {
-    const [row] = await this.query<Pick<ActionRow, 'served_bytes' | 'is_transferred'>>(
+  /** The first `count` that it owed are on the record. @returns what came to it meanwhile */
+  async paid(device: RowName, actionId: number, count: number): Promise<FactOfServer[]> {
+    const [row] = await this.query<{ owed: FactOfServer[] | null }>(
       device,
-      `update ops.ddi_action set served_bytes = case when $4 <= served_bytes then greatest(served_bytes, $5) else served_bytes end
-       where tenant = $1 and device_id = $2 and action_id = $3 returning served_bytes, is_transferred`,
-      [actionId, from, to],
+      `update ops.ddi_action a set owed = rest.of, owed_until = case when rest.of is null then null else a.owed_until end
+       from (select action_id, nullif(jsonb_path_query_array(owed, '$[$n to last]', jsonb_build_object('n', $4::int)), '[]') as of
+         from ops.ddi_action where tenant = $1 and device_id = $2 and action_id = $3 for update) rest
+       where a.tenant = $1 and a.action_id = rest.action_id returning a.owed`,
+      [actionId, count],
     );
-    return { bytes: Number(row?.served_bytes ?? 0), isTransferred: row?.is_transferred ?? true };
+    return row?.owed ?? [];
+  }
+
+  /** It could not be put on the record now: whoever comes next may try. */
+  async release(device: RowName, actionId: number): Promise<void> {
+    const sql =
+      'update ops.ddi_action set owed_until = null where tenant = $1 and device_id = $2 and action_id = $3 returning 1';
+    await this.query(device, sql, [actionId]);
+  }
+
+  /** Bytes `from` to before `to` were sent. @returns whether all `size` have been by now, in whatever order */
+  async served(device: RowName, { actionId }: Action, [from, to]: [number, number], size: number): Promise<boolean> {
+    const [row] = await this.query<{ isWhole: boolean }>(
+      device,
+      `update ops.ddi_action set served = case when (select count(*) from unnest(served)) < ${PIECES}
+         then served + int8multirange(int8range($4, $5)) else served end
+       where tenant = $1 and device_id = $2 and action_id = $3 returning served @> int8range(0, $6) as "isWhole"`,
+      [actionId, from, to, size],
+    );
+    return row?.isWhole ?? false;
   }
 
   /** One report more, and what it said. */
@@ -196,16 +267,30 @@ export class DdiRows {
 
   private async seal(tx: Tx, { tenant, deviceId }: RowName, about: string, value: object): Promise<Buffer> {
     const key = (await this.keyring.sealingKeys(tx, tenant, [deviceId])).get(deviceId)!;
-    return encrypt(key, Buffer.from(JSON.stringify(value), 'utf8'), `${about} ${deviceId}`);
+    return sealWith(key, value, `${about} ${deviceId}`);
   }
 
   private async open<T>({ tenant, deviceId }: RowName, about: string, sealed: Buffer | null | undefined) {
     if (!sealed) return undefined;
     const key = (await this.keyring.subjectKeys(tenant, [deviceId])).get(deviceId);
-    const plain = key && decrypt(key, sealed, `${about} ${deviceId}`);
-    return plain === undefined ? undefined : (JSON.parse(plain.toString('utf8')) as T);
+    return key && openWith<T>(key, sealed, `${about} ${deviceId}`);
   }
 }
+
+const sealWith = (key: Uint8Array, value: object, about: string): Buffer =>
+  encrypt(key, Buffer.from(JSON.stringify(value), 'utf8'), about);
+
+function openWith<T>(key: Uint8Array, sealed: Buffer, about: string): T | undefined {
+  const plain = decrypt(key, sealed, about);
+  return plain === undefined ? undefined : (JSON.parse(plain.toString('utf8')) as T);
+}
+
+/** Now, what is owed, and how long its payer has for it. */
+const dates = (now: number, owed: string | null): readonly [Date, string | null, Date] => [
+  new Date(now),
+  owed,
+  new Date(now + CLAIM_MS),
+];
 
 const actionOf = (row: ActionRow): Action => ({
   actionId: row.action_id,
@@ -217,6 +302,6 @@ const actionOf = (row: ActionRow): Action => ({
   isStarted: row.is_started,
   isTransferred: row.is_transferred,
   refusedCancel: row.refused_cancel,
-  servedBytes: Number(row.served_bytes),
   reports: row.reports,
+  owes: row.owes,
 });

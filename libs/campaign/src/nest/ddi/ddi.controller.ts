@@ -2,7 +2,7 @@ import { Body, Controller, Get, Head, HttpCode, Inject, Param, Post, Put, Query,
 import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Device, type DeviceIdentity } from '#identity/nest/identity.module.js';
-import { artifactOf, cancelBody, deploymentBody, md5sumOf } from '../../ddi/bodies.js';
+import { artifactOf, cancelBody, deploymentBody, MD5SUM, md5sumOf } from '../../ddi/bodies.js';
 import { readConfigData, readFeedback } from '../../ddi/read-body.js';
 import { DdiArtifacts } from './ddi-artifacts.js';
 import { DdiDownloads } from './ddi-downloads.js';
@@ -145,5 +145,3 @@ export class DdiController {
     void reply.headers(headers).send(md5sumOf(offered));
   }
 }
-
-const MD5SUM = '.MD5SUM';
