@@ -1,12 +1,12 @@
 import type { AttributeEntry } from './attributes.js';
 import { attributeOf, ITEMS, type Key, type Term, VERSION } from './selector-terms.js';
 import { isVersion, packVersion } from './semver.js';
-import { type Edges, SlotRanges } from './slot-ranges.js';
+import { SlotRanges } from './slot-ranges.js';
 import { type Bits, clearBit, grown, setBit, SlotSet } from './slots.js';
 
 /** Slots that a device passes, and about how many of those that say something it does not pass. */
 export interface Passing {
-  /** Nobody's to change, and good until `release`. */
+  /** Nobody's to change, and good until the next look-up. */
   bits: Bits;
   refuses: number;
 }
@@ -24,8 +24,6 @@ export class SelectorColumn {
   private readonly refused = new Map<Key, SlotSet>();
   private ranges: SlotRanges | undefined;
   private scratch: Bits;
-  /** What the last look-up has done to bits that are not its own. */
-  private readonly applied: { bits: Bits; by: SlotSet | Edges }[] = [];
   private readonly attribute: string;
   private readonly kind: string;
 
@@ -91,12 +89,6 @@ export class SelectorColumn {
     return isVersion(String(value)) ? undefined : this.ofKeys(NOTHING);
   }
 
-  /** Takes back what a look-up has done to the sets. */
-  release(): void {
-    for (const { bits, by } of this.applied) by.takeBack(bits);
-    this.applied.length = 0;
-  }
-
   private ofKeys(keys: readonly (Key | bigint)[], number?: number): Passing {
     const sets: SlotSet[] = [];
     gather(this.accepted, keys, sets);
@@ -106,23 +98,21 @@ export class SelectorColumn {
     for (const { size } of sets) refuses -= size;
     gather(this.refused, keys, sets);
     const bits = this.combined(sets);
-    for (const set of sets) if (set.dense === undefined) this.apply(bits, set, 0);
-    if (ranges !== undefined) this.apply(bits, ranges.edges(number!), number!);
-    return { bits, refuses };
-  }
-
-  private apply(bits: Bits, by: SlotSet | Edges, number: number): void {
-    by.applyTo(bits, number);
-    this.applied.push({ bits, by });
+    if (ranges === undefined && sets.every(({ dense }) => dense !== undefined)) return { bits, refuses };
+    // A copy costs less than taking back afterwards what a few thousand slots of lists and edges have done.
+    if (bits !== this.scratch) this.scratch.set(bits);
+    for (const set of sets) if (set.dense === undefined) set.applyTo(this.scratch);
+    ranges?.edges(number!).applyTo(this.scratch, number!);
+    return { bits: this.scratch, refuses };
   }
 
   /** Of those of the sets that are dense; one alone is what it comes to. */
   private combined(sets: readonly SlotSet[]): Bits {
     let only: Bits | undefined;
     let isCombined = false;
-    for (const set of sets) {
-      if (set.dense === undefined) continue;
-      if (only === undefined) only = set.dense;
+    for (const { dense } of sets) {
+      if (dense === undefined) continue;
+      if (only === undefined) only = dense;
       else isCombined = true;
     }
     if (!isCombined) return only ?? this.whenPresent;

@@ -18,17 +18,17 @@ interface Slot<K> extends Alternative {
   entry: Entry<K>;
 }
 
-interface LookUp<K> {
+interface LookUp {
   device: Attributes;
   /** Some column cannot say who passes it. */
   isUntold: boolean;
-  found: K[];
 }
 
 const leftIn = (words: number) => ({ at: new Int32Array(words), word: new Int32Array(words) });
 const slotOf = (at: number, word: number): number => at * 32 + 31 - Math.clz32(word & -word);
 
 const FEWEST_SLOTS = 1_024;
+const AT_ONCE = 6;
 
 /**
  * Which of many selectors are true of a device, without walking them: exactly those of which `evaluate` says true, attributes
@@ -52,6 +52,8 @@ export class SelectorIndex<K> {
   private special: Bits = new Int32Array(this.words);
   /** Of a look-up: words with bits in all sets so far, and where they are. */
   private left = leftIn(this.words);
+  /** What the last look-ups have found, of which the first are this one's: an array that grows with each would be most of the garbage. */
+  private readonly found: K[] = [];
   private lookUps = 0;
 
   get size(): number {
@@ -84,58 +86,71 @@ export class SelectorIndex<K> {
     }
     passes.sort((a, b) => b.refuses - a.refuses);
     this.lookUps += 1;
-    const found: K[] = [];
-    try {
-      this.collect([...passes.map(({ bits }) => bits), this.taken], { device, isUntold, found });
-    } finally {
-      for (const column of this.columns.values()) column.release();
-    }
-    return found;
+    const sets = passes.map(({ bits }) => bits);
+    sets.push(this.taken);
+    return this.found.slice(0, this.collect(sets, { device, isUntold }));
   }
 
-  /** Finds what is in all of the sets. Most slots say all of their rule and are its only one: those need no second look. */
-  private collect(sets: readonly Bits[], { device, isUntold, found }: LookUp<K>): void {
-    const { keys, special, left } = this;
+  /** Finds what is in all of the sets. Most slots say all of their rule and are its only one: those need no second look. @returns how many */
+  private collect(sets: readonly Bits[], { device, isUntold }: LookUp): number {
+    const { keys, special, left, found } = this;
     const count = this.intersect(sets);
+    let n = 0;
     for (let i = 0; i < count; i++) {
       const at = left.at[i]!;
       let word = left.word[i]!;
       let plain = isUntold ? 0 : word & ~special[at]!;
-      for (word ^= plain; word !== 0; word &= word - 1) this.look(slotOf(at, word), device, isUntold, found);
-      for (; plain !== 0; plain &= plain - 1) found.push(keys[slotOf(at, plain)]!);
+      for (word ^= plain; word !== 0; word &= word - 1) {
+        const entry = this.look(slotOf(at, word), device, isUntold);
+        if (entry !== undefined) found[n++] = entry.key;
+      }
+      for (; plain !== 0; plain &= plain - 1) found[n++] = keys[slotOf(at, plain)]!;
     }
+    return n;
   }
 
-  /** @returns how many words of `left` have bits of all sets. Those that are left after the first sets are few: only they are looked up in the others. */
-  private intersect([a, b = a!, c = a!, ...others]: readonly Bits[]): number {
+  /**
+   * Six sets at a time: a pass over so many words costs more than what it does with each.
+   * @returns how many words of `left` have bits of all sets. Those that are left after the first sets are fewer: only they are looked up in the others.
+   */
+  private intersect(sets: readonly Bits[]): number {
     const { at, word } = this.left;
+    const last = sets.at(-1)!;
     let count = 0;
+    const [a, b = last, c = last, d = last, e = last, f = last] = sets;
     for (let i = 0; i < this.words; i++) {
-      const bits = a![i]! & b[i]! & c[i]!;
+      const bits = a![i]! & b[i]! & c[i]! & d[i]! & e[i]! & f[i]!;
       if (bits === 0) continue;
       at[count] = i;
       word[count] = bits;
       count += 1;
     }
-    for (const set of others) {
-      const before = count;
-      count = 0;
-      for (let i = 0; i < before; i++) {
-        const bits = word[i]! & set[at[i]!]!;
-        at[count] = at[i]!;
-        word[count] = bits;
-        count += bits === 0 ? 0 : 1;
-      }
-    }
+    for (let next = AT_ONCE; next < sets.length; next += AT_ONCE)
+      count = this.narrow(count, sets.slice(next, next + AT_ONCE));
     return count;
   }
 
-  private look(slot: number, device: Attributes, isUntold: boolean, found: K[]): void {
+  private narrow(count: number, [a, b = a!, c = a!, d = a!, e = a!, f = a!]: readonly Bits[]): number {
+    const { at, word } = this.left;
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      const n = at[i]!;
+      const bits = word[i]! & a![n]! & b[n]! & c[n]! & d[n]! & e[n]! & f[n]!;
+      if (bits === 0) continue;
+      at[left] = n;
+      word[left] = bits;
+      left += 1;
+    }
+    return left;
+  }
+
+  /** @returns the entry, where it is true and was not found before */
+  private look(slot: number, device: Attributes, isUntold: boolean): Entry<K> | undefined {
     const { entry, isPartial } = this.slots[slot]!;
-    if (entry.settledBy === this.lookUps) return;
+    if (entry.settledBy === this.lookUps) return undefined;
     entry.settledBy = this.lookUps; // an evaluation is of the whole rule, for its other slots as well
-    if ((isPartial || isUntold) && evaluate(entry.rule, { device }).result !== true) return;
-    found.push(entry.key);
+    if ((isPartial || isUntold) && evaluate(entry.rule, { device }).result !== true) return undefined;
+    return entry;
   }
 
   private newSlot(): number {

@@ -78,7 +78,9 @@ function joined(a: Alternative, b: Alternative): Alternative | undefined {
   let isPartial = a.isPartial || b.isPartial;
   for (const [column, term] of b.terms) {
     if (column.startsWith(ITEMS)) {
-      terms.set(placeBeside(terms, column), term); // a list may have both
+      const place = placeBeside(terms, column); // a list may have both
+      if (place === undefined) isPartial = true;
+      else terms.set(place, term);
       continue;
     }
     const other = terms.get(column);
@@ -133,11 +135,10 @@ const AGAIN = '#';
 
 export const attributeOf = (column: string): string => column.slice(1).split(AGAIN)[0]!;
 
-function placeBeside(terms: ReadonlyMap<string, Term>, column: string): string {
+/** Rules ask for one item of a list, and some for two; a third is worth no column that every look-up goes through. */
+function placeBeside(terms: ReadonlyMap<string, Term>, column: string): string | undefined {
   const name = `${ITEMS}${attributeOf(column)}`;
-  let place = name;
-  for (let n = 2; terms.has(place); n++) place = `${name}${AGAIN}${n}`;
-  return place;
+  return [name, `${name}${AGAIN}2`].find((place) => !terms.has(place));
 }
 
 const only = (column: string, term: Term): readonly Alternative[] => [

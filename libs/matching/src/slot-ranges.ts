@@ -1,4 +1,4 @@
-import { type Bits, clearBit, placeOf, setBit, SlotSet } from './slots.js';
+import { type Bits, placeOf, setBit, SlotSet } from './slots.js';
 
 const BUCKETS = 64;
 
@@ -35,15 +35,10 @@ export class Edges {
     this.size -= 1;
   }
 
-  /** Lets those pass that hold the number, of which none does in these bits; `takeBack` makes them what they were. */
+  /** Lets those pass that hold the number. */
   applyTo(bits: Bits, number: number): void {
     const { slots, least, most, size } = this;
     for (let at = 0; at < size; at++) if (least[at]! <= number && number <= most[at]!) setBit(bits, slots[at]!);
-  }
-
-  takeBack(bits: Bits): void {
-    const { slots, size } = this;
-    for (let at = 0; at < size; at++) clearBit(bits, slots[at]!);
   }
 }
 

@@ -48,15 +48,11 @@ export class SlotSet {
     this.size -= 1;
   }
 
-  /** Lets few slots pass in the base, or none of them; `takeBack` makes it what it was. */
-  applyTo(base: Bits): void {
-    for (let at = 0; at < this.size; at++) this.put(base, this.list![at]!);
-  }
-
-  takeBack(base: Bits): void {
-    for (let at = 0; at < this.size; at++)
-      if (this.letsPass) clearBit(base, this.list![at]!);
-      else setBit(base, this.list![at]!);
+  /** Lets few slots pass in the bits, or none of them. */
+  applyTo(bits: Bits): void {
+    const { list, size } = this;
+    if (this.letsPass) for (let at = 0; at < size; at++) setBit(bits, list![at]!);
+    else for (let at = 0; at < size; at++) clearBit(bits, list![at]!);
   }
 
   /** Of many: adds who passes to a set that has those of the base, or takes from it who does not. */
