@@ -12,6 +12,7 @@ import { CreateDescribed1767200000002 } from './migrations/create-described.js';
 import { CreateDdi1767200000010 } from './migrations/create-ddi.js';
 import { LeaseGrants1767200000003 } from './migrations/lease-grants.js';
 import { CreateWake1767200000014 } from './migrations/create-wake.js';
+import { CreateWebhooks1767200000016 } from './migrations/create-webhooks.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -30,6 +31,7 @@ export const campaignMigrations = [
   LeaseGrants1767200000003,
   CreateDdi1767200000010,
   CreateWake1767200000014,
+  CreateWebhooks1767200000016,
 ];
 
 registerStatus(STATUSES);
