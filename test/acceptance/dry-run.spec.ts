@@ -24,6 +24,7 @@ const ids = {
   code: '',
   token: '',
   person: '',
+  webhook: '',
   version: 0,
 };
 let passphrase = '';
@@ -50,6 +51,14 @@ const WISHES: readonly (readonly [name: string, wish: () => Wish | Promise<Wish>
   ['POST /v1/keys/{channel}/rotate', () => ({ ids: { channel: 'beta' }, body: { role: 'targets', passphrase } })],
   ['PUT /v1/channels/{channel}/wake', () => ({ ids: { channel: 'beta' }, body: { url: 'https://push.example/' } })],
   ['DELETE /v1/channels/{channel}/wake', () => ({ ids: { channel: 'beta' } })],
+  // Removed before there are campaigns, or its deliveries would be rows that come by themselves.
+  ['POST /v1/webhooks', () => ({ body: { url: 'https://hooks.example/' } })],
+  [
+    'PUT /v1/webhooks/{webhookId}',
+    () => ({ ids: { webhookId: ids.webhook }, body: { url: 'https://hooks.example/', kinds: ['halted'] } }),
+  ],
+  ['POST /v1/webhooks/{webhookId}/secret', () => ({ ids: { webhookId: ids.webhook } })],
+  ['DELETE /v1/webhooks/{webhookId}', () => ({ ids: { webhookId: ids.webhook } })],
   ['POST /v1/campaigns', () => ({ token: people.author, body: settings() })],
   ['PUT /v1/campaigns/{campaignId}', () => ofCampaign(settings(), { token: people.author })],
   ['POST /v1/campaigns/{campaignId}/submit', () => ofCampaign({}, { token: people.author })],
@@ -108,11 +117,13 @@ const NEVER_DRY = [
   'POST /v1/uploads',
   'DELETE /v1/uploads/{uploadId}',
   'PATCH /v1/uploads/{uploadId}',
+  'POST /v1/webhooks/{webhookId}/test',
 ];
 
 /** What later wishes need of an answer. */
 const LEARNT: Record<string, (body: Record<string, string>) => void> = {
   'POST /v1/contents': ({ contentId }) => void (ids.content = contentId!),
+  'POST /v1/webhooks': ({ webhookId, secret }) => void ((ids.webhook = webhookId!), muster.secret(secret!)),
   'POST /v1/channels': (body) => void (passphrase = muster.secret(body.passphrase!)),
   'POST /v1/campaigns': ({ campaignId }) => void (ids.campaign = campaignId!),
   'POST /v1/campaigns/{campaignId}/retry': ({ campaignId }) => void (ids.other = campaignId!),

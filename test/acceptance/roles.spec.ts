@@ -98,6 +98,13 @@ const MAY: Record<string, Who[]> = {
   'POST /v1/users': admin,
   'GET /v1/users/{id}': admin,
   'PATCH /v1/users/{id}': admin,
+  'GET /v1/webhooks': admin,
+  'POST /v1/webhooks': admin,
+  'DELETE /v1/webhooks/{webhookId}': admin,
+  'GET /v1/webhooks/{webhookId}': admin,
+  'PUT /v1/webhooks/{webhookId}': admin,
+  'POST /v1/webhooks/{webhookId}/secret': admin,
+  'POST /v1/webhooks/{webhookId}/test': admin,
 };
 /** What a token may not do, even with every role: deciding who may do what is for people. */
 const PEOPLE_ONLY = [

@@ -17,7 +17,10 @@ interface World {
   /** Channel that the other tenant has not. */
   channel: string;
   /** By kind. */
-  ids: Record<'user' | 'token' | 'code' | 'device' | 'content' | 'campaign' | 'upload' | 'operation', string>;
+  ids: Record<
+    'user' | 'token' | 'code' | 'device' | 'content' | 'campaign' | 'upload' | 'operation' | 'webhook',
+    string
+  >;
   /** Names that occur nowhere else. */
   canaries: string[];
 }
@@ -44,6 +47,9 @@ async function furnish(tenant: string): Promise<World> {
   const schema = { version: 1, attributes: { [attribute.replaceAll('-', '_')]: { type: 'string' } } };
   await ok('PUT', '/v1/schema', schema);
   await ok('PUT', `/v1/channels/${channel}/wake`, { url: `https://push.example/${tenant}` });
+  const hook = { url: `https://hooks.example/${tenant}`, kinds: ['halted'] };
+  const { webhookId, secret } = await ok<{ webhookId: string; secret: string }>('POST', '/v1/webhooks', hook);
+  muster.secret(secret);
   await ok('PUT', `/v1/rules/${channel}`, { version: 2, rules: [{ id: rule, on: ['boot'] }] });
   const device = await muster.enrol(token);
   const contentId = await muster.publish(randomBytes(100), token);
@@ -64,6 +70,7 @@ async function furnish(tenant: string): Promise<World> {
     campaign: campaignId,
     upload: await muster.upload(randomBytes(10), token),
     operation: operation.id,
+    webhook: webhookId,
   };
   muster.secret(issued.token);
   return {
@@ -112,6 +119,7 @@ const BODIES: Record<string, () => object> = {
   'POST /v1/keys/{channel}/rotate': () => ({ role: 'grant' }),
   'PUT /v1/rules/{channel}': () => ({ version: 3, rules: [] }),
   'PATCH /v1/users/{id}': () => ({ name: 'Taken' }),
+  'PUT /v1/webhooks/{webhookId}': () => ({ url: 'https://hooks.example/taken' }),
 };
 /** What a question cannot do without. */
 const QUERIES: Record<string, (asker: World) => string> = {
@@ -142,7 +150,7 @@ const ask = (route: Route, asker: World, value: string): Promise<Answer> => {
 /** Everything that a tenant sees of its own. */
 async function seenBy(world: World): Promise<unknown[]> {
   const own = [
-    ...['campaigns', 'contents', 'devices', 'users', 'tokens', 'enrolment-codes', 'channels', 'schema'].map(
+    ...['campaigns', 'contents', 'devices', 'users', 'tokens', 'enrolment-codes', 'channels', 'schema', 'webhooks'].map(
       (list) => `/v1/${list}`,
     ),
     `/v1/rules/${world.channel}`,

@@ -31,6 +31,7 @@ let running: Running | undefined;
 let fits: Enrolled;
 let campaignId = '';
 let secret = '';
+let rest = '';
 
 const silent = (id: string, query = ''): Promise<Silent> =>
   muster.ok('GET', `/v1/campaigns/${id}/silent${query}`, { token });
@@ -54,7 +55,7 @@ const launch = async (settings: object): Promise<string> => {
 };
 
 beforeAll(async () => {
-  muster = await Installation.start('wake');
+  muster = await Installation.start('wake', { MUSTER_PRIVATE_TARGETS: 'true' });
   // A token outlives the days that are skipped; a session would not.
   const roles = ['author', 'operator', 'admin', 'analyst'];
   const issued = await muster.ok<{ token: string }>('POST', '/v1/tokens', { body: { name: 'all', roles } });
@@ -139,8 +140,10 @@ describe('a wake', () => {
   });
 
   it.each([
-    ['http://push.example/', '/url'],
+    ['http://192.0.1.1/', '/url'],
     ['https://169.254.169.254/', '/url'],
+    ['http://[::ffff:169.254.169.254]/', '/url'],
+    ['http://0xa9fea9fe/', '/url'],
     ['nowhere', '/url'],
   ])('does not go to %s', async (url, pointer) => {
     const end = await muster.settledEnd();
@@ -168,8 +171,12 @@ describe('a wake', () => {
   });
 
   it('says poll now, signed, to no more devices than the rate allows', async () => {
-    expect((await wake(campaignId)).body).toEqual({ sent: 2, failed: 0, isPartial: true });
-    expect((await wake(campaignId)).body).toEqual({ sent: 0, failed: 0, isPartial: true });
+    const next = expect.any(String) as string;
+    const first = (await wake(campaignId)).body as { next: string };
+    expect(first).toEqual({ sent: 2, failed: 0, isPartial: true, next });
+    rest = first.next;
+    expect((await wake(campaignId)).body).toEqual({ sent: 0, failed: 0, isPartial: true, next });
+    expect((await wake(campaignId, { cursor: rest })).body).toEqual({ ...first, sent: 0 });
     expect(messages.map(({ body }) => JSON.parse(body) as object)).toEqual([
       { message: 'poll now', deviceId: agentId },
       { message: 'poll now', deviceId: fits.deviceId },
@@ -182,15 +189,30 @@ describe('a wake', () => {
     expect(sent).toHaveLength(2);
   });
 
+  it('goes on behind the devices that were woken before, and comes to an end', async () => {
+    muster.turnClock(10 * DAY + 60_000);
+    const seen = messages.length;
+    expect((await wake(campaignId, { cursor: rest })).body).toEqual({
+      sent: 1,
+      failed: 0,
+      isPartial: false,
+      next: null,
+    });
+    expect(messages.slice(seen).map(({ body }) => (JSON.parse(body) as { deviceId: string }).deviceId)).toEqual([
+      (await silent(campaignId)).items[2]!.deviceId,
+    ]);
+    expectProblem(await wake(campaignId, { cursor: rest, days: 8 }), 400, 'cursor.malformed', '/cursor');
+  });
+
   it('that is not taken is not recorded, and redirects are not followed', async () => {
     status = 307;
     await target({ url: gatewayUrl, perMinute: 100 });
     muster.turnClock(10 * DAY + 3_600_000);
     const seen = messages.length;
-    expect((await wake(campaignId)).body).toEqual({ sent: 0, failed: 3, isPartial: false });
+    expect((await wake(campaignId)).body).toEqual({ sent: 0, failed: 3, isPartial: false, next: null });
     expect(messages.length).toBe(seen + 3);
     status = 204;
-    expect((await facts()).filter(({ name }) => name === 'WakeSent')).toHaveLength(2);
+    expect((await facts()).filter(({ name }) => name === 'WakeSent')).toHaveLength(3);
   });
 
   it('makes the agent poll, through its local door', async () => {

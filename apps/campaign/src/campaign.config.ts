@@ -1,4 +1,4 @@
-import { IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { IsBoolean, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { DATABASE_URL, Env, PortsConfig } from '#runtime/nest/runtime.module.js';
 
 /** Settings of the campaign service alone. Instances of one installation share database, key-encryption key and data folder. */
@@ -26,4 +26,12 @@ export class CampaignConfig extends PortsConfig {
   @Min(10)
   @Max(86_400)
   pollIntervalSeconds: number = 21_600;
+
+  /**
+   * Whether wakes and webhooks may go to private addresses and to this machine, there also by http: for who runs the server to say, as its
+   * network trusts it more than the administrators of tenants. `MUSTER_PRIVATE_TARGETS`: true or false.
+   */
+  @Env('MUSTER_PRIVATE_TARGETS')
+  @IsBoolean()
+  privateTargets: boolean = false;
 }

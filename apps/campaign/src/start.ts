@@ -30,8 +30,8 @@ export async function startCampaign(
   const patienceMs = config.startPatienceSeconds * 1_000;
   const store = await openStore({ data, databaseUrl: config.databaseUrl, kek, log, patienceMs });
   await migrate(store.url('muster_owner'), migrations, log);
-  const { pollIntervalSeconds, handsetLeastPerSecond } = config;
-  const campaign = { dataDir: data, pollIntervalSeconds, showOnce };
+  const { pollIntervalSeconds, privateTargets, handsetLeastPerSecond } = config;
+  const campaign = { dataDir: data, pollIntervalSeconds, privateTargets, showOnce };
   const module = CampaignAppModule.forRoot({
     clock: processClock(),
     log,

@@ -13,6 +13,7 @@ import { peopleCommands } from './commands/people.js';
 import { projectionCommands } from './commands/projection.js';
 import { sessionCommands } from './commands/session.js';
 import { vocabularyCommands } from './commands/vocabulary.js';
+import { webhookCommands } from './commands/webhook.js';
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   ...vocabularyCommands,
   ...contentCommands,
   ...campaignCommands,
+  ...webhookCommands,
   ...eventCommands,
   ...projectionCommands,
   ...demoCommands,
@@ -42,6 +44,7 @@ export const nouns: Readonly<Record<string, string>> = {
   schema: 'the attributes that rules may ask for',
   content: 'files with a description and a selector',
   campaign: 'what is offered to whom, when and how fast',
+  webhook: 'systems that are told when a campaign halts, completes or needs approval',
   rule: 'trigger rules that handsets store',
   event: 'the event log',
   projection: 'read models, rebuilt from the log',

@@ -18,6 +18,11 @@ describe('settings', () => {
     expect(derived(config).isLoopback).toBe(true);
   });
 
+  it('keep messages away from private networks unless they say otherwise', () => {
+    expect(loadConfig(MusterConfig, {}).privateTargets).toBe(false);
+    expect(loadConfig(MusterConfig, { MUSTER_PRIVATE_TARGETS: 'true' }).privateTargets).toBe(true);
+  });
+
   it('are read by their variables, an empty one counts as absent', () => {
     const env = { MUSTER_PORT: '0', MUSTER_HANDSET_PORT: '', MUSTER_HOSTS: 'a.example, b.example' };
     expect(loadConfig(MusterConfig, env)).toMatchObject({
@@ -32,6 +37,7 @@ describe('settings', () => {
     [{ MUSTER_PORT: '65536' }, '/MUSTER_PORT'],
     [{ MUSTER_HOSTS: 'a b' }, '/MUSTER_HOSTS'],
     [{ MUSTER_POLL_INTERVAL_SECONDS: '5' }, '/MUSTER_POLL_INTERVAL_SECONDS'],
+    [{ MUSTER_PRIVATE_TARGETS: '1' }, '/MUSTER_PRIVATE_TARGETS'],
     [{ MUSTER_HANDSET_LEAST_PER_SECOND: '0' }, '/MUSTER_HANDSET_LEAST_PER_SECOND'],
     [{ MUSTER_LOG: 'paper' }, '/MUSTER_LOG'],
     [{ MUSTER_LOG: 'kafka' }, '/KAFKA_BROKERS'],

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { IsBoolean, IsInt, IsNotEmpty, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { DATABASE_URL, Env, PortsConfig } from '#runtime/nest/runtime.module.js';
 
 /** Settings of `npm start`. Every one has a default that works on a laptop. */
@@ -28,6 +28,14 @@ export class MusterConfig extends PortsConfig {
   @Min(10)
   @Max(86_400)
   pollIntervalSeconds: number = 21_600;
+
+  /**
+   * Whether wakes and webhooks may go to private addresses and to this machine, there also by http: for who runs the server to say, as its
+   * network trusts it more than the administrators of tenants. `MUSTER_PRIVATE_TARGETS`: true or false.
+   */
+  @Env('MUSTER_PRIVATE_TARGETS')
+  @IsBoolean()
+  privateTargets: boolean = false;
 }
 
 /** Paths and hosts that follow from the settings. */

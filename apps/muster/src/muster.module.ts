@@ -28,10 +28,7 @@ export interface MusterModuleOptions {
   brokers?: readonly string[];
   /** How long the start waits for brokers that are not there yet. */
   patienceMs?: number;
-  /** Seconds until a handset should ask again. */
-  pollIntervalSeconds?: number;
-  /** Shows a person what is kept nowhere. */
-  showOnce: (line: string) => void;
+  campaign: Omit<Parameters<typeof CampaignModule.forRoot>[0], 'dataDir'>;
 }
 
 /** A key of the process for one purpose, the same in all instances of an installation. */
@@ -42,7 +39,7 @@ const keyFor = (kek: Uint8Array, purpose: string): Uint8Array =>
 @Module({})
 export class MusterModule {
   static forRoot(options: MusterModuleOptions): DynamicModule {
-    const { clock, log, about, urls, kek, kekFile, data, brokers, patienceMs, pollIntervalSeconds, showOnce } = options;
+    const { clock, log, about, urls, kek, kekFile, data, brokers, patienceMs, campaign } = options;
     const idempotency = {
       provide: IDEMPOTENCY_STORE,
       inject: [Databases, CLOCK],
@@ -69,7 +66,7 @@ export class MusterModule {
           projections: [...campaignProjections, ...insightProjections],
         }),
         IdentityModule.forRoot(),
-        CampaignModule.forRoot({ dataDir: data, pollIntervalSeconds, showOnce }),
+        CampaignModule.forRoot({ ...campaign, dataDir: data }),
         InsightModule.forRoot({ url: urls.insight }),
       ],
       controllers: [InstallationController],

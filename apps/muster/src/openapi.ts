@@ -17,7 +17,7 @@ const app = {
     kekFile: '',
     data: '',
     disks: { lowBytes: 0 },
-    showOnce: () => undefined,
+    campaign: {},
   }),
   version,
   file: new URL('deploy/openapi.json', root).pathname,

@@ -42,6 +42,7 @@ export async function startMuster(
     undo.push(() => store.stop());
     await migrate(store.url('muster_owner'), migrations, log);
     const urls = urlsOf(store);
+    const { handsetLeastPerSecond, pollIntervalSeconds, privateTargets } = config;
     const module = MusterModule.forRoot({
       clock: processClock(),
       log,
@@ -53,10 +54,8 @@ export async function startMuster(
       disks: { lowBytes: config.diskLowBytes, databaseFolder: store.folder },
       brokers: brokersOf(config),
       patienceMs,
-      pollIntervalSeconds: config.pollIntervalSeconds,
-      showOnce,
+      campaign: { pollIntervalSeconds, privateTargets, showOnce },
     });
-    const { handsetLeastPerSecond } = config;
     const server = await createServer(module, { log, peopleTls: !isLoopback, handsetLeastPerSecond });
     undo.push(() => server.close());
     keepBrokers(data, brokersOf(config));

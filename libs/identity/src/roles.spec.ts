@@ -33,6 +33,8 @@ const ORACLE: Record<Permission, string> = {
   'token:write': 'admin',
   'user:read': 'admin',
   'user:write': 'admin',
+  'webhook:read': 'admin',
+  'webhook:write': 'admin',
 };
 
 const person = (...roles: Role[]): Principal => ({ tenant: 'acme', kind: 'person', id: 'p', roles });

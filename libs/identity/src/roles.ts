@@ -34,6 +34,8 @@ export const PERMISSIONS = [
   'token:write',
   'user:read',
   'user:write',
+  'webhook:read',
+  'webhook:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
@@ -72,6 +74,8 @@ const TABLE: Readonly<Record<Role, ReadonlySet<Permission>>> = {
     'token:write',
     'user:read',
     'user:write',
+    'webhook:read',
+    'webhook:write',
   ]),
 };
 

@@ -61,7 +61,8 @@ const DRY_RUN = {
   schema: { type: 'boolean' } as OpenApiSchema,
 };
 /** What is done or not done: `dry-run.unsupported`. */
-const NEVER_DRY = /^\/v1\/(uploads|sessions|me\/password|projections|campaigns\/\{campaignId\}\/wake)\b/;
+const NEVER_DRY =
+  /^\/v1\/(uploads|sessions|me\/password|projections|campaigns\/\{campaignId\}\/wake|webhooks\/\{webhookId\}\/test)\b/;
 
 /** How a route knows its caller, by its path; first match wins. */
 const SECURITY: readonly (readonly [RegExp, Record<string, string[]>[]])[] = [

@@ -151,19 +151,40 @@ const silent = command({
   },
 });
 
+interface Woken {
+  sent: number;
+  failed: number;
+  isPartial: boolean;
+  next: string | null;
+}
+
 const wake = command({
   name: 'campaign wake',
   summary: 'Wake the silent devices of a campaign, as many as the channel’s rate allows',
   args: campaign,
-  options: { days: { type: 'number', help: 'silent for so many days', default: 7 } },
+  options: {
+    days: { type: 'number', help: 'silent for so many days', default: 7 },
+    cursor: { type: 'string', help: 'go on where the command before stopped, as it said' },
+  },
   examples: ['muster campaign wake 0198c6f2-… --days 14'],
-  run: async ({ campaign: id, days }, { api, out }) => {
-    const found = await api.post<{ sent: number; failed: number; isPartial: boolean }>(`${pathOf(id)}/wake`, { days });
-    const { sent, failed, isPartial } = found;
+  run: async ({ campaign: id, days, cursor }, { api, out, signal }) => {
+    let at: string | null | undefined = cursor;
+    let [sent, failed] = [0, 0];
+    // The same cursor again: the rate lets none go now.
+    for (let before: string | undefined; at !== null && (at === undefined || at !== before) && !signal.aborted; ) {
+      before = at;
+      const body = { days, ...(at === undefined ? {} : { cursor: at }) };
+      const woken: Woken = await api.post<Woken>(`${pathOf(id)}/wake`, body);
+      sent += woken.sent;
+      failed += woken.failed;
+      at = woken.next;
+    }
+    const isPartial = at !== null;
     out.result(
-      found,
+      { sent, failed, isPartial, next: at },
       ({ bold }) => `${bold(String(sent))} woken, ${failed} failed${isPartial ? '; there are more' : ''}.`,
     );
+    if (isPartial) out.next(`muster campaign wake ${id} --days ${days} --cursor ${at}`);
   },
 });
 

@@ -49,7 +49,7 @@ const channelAdd = command({
 const channelWake = command({
   name: 'channel wake',
   summary: 'Show where the wakes of a channel go, or set it; the key of their signatures is printed once',
-  args: { channel: { help: 'its name' }, url: { help: 'https, or http to this machine', optional: true } },
+  args: { channel: { help: 'its name' }, url: { help: 'https', optional: true } },
   options: { perMinute: { type: 'number', help: 'messages a minute at most', default: 600 } },
   examples: ['muster channel wake main', 'muster channel wake main https://push.example/muster --per-minute 100'],
   run: async ({ channel, url, perMinute }, { api, out }) => {

@@ -72,6 +72,7 @@ import {
 import { SilentDevices } from './silent-devices.js';
 import { StaleUploads } from './stale-uploads.js';
 import { Supervisor } from './supervisor.js';
+import { TargetDoor } from './target-door.js';
 import { Tellings } from './tellings.js';
 import { PerTenant, TENANT_DUTIES, Timer } from './timer.js';
 import { Transfers } from './transfers.js';
@@ -82,6 +83,13 @@ import { UploadController } from './upload.controller.js';
 import { Uploads } from './uploads.js';
 import { WakeTargets } from './wake-targets.js';
 import { VocabularyController } from './vocabulary.controller.js';
+import { DueTenants } from './webhooks/due-tenants.js';
+import { NoticeFollower } from './webhooks/notice-follower.js';
+import { NoticeQueue } from './webhooks/notice-queue.js';
+import { NoticeSender } from './webhooks/notice-sender.js';
+import { WebhookRows } from './webhooks/webhook-rows.js';
+import { WebhookController } from './webhooks/webhook.controller.js';
+import { webhookCommands, webhookQueries } from './webhooks/webhook.handler.js';
 
 const keeping = [ChannelKeys, Channels, ChannelTransactions, FirstChannel, LiveBoard, Publisher, RepositoryKeeper];
 const serving = [
@@ -117,7 +125,16 @@ const ddi = [
   DdiRows,
 ];
 const storing = [ContentDigests, DryRuns, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];
-const waking = [SilentDevices, WakeTargets];
+const telling = [
+  DueTenants,
+  NoticeFollower,
+  NoticeQueue,
+  NoticeSender,
+  SilentDevices,
+  TargetDoor,
+  WakeTargets,
+  WebhookRows,
+];
 const following = [Consequences, Duties, FollowUp, InboxOrders];
 const duties = [CampaignClock, Supervisor, Catalogues, Selections, StaleUploads, RoleExpiry];
 const timed = [
@@ -136,6 +153,7 @@ const commands = [
   RunVocabularyHandler,
   SubmitForReviewHandler,
   ...[RemoveWakeTargetHandler, SetWakeTargetHandler, WakeSilentHandler],
+  ...webhookCommands,
 ];
 const queries = [
   ExplainDeviceHandler,
@@ -146,6 +164,7 @@ const queries = [
   SimulateCampaignHandler,
   GetWakeTargetHandler,
   ListSilentHandler,
+  ...webhookQueries,
 ];
 
 /** Everything of this room that Nest makes, by what it is for. */
@@ -155,7 +174,7 @@ export const campaignProviders = [
   ...ddi,
   ...storing,
   ...following,
-  ...waking,
+  ...telling,
   ...timed,
   ...commands,
   ...queries,
@@ -174,4 +193,5 @@ export const campaignControllers = [
   TufController,
   UploadController,
   VocabularyController,
+  WebhookController,
 ];

@@ -13,6 +13,7 @@ import { CreateDdi1767200000010 } from './migrations/create-ddi.js';
 import { LeaseGrants1767200000003 } from './migrations/lease-grants.js';
 import { CreateWake1767200000014 } from './migrations/create-wake.js';
 import { OweDdi1767200000015 } from './migrations/owe-ddi.js';
+import { CreateWebhooks1767200000016 } from './migrations/create-webhooks.js';
 import { NoteInboxChanges1767200000001 } from './migrations/note-inbox-changes.js';
 import { CAMPAIGN_OPTIONS, type CampaignOptions } from './options.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -32,6 +33,7 @@ export const campaignMigrations = [
   CreateDdi1767200000010,
   CreateWake1767200000014,
   OweDdi1767200000015,
+  CreateWebhooks1767200000016,
 ];
 
 registerStatus(STATUSES);

@@ -4,6 +4,8 @@ export interface CampaignOptions {
   dataDir: string;
   /** Seconds until a handset should ask again, sent as `Muster-Interval`. */
   pollIntervalSeconds?: number;
+  /** Wakes and webhooks may go to private addresses and to this machine, there also by http. Not when left out. */
+  privateTargets?: boolean;
   /**
    * Prints what is shown once and kept nowhere: the passphrase of the offline keys of a channel that was made without
    * a person asking for it. Standard output when left out; never the log.

@@ -6,6 +6,7 @@ import type { Attributes } from '#matching/index.js';
 import { type Clock, instant } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../board.js';
+import type { CampaignStatus } from '../campaign.js';
 import { CampaignError } from '../errors.js';
 import type { DeviceFactByServer } from '../events.js';
 import { Audience } from '../silent.js';
@@ -17,6 +18,8 @@ const DAY_MS = 86_400_000;
 /** Devices that are looked at together, and for one answer at most: of a million nearly all may be awake. */
 const LOOK = 500;
 const LOOKED_AT_MOST = 10_000;
+/** Numbers of devices begin at 0. */
+export const BEFORE_ALL = -1;
 
 interface DeviceRow {
   device_no: number;
@@ -35,6 +38,14 @@ interface Question {
   before: number;
 }
 
+export interface SilentDevicesPage {
+  channel: string;
+  status: CampaignStatus;
+  items: SilentDeviceView[];
+  /** The number to go on after; null at the end. */
+  next: number | null;
+}
+
 /** Whom a campaign is for and who has not asked for days: by the read model of who asked when, which may trail the log by a moment. */
 @Injectable()
 export class SilentDevices {
@@ -48,18 +59,19 @@ export class SilentDevices {
 
   /**
    * @param after number of the device that the page before ended with
-   * @returns `next`: the number to go on after; null at the end
    * @throws CampaignError `campaign.unknown`
    */
   async page(
     tenant: string,
     campaignId: string,
-    { days, limit, after = -1 }: { days: number; limit: number; after?: number },
-  ): Promise<{ channel: string; items: SilentDeviceView[]; next: number | null }> {
+    { days, limit, after = BEFORE_ALL }: { days: number; limit: number; after?: number },
+  ): Promise<SilentDevicesPage> {
     const board = await this.board.tenant(tenant);
     const campaign = board.campaigns.get(campaignId);
     if (!campaign?.settings) throw new CampaignError('campaign.unknown', { campaignId }, 'no such campaign');
-    const { channel } = campaign.settings;
+    const { status, settings } = campaign;
+    const { channel } = settings;
+    const of = { channel, status };
     const now = this.clock.now();
     const question = {
       tenant,
@@ -73,14 +85,14 @@ export class SilentDevices {
       const rows = await this.devices(tenant, channel, at);
       const seen = await this.seen(tenant, rows);
       for (const row of rows) {
-        if (items.length === limit) return { channel, items, next: at };
+        if (items.length === limit) return { ...of, items, next: at };
         at = row.device_no;
         const found = await this.look(question, row, seen);
         if (found !== undefined) items.push(found);
       }
-      if (rows.length < LOOK) return { channel, items, next: null };
+      if (rows.length < LOOK) return { ...of, items, next: null };
     }
-    return { channel, items, next: at };
+    return { ...of, items, next: at };
   }
 
   private devices(tenant: string, channel: string, after: number): Promise<DeviceRow[]> {

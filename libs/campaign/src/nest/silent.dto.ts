@@ -25,6 +25,12 @@ export class WakeSilentDto {
   @Min(1)
   @Max(1_000)
   limit: number = 500;
+
+  /** `next` of the call before, to go on behind the devices that it came to; absent to begin with the first. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1_024)
+  cursor?: string;
 }
 
 export class SilentDeviceView {
@@ -49,12 +55,14 @@ export class WokenView {
   sent!: number;
   /** Devices whose wake was not taken. */
   failed!: number;
-  /** True when the rate or the limit ended it, and there may be more. */
+  /** True when the rate, the limit or the time of one call ended it, and there may be more. */
   isPartial!: boolean;
+  /** Cursor for the next call, which goes on behind the devices that this one came to; the same again while the rate lets none go; null at the end. */
+  next!: string | null;
 }
 
 export class WakeTargetDto {
-  /** https, or http to this machine. */
+  /** https. Private addresses, this machine, and http to them want the server's setting `MUSTER_PRIVATE_TARGETS`. */
   @IsString()
   @MaxLength(2_000)
   url!: string;

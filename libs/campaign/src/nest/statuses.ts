@@ -24,6 +24,7 @@ export const STATUSES = {
   'upload.version': 412,
   'schema.not-next': 409,
   'rules.not-next': 409,
+  'webhook.too-many': 409,
   'keys.passphrase': 403,
   'facts.unknown-type': 400,
   'grant.missing': 401,
