@@ -12,7 +12,7 @@ describe('dry runs', () => {
     const never = new Promise<never>(() => undefined);
     const board = { tenant: async () => ({ campaigns: new Map([['k', { settings: { channel: 'main' } }]]) }) };
     const log = { heads: () => never };
-    const runs = new DryRuns(log as never, board as never, {} as never, {} as never, { now: () => FROM } as never);
+    const runs = new DryRuns(log as never, board as never, {} as never, {} as never, { now: () => FROM });
     void runs.make('a', 'k', 7);
     await turn();
     const busy = { code: 'campaign.dry-run-busy', details: { retryAfterSeconds: 5 } };
@@ -61,7 +61,7 @@ function logOf(told: readonly object[]) {
   expect(nextOffset(heads, 'muster.device', PARTITIONS - 1)).toBe(0);
   const fleet = { ids: new Map([[1, 'd']]), kept: new Map(), cutBy: new Set<never>() };
   const around = { tenant: 'a', channel: 'main', schema: EMPTY_SCHEMA, fleet, from: FROM };
-  const log = (deadline: number) => new ReplayedLog(source as never, heads, { ...around, deadline });
+  const log = (deadline: number) => new ReplayedLog(source, heads, { ...around, deadline });
   const replay = { known: ({ deviceId }: { deviceId: string }) => known.push(deviceId) } as unknown as Replay;
   return { log, replay, known, asked };
 }

@@ -8,7 +8,7 @@ const moments = (heads: () => Promise<object>): Moments => {
   const at = { topic: 'muster.handset', partition: 0, offset: 0, receivedAt: '2026-12-01T00:00:00.000Z' };
   const committed = { heads, readStream: async () => [{ ...at, ...enrolled }] };
   const tail = { heads, readTolerantly: async () => [] };
-  return new Moments(committed as never, tail as never, board as never, { now: () => 0 } as never);
+  return new Moments(committed as never, tail as never, board as never, { now: () => 0 });
 };
 
 describe('questions why', () => {
