@@ -60,7 +60,7 @@ function onKafka() {
   }
   const kafka = { MUSTER_TEST_LOG: 'kafka' };
   return [
-    suite('acceptance-kafka', ['test/acceptance/{06-*,07-*,webhooks,*.kafka}.spec.ts'], 600, [], kafka),
+    suite('acceptance-kafka', ['test/acceptance/{06-*,07-*,ddi-swupdate,webhooks,*.kafka}.spec.ts'], 600, [], kafka),
     suite('fault-kafka', ['test/fault/**/*.spec.ts'], faultSeconds, postgres, kafka),
   ];
 }

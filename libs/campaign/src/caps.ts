@@ -24,7 +24,8 @@ export interface Usage {
 export const BURST_SECONDS = 60;
 /** A lease of a device that is never heard of again ends after this, ms; each grant for it renews it. */
 export const LEASE_MS = 15 * 60_000;
-export const isCapped = (caps: Caps): boolean => Object.values(caps).some((cap) => cap !== null);
+export const isCapped = ({ transfers, bytesPerSecond, bytesPerDay }: Caps): boolean =>
+  transfers !== null || bytesPerSecond !== null || bytesPerDay !== null;
 
 const DAY = 86_400_000;
 /** Leases end when devices say so, which nobody can foretell: how long to wait before asking again, s. */

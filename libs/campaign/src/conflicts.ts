@@ -17,10 +17,11 @@ export function rivalsOf({ campaigns }: Pick<TenantBoard, 'campaigns'>, campaign
   const { settings, parent } = campaigns.get(campaignId)!;
   const group = settings!.conflictGroup;
   if (group === null) return [];
-  const spared = [campaignId, parent?.campaignId];
-  return [...campaigns].flatMap(([id, rival]) => {
-    return rival.settings?.conflictGroup === group && !isOver(rival.status) && !spared.includes(id) ? [id] : [];
-  });
+  const rivals: string[] = [];
+  for (const [id, { settings: of, status }] of campaigns)
+    if (of?.conflictGroup === group && id !== campaignId && id !== parent?.campaignId && !isOver(status))
+      rivals.push(id);
+  return rivals;
 }
 
 /** Whether a device is at work on it: until the lease ends, and on what it has got for a day at most. */

@@ -148,16 +148,19 @@ describe('a dry run', () => {
     expect(replayed({})).toMatchObject({ served: 10, rivals: [] });
   });
 
-  it('has a digest of draft and place in the log, and a summary for judges', () => {
+  it('has a digest of draft, place in the log and days, and a summary for judges that names them', () => {
     const [one, other] = [settings(), settings({ priority: 501 })];
-    expect(digestOfDryRun(one, 'p')).toMatch(/^[0-9a-f]{64}$/);
-    expect(digestOfDryRun(one, 'p')).toBe(digestOfDryRun({ ...one }, 'p'));
-    expect(digestOfDryRun(other, 'p')).not.toBe(digestOfDryRun(one, 'p'));
-    expect(digestOfDryRun(one, 'q')).not.toBe(digestOfDryRun(one, 'p'));
-    const of = { digest: 'd', position: 'p', from: 'f', until: 'u', isPartial: false };
+    const p = { position: 'p', days: 7 };
+    expect(digestOfDryRun(one, p)).toMatch(/^[0-9a-f]{64}$/);
+    expect(digestOfDryRun(one, p)).toBe(digestOfDryRun({ ...one }, p));
+    expect(digestOfDryRun(other, p)).not.toBe(digestOfDryRun(one, p));
+    expect(digestOfDryRun(one, { ...p, position: 'q' })).not.toBe(digestOfDryRun(one, p));
+    expect(digestOfDryRun(one, { ...p, days: 1 })).not.toBe(digestOfDryRun(one, p));
+    const told = { digest: 'd', position: 'p', days: 7, from: 'f', until: 'u', isPartial: false };
+    const of = { ...told, cutBy: [] };
     const report = replayed({ caps: { ...NO_CAPS, bytesPerDay: 4 * BYTES } });
     expect(summaryOf({ ...of, report })).toEqual({
-      ...of,
+      ...told,
       ...{ isKnowable: true, polls: 10, devices: 10, fits: 10, served: 4, starved: 6, bytes: 4 * BYTES },
       ...{ peakBytesPerHour: 4 * BYTES, rivals: 0 },
     });

@@ -288,26 +288,34 @@ function boardWith(
   return { ...board, campaigns: new Map([...running, [campaignId, always(noCampaign, settings)]]) };
 }
 
-/** Of a draft and a place in the log: the same two give the same report. */
-export const digestOfDryRun = (settings: CampaignSettings, position: string): string =>
+/** Of a draft, a place in the log and how many days before it: who has seen one day has not seen thirty. */
+export const digestOfDryRun = (settings: CampaignSettings, { position, days }: { position: string; days: number }) =>
   createHash('sha256')
-    .update(JSON.stringify([Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)), position]))
+    .update(JSON.stringify([Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)), position, days]))
     .digest('hex');
+
+/** What can end the reading for a dry run before its end: the time, or so many records, devices, or devices of which something is kept. */
+export const CUT_BY = ['time', 'records', 'devices', 'kept'] as const;
+export type CutBy = (typeof CUT_BY)[number];
 
 export interface Replayed {
   digest: string;
   /** Encoded: where the log ended. */
   position: string;
-  /** Instants. */
+  /** So many it was to cover. */
+  days: number;
+  /** Instants: what it has covered. Where the polls were cut, `until` is how far it got. */
   from: string;
   until: string;
   /** Not all of the time, or not all of what devices had told before, could be read within the limits. */
   isPartial: boolean;
+  /** Why not. */
+  cutBy: readonly CutBy[];
   report: DryRunReport;
 }
 
 /** What a review keeps of a report. */
-export function summaryOf({ report, ...of }: Replayed): DryRunSummary {
+export function summaryOf({ report, cutBy: _, ...of }: Replayed): DryRunSummary {
   const { isKnowable, polls, devices, fits, served, starved, bytes, rivals, hours } = report;
   const peak = hours.reduce((most, hour) => Math.max(most, hour.bytes ?? 0), 0);
   return {

@@ -52,6 +52,8 @@ export type CampaignErrorCode =
   | 'facts.too-many'
   | 'offer.unknown'
   | 'device.unknown'
+  | 'explain.busy'
+  | 'explain.unavailable'
   | 'tuf.not-found'
   | 'grant.missing'
   | 'grant.malformed'

@@ -79,6 +79,9 @@ export interface DryRunSummary {
   digest: string;
   /** Encoded: where the log ended. */
   position: string;
+  /** So many it was to cover; absent in events of before. */
+  days?: number;
+  /** What it covered. */
   from: string;
   until: string;
   isPartial: boolean;

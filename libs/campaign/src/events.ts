@@ -87,12 +87,15 @@ const by = text(200);
 const stepped = (properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema =>
   object({ campaignId: id, ...properties, by, at: instant }, ['by', 'at', ...optional]);
 const reason = text(500);
-const summary = object({
-  ...{ digest: hex(64), position: text(4_096), from: instant, until: instant },
-  ...{ isPartial: { type: 'boolean' }, isKnowable: { type: 'boolean' }, polls: count(), devices: count() },
-  ...{ fits: orNull(count()), served: orNull(count()), starved: orNull(count()), bytes: orNull(count()) },
-  ...{ peakBytesPerHour: orNull(count()), rivals: orNull(count()) },
-});
+const summary = object(
+  {
+    ...{ digest: hex(64), position: text(4_096), days: count(), from: instant, until: instant },
+    ...{ isPartial: { type: 'boolean' }, isKnowable: { type: 'boolean' }, polls: count(), devices: count() },
+    ...{ fits: orNull(count()), served: orNull(count()), starved: orNull(count()), bytes: orNull(count()) },
+    ...{ peakBytesPerHour: orNull(count()), rivals: orNull(count()) },
+  },
+  ['days'],
+);
 
 const C = '01890a5d-ac96-774b-bcce-b302099a8057';
 const K = '01890a5d-ac96-774b-bcce-b302099a8058';
@@ -183,6 +186,7 @@ const campaign = defineEvents<CampaignEvent | CatalogueEvent>('muster.campaign',
     samples: [
       { v: 1, data: { campaignId: K, by: P, required: 1, report: '5e'.repeat(32) } },
       { v: 1, data: { campaignId: K, by: P, required: 1, report: '5e'.repeat(32), summary: summed } },
+      { v: 1, data: { campaignId: K, by: P, required: 1, report: null, summary: { ...summed, days: 7 } } },
     ],
   },
   CampaignApproved: event(object({ campaignId: id, by, remark: text(500), remaining: count(10) }), {

@@ -107,6 +107,13 @@ describe('an explanation', () => {
     expect(explain(draining, { past: [fact('GrantIssued')] }).stoppedBy).toBe('taken');
   });
 
+  it('does not say when a window of its own zone opens to who may not see what a device told', () => {
+    const opens = (settings: Partial<CampaignSettings>) =>
+      gateOf(explain(stateOf(settings), {}, { maySeePersonal: false }), 'window')!.value.opensInSeconds;
+    expect(opens(nightly)).toBeUndefined();
+    expect(opens({ windows: [{ ...nightly.windows[0]!, zone: 'UTC' }] })).toBe(57_600);
+  });
+
   it('does not know a window in the zone of a device that keeps it to itself, nor its rule, but what it reported', () => {
     const own = stateOf({ mode: 'device', ...nightly });
     const found = explain(own);

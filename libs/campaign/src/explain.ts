@@ -1,5 +1,6 @@
 import type { OfferRef } from '#device-protocol/index.js';
 import {
+  DEVICE_ZONE,
   type ExplainedGate,
   type ExplainedOffer,
   type ExplainedRule,
@@ -69,6 +70,9 @@ type Values = Readonly<Record<string, ShownValue | null>>;
 /** Says of offers why a device gets them or not, by the functions that decide it; made anew when the board has changed. */
 export class Explainer {
   private readonly rules: RuleExplainer;
+  /** One text for each pair: a text that is put together anew is hashed anew where it is looked up. */
+  private readonly selectors = new Map<CampaignSettings, Map<string, string>>();
+  private byContent: ReadonlyMap<string, readonly Rival[]> | undefined;
 
   constructor(private readonly board: TenantBoard) {
     this.rules = new RuleExplainer(board.schema);
@@ -98,7 +102,7 @@ export class Explainer {
     const check = checkOf(this.board, { deviceId, channel, side, zone, isUnderWay }, ref, moment.now);
     if (!isOpen(check) || check.content.published === null) return undefined;
     const { maySeePersonal = true, withConditions = true } = moment;
-    const rule = this.rules.explain(conjunction(check.content.published.selector, settings.selector), {
+    const rule = this.rules.explain(this.selectorOf(settings, check.content.published), {
       side,
       told,
       reported: reportedOf(past, ref),
@@ -106,6 +110,22 @@ export class Explainer {
       withConditions,
     });
     return { ref, check, device, moment, side, rule };
+  }
+
+  private selectorOf(
+    settings: CampaignSettings,
+    { contentId, selector }: { contentId: string; selector: string },
+  ): string {
+    const known = this.selectors.get(settings) ?? new Map<string, string>();
+    const made = known.get(contentId) ?? conjunction(selector, settings.selector);
+    if (!known.has(contentId)) this.selectors.set(settings, known.set(contentId, made));
+    return made;
+  }
+
+  /** All that bring a content. */
+  private bringing(contentId: string): readonly Rival[] {
+    this.byContent ??= rivalsByContent(this.board);
+    return this.byContent.get(contentId) ?? [];
   }
 
   /** All that is asked of an offer by itself. */
@@ -143,10 +163,9 @@ export class Explainer {
   /** Of several campaigns that bring one content the first in the order of precedence does, unless something holds it back. */
   private precedence({ ref, check, device, moment, side }: Asked): ExplainedGate {
     const isBefore = beforeBy(side, moment.now);
-    const earlier = [...this.board.campaigns].filter(([campaignId, state]) => {
+    const earlier = this.bringing(ref.contentId).filter(([campaignId, state]) => {
       if (campaignId === ref.campaignId || !isRival(state, side)) return false;
-      const { contents, channel } = state.settings!;
-      if (channel !== device.channel || !contents.includes(ref.contentId)) return false;
+      if (state.settings!.channel !== device.channel) return false;
       return isBefore([campaignId, state.settings!], [ref.campaignId, check.campaign.settings]);
     });
     const standing = earlier.map(([campaignId]) => {
@@ -163,6 +182,16 @@ export class Explainer {
     const asked = this.ask(device, ref, moment);
     return asked === undefined ? false : throughAll([...this.before(asked), ...admissionGates(asked)]).offered;
   }
+}
+
+type Rival = readonly [campaignId: string, state: CampaignState];
+
+function rivalsByContent({ campaigns }: TenantBoard): Map<string, Rival[]> {
+  const found = new Map<string, Rival[]>();
+  for (const rival of campaigns)
+    for (const contentId of rival[1].settings?.contents ?? [])
+      found.set(contentId, [...(found.get(contentId) ?? []), rival]);
+  return found;
 }
 
 const isRival = (state: CampaignState, side: MatchingSide): boolean =>
@@ -214,7 +243,10 @@ const COMPUTED: ReadonlySet<GateName> = new Set(['hold-out', 'wave', 'window']);
 
 function gateFor({ name, held }: Question, asked: Asked): ExplainedGate {
   const back = held(asked.check);
-  const value = asked.moment.withConditions === false ? NOTHING : { ...LOOKED_AT[name]?.(asked), ...waiting(back) };
+  const value =
+    asked.moment.withConditions === false
+      ? NOTHING
+      : { ...LOOKED_AT[name]?.(asked), ...(tellsZone(name, asked) ? {} : waiting(back)) };
   const made = gate(name, back === undefined, value, COMPUTED.has(name) ? 'computed' : 'campaign');
   if (name !== 'window' || !isZoneNeeded(asked.check)) return made;
   return {
@@ -223,6 +255,10 @@ function gateFor({ name, held }: Question, asked: Asked): ExplainedGate {
     because: asked.side === 'device' ? 'not-knowable' : unknownOf(asked.device.told),
   };
 }
+
+/** When a window of the device's own zone opens says which zone that is, to who may not see it. */
+const tellsZone = (name: GateName, { check, moment: { maySeePersonal = true } }: Asked): boolean =>
+  name === 'window' && !maySeePersonal && check.campaign.settings.windows.some(({ zone }) => zone === DEVICE_ZONE);
 
 const NOTHING: Values = {};
 

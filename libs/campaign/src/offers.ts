@@ -1,12 +1,14 @@
 import type { ContentTarget, Gate, Offer } from '#device-protocol/index.js';
 import {
   bucketOf,
+  BUCKETS,
   DEVICE_ZONE,
   type GateName,
   inWave,
   isHeldOut,
   isInWindow,
   nextWindowStart,
+  type WeeklyWindow,
 } from '#matching/index.js';
 import { type CampaignState, isOver, isPrivate } from './campaign.js';
 import type { ContentState } from './content.js';
@@ -120,9 +122,7 @@ export const MOMENTARY: readonly Question[] = [
   {
     name: 'ended',
     held: ({ campaign: { status, settings }, now }) =>
-      isOver(status) || status === 'draining' || (settings.end !== null && Date.parse(settings.end) <= now)
-        ? { gate: 'ended' }
-        : undefined,
+      isOver(status) || status === 'draining' || timesOf(settings).end <= now ? { gate: 'ended' } : undefined,
   },
   {
     name: 'paused',
@@ -131,7 +131,7 @@ export const MOMENTARY: readonly Question[] = [
   {
     name: 'not-started',
     held({ campaign: { settings }, now }) {
-      const startsInMs = Date.parse(settings.start ?? '') - now;
+      const startsInMs = timesOf(settings).start - now;
       return startsInMs > 0 ? { gate: 'not-started', retryAfterSeconds: Math.ceil(startsInMs / 1000) } : undefined;
     },
   },
@@ -141,17 +141,34 @@ export const MOMENTARY: readonly Question[] = [
   },
   {
     name: 'hold-out',
-    held: (check) => (isHeldOut(bucketFor(check), check.campaign.settings.holdOut) ? { gate: 'hold-out' } : undefined),
+    held(check) {
+      const { holdOut } = check.campaign.settings;
+      return holdOut > 0 && isHeldOut(bucketFor(check), holdOut) ? { gate: 'hold-out' } : undefined;
+    },
   },
   {
     name: 'wave',
-    held: (check) =>
-      inWave(bucketFor(check), check.campaign.settings.waveUpTo, check.campaign.settings.holdOut)
-        ? undefined
-        : { gate: 'wave' },
+    held(check) {
+      const { waveUpTo, holdOut } = check.campaign.settings;
+      const isAll = waveUpTo >= BUCKETS && holdOut === 0; // whatever the bucket, which costs a hash
+      return isAll || inWave(bucketFor(check), waveUpTo, holdOut) ? undefined : { gate: 'wave' };
+    },
   },
   { name: 'window', held: windowGate },
 ];
+
+/** Every offer of every poll asks for them; settings are replaced and never changed. */
+const times = new WeakMap<CampaignSettings, { start: number; end: number }>();
+
+/** ms; NaN where there is no start yet, without end the end of time. */
+function timesOf(settings: CampaignSettings): { start: number; end: number } {
+  let known = times.get(settings);
+  if (known === undefined) {
+    const { start, end } = settings;
+    times.set(settings, (known = { start: Date.parse(start ?? ''), end: end === null ? Infinity : Date.parse(end) }));
+  }
+  return known;
+}
 
 export const bucketFor = (check: OpenCheck): number =>
   (check.bucket ??= bucketOf(check.campaign.settings.salt, check.deviceId));
@@ -201,14 +218,31 @@ export const isZoneNeeded = ({ campaign: { settings }, zone }: OpenCheck): boole
 function windowGate(check: OpenCheck): HeldBack | undefined {
   const { now, zone } = check;
   const { windows } = check.campaign.settings;
-  if (isZoneNeeded(check) || isInWindow(windows, now, zone)) return undefined;
-  const next = nextWindowStart(windows, now, zone);
+  if (windows.length === 0 || isZoneNeeded(check)) return undefined;
+  const known = shut.get(windows)?.get(zone ?? '');
+  const isShut = known !== undefined && known.from <= now && now < known.opens;
+  if (!isShut && isInWindow(windows, now, zone)) return undefined;
+  const next = isShut ? known.opens : opening(windows, now, zone);
   return { gate: 'window', ...(next === undefined ? {} : { retryAfterSeconds: Math.ceil((next - now) / 1000) }) };
 }
 
 /** The window alone, which holds whatever other gate would be named first. */
 export const outsideWindow = (check: GateCheck): HeldBack | undefined =>
   isOpen(check) ? windowGate(check) : undefined;
+
+/** By zone: until a window opens, all devices there are told the same; to look for it takes as long as all other gates together. */
+const shut = new WeakMap<readonly WeeklyWindow[], Map<string, { from: number; opens: number }>>();
+/** More than there are zones. */
+const MAX_ZONES = 1_000;
+
+function opening(windows: readonly WeeklyWindow[], now: number, zone: string | undefined): number | undefined {
+  const opens = nextWindowStart(windows, now, zone);
+  if (opens === undefined) return undefined;
+  const kept = shut.get(windows) ?? new Map<string, { from: number; opens: number }>();
+  if (kept.size >= MAX_ZONES) kept.clear();
+  shut.set(windows, kept.set(zone ?? '', { from: now, opens }));
+  return opens;
+}
 
 /** Why the bytes of a running transfer stop: soft pauses and ends let it finish, these do not. */
 export function stopsTransfer(campaign: CampaignState | undefined, content: ContentState | undefined): boolean {

@@ -23,7 +23,7 @@ export const weightOf = ({ priority, startedAt }: Ranked, now: number): number =
 export const inOrder =
   (now: number) =>
   (a: Ranked, b: Ranked): number =>
-    CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) ||
+    (a.class === b.class ? 0 : CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class)) ||
     weightOf(b, now) - weightOf(a, now) ||
     a.startedAt - b.startedAt ||
     byText(a.campaignId, b.campaignId);

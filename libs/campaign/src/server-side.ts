@@ -29,16 +29,28 @@ export function selectFor(board: TenantBoard, selection: ChannelSelection, asker
   for (const offer of selection.matching(asker.attributes, now)) {
     const gate = gateOf(checkOf(board, who, offer, now));
     if (gate === undefined) fits.push(offer);
-    else held.push({ ...offer, ...gate });
+    else held.push(heldBack(offer, gate));
   }
   return { fits, held: withoutThose(held, fits) };
 }
+
+/** By name: a spread of both costs more than their gates, and this is asked for every offer of every poll. */
+const heldBack = (offer: SelectedOffer, { gate, retryAfterSeconds }: HeldBack): SelectedOffer & HeldBack => ({
+  contentId: offer.contentId,
+  campaignId: offer.campaignId,
+  class: offer.class,
+  priority: offer.priority,
+  startedAt: offer.startedAt,
+  gate,
+  ...(retryAfterSeconds === undefined ? undefined : { retryAfterSeconds }),
+});
 
 /** What a device gets by another campaign is not held back from it. */
 export function withoutThose<O extends { contentId: string }>(
   held: readonly O[],
   got: readonly { contentId: string }[],
 ): O[] {
+  if (held.length === 0 || got.length === 0) return [...held];
   const ids = new Set(got.map(({ contentId }) => contentId));
   return held.filter(({ contentId }) => !ids.has(contentId));
 }

@@ -3,7 +3,7 @@ import type { TenantBoard } from './board.js';
 import type { CampaignState } from './campaign.js';
 import { ChannelSelection } from './selection.js';
 
-/** eligible: it fits, by what is known of it; unknown: it has told nothing yet; not-knowable: it compares by itself. */
+/** eligible: it fits, by what is known of it; unknown: it has told nothing yet, or nothing that the schema of today has; not-knowable: it compares by itself. */
 export const ELIGIBILITIES = ['eligible', 'unknown', 'not-knowable'] as const;
 export type Eligibility = (typeof ELIGIBILITIES)[number];
 

@@ -156,14 +156,13 @@ export class DevicesOf {
     return { expiresAt: taken + leaseMs, transferredAt: this.msOf(transferred, no), endedAt };
   }
 
-  pastOf(no: number, { contentId, campaignId }: OfferRef): PastFact[] {
-    const past: PastFact[] = [];
-    if (this.ticks.granted[no] === 0) return past;
+  /** Adds what has come of it to what is past of the device. */
+  addPast(past: PastFact[], no: number, { contentId, campaignId }: OfferRef): void {
+    if (this.ticks.granted[no] === 0) return;
     for (const [step, event, code] of FACTS) {
       const tick = this.ticks[step][no]!;
       if (tick !== 0) past.push({ contentId, campaignId, event, code, at: this.instantOf(tick) });
     }
-    return past;
   }
 
   private instantOf(tick: number): string {

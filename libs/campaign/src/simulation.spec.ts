@@ -63,17 +63,16 @@ vi.mock('./outcomes.js', async (original) => {
 vi.mock('./caps.js', async (original) => {
   const real = await original<typeof CapRules>();
   const without = (name: string, cap: string) => (gone.has(name) ? { [cap]: null } : {});
-  const take: typeof real.take = (usage, caps, bytes) =>
-    real.take(
-      usage,
-      {
-        ...caps,
-        ...without('the cap of transfers', 'transfers'),
-        ...without('the cap of bytes a second', 'bytesPerSecond'),
-        ...without('the cap of bytes a day', 'bytesPerDay'),
-      },
-      bytes,
-    );
+  const take: typeof real.take = (usage, caps, bytes) => {
+    if (gone.size === 0) return real.take(usage, caps, bytes);
+    const left = {
+      ...caps,
+      ...without('the cap of transfers', 'transfers'),
+      ...without('the cap of bytes a second', 'bytesPerSecond'),
+      ...without('the cap of bytes a day', 'bytesPerDay'),
+    };
+    return real.take(usage, left, bytes);
+  };
   return { ...real, take };
 });
 vi.mock('./conflicts.js', async (original) => {
@@ -83,7 +82,9 @@ vi.mock('./conflicts.js', async (original) => {
 });
 vi.mock('./precedence.js', async (original) => {
   const real = await original<typeof Precedence>();
-  const inOrder: typeof real.inOrder = (now) => (a, b) => {
+  const inOrder: typeof real.inOrder = (now) =>
+    gone.has('classes') || gone.has('ageing') ? without(now) : real.inOrder(now);
+  const without: typeof real.inOrder = (now) => (a, b) => {
     const same = gone.has('classes') ? { class: 'normal' as const } : {};
     const young = gone.has('ageing') ? { startedAt: now } : {};
     return real.inOrder(now)({ ...a, ...same, ...young }, { ...b, ...same, ...young });
@@ -245,11 +246,12 @@ class Keeper {
     if (campaignId === 'draft') must(held!.gate === 'not-offered', 'nobody hears of a draft');
     if (device.side !== 'server') return;
     if (status === 'paused' || status === 'halted') must(held!.gate === 'paused', 'who asks in a pause hears of it');
-    const startsInMs = Date.parse(settings!.start ?? '') - now;
-    if (status === 'scheduled' && startsInMs > 0)
+    const startsInMs = status === 'scheduled' ? Date.parse(settings!.start ?? '') - now : 0;
+    if (startsInMs > 0)
       must(held!.retryAfterSeconds === Math.ceil(startsInMs / 1000), 'who asks too early hears when it starts');
+    if (status !== 'running' || settings!.holdOut === 0) return;
     const isHeldOut = bucketOf(settings!.salt, device.deviceId) >= BUCKETS - settings!.holdOut;
-    if (status === 'running' && isHeldOut) must(held!.gate === 'hold-out', 'the hold-out hears that it is one');
+    if (isHeldOut) must(held!.gate === 'hold-out', 'the hold-out hears that it is one');
   }
 
   private capped(campaignId: string, now: number, caps: Caps): void {

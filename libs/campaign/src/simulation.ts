@@ -10,6 +10,7 @@ import { Explainer } from './explain.js';
 import type { CampaignEvent } from './events.js';
 import { contentTarget, gateOf, type HeldBack, isOffered, type MatchingSide } from './offers.js';
 import { outcomeOfAll, type Tally } from './outcomes.js';
+import type { PastFact } from './past.js';
 import { ChannelSelection } from './selection.js';
 import { selectFor } from './server-side.js';
 import { DevicesOf, type Manner, TICK_MS } from './simulated-devices.js';
@@ -270,7 +271,9 @@ export class Simulation {
 
   /** It has it, is getting it, or does not want it: then it says so when it asks, or remembers it. */
   private has({ no }: VirtualDevice, contentId: string): boolean {
-    return (this.byContent.get(contentId) ?? []).some((number) => this.devices[number]!.hasOrDeclined(no));
+    for (const number of this.byContent.get(contentId) ?? NONE)
+      if (this.devices[number]!.hasOrDeclined(no)) return true;
+    return false;
   }
 
   private explainAll(device: VirtualDevice, round: number): Map<string, ExplainedOffer> {
@@ -291,7 +294,8 @@ export class Simulation {
       this.explainer = { revision: board.revision, explainer: new Explainer(board) };
     const { explainer } = this.explainer;
     const { deviceId, channel, attributes, zone, side, no } = device;
-    const past = campaigns.flatMap((ref, i) => this.devices[i]!.pastOf(no, ref));
+    const past: PastFact[] = [];
+    campaigns.forEach((ref, i) => this.devices[i]!.addPast(past, no, ref));
     const told = side === 'server' ? { attributes, zone, at: null } : ('not-told' as const);
     const known = { deviceId, channel, status: 'active' as const, told, side, past };
     const admission = (of: OfferRef) => this.lookAtLeases(device, of);
@@ -308,6 +312,8 @@ export class Simulation {
     return selection;
   }
 }
+
+const NONE: readonly number[] = [];
 
 interface Offered {
   contentId: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttributeSchema } from '#matching/index.js';
-import { checkKept, comparedBy, valuesOf } from './values.js';
+import { checkKept, comparedBy, knownBy, valuesOf } from './values.js';
 
 const at = '2026-11-30T09:00:00.000Z';
 const before = '2026-11-01T09:00:00.000Z';
@@ -16,6 +16,11 @@ const kept = {
 };
 
 describe('the values that a device is compared by', () => {
+  it('are none where the schema of today does not have what it told', () => {
+    expect(knownBy({ version: 1, attributes: {} }, told, {})).toBeNull();
+    expect(knownBy(schema, told, {})).toEqual({ model: 'm1', tariff: 'silver' });
+  });
+
   it('are what it tells of itself, and where it tells nothing what is kept of it', () =>
     expect(valuesOf(told, kept)).toEqual({
       model: { value: 'm1', source: 'device', at },

@@ -53,6 +53,16 @@ export function comparedBy(schema: AttributeSchema, told: TellingOf, kept: Kept)
   return { ...checked, ...checkAttributes(schema, values, '/kept') };
 }
 
+/** The same of what was told before: null where the schema of today, which may have been restored from before, does not have it. */
+export function knownBy(...asked: Parameters<typeof comparedBy>): Attributes | null {
+  try {
+    return comparedBy(...asked);
+  } catch (error) {
+    if (error instanceof MatchingError) return null;
+    throw error;
+  }
+}
+
 /** Changes of what is kept, as they came. @throws MatchingError `attributes.malformed` naming the attribute */
 export function checkKept(schema: AttributeSchema, changes: Readonly<Record<string, unknown>>): void {
   const entries = Object.entries(changes);

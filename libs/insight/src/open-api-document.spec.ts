@@ -15,7 +15,7 @@ const document = (): OpenApiDocument => ({
     },
     '/d/v1/inbox': { get: operation() },
     '/livez': { get: operation() },
-    '/v1/sessions': { post: operation() },
+    '/v1/sessions': { post: { ...operation(), 'x-never-dry': true } },
   },
   components: { schemas: { Query: { required: ['limit', 'name'], properties: { limit: { default: 50 }, name: {} } } } },
 });
@@ -39,9 +39,10 @@ describe('the OpenAPI document', () => {
     ]);
   });
 
-  it('names the key that makes a POST repeatable', () => {
+  it('names the key that makes a POST repeatable, and the trial only where there can be one', () => {
     const { paths } = complete(document());
     expect(paths['/v1/sessions']?.post?.parameters?.map(({ name }) => name)).toEqual(['Idempotency-Key']);
+    expect(paths['/v1/sessions']?.post).not.toHaveProperty('x-never-dry');
     expect(paths['/livez']?.get?.parameters).toBeUndefined();
   });
 

@@ -1,3 +1,5 @@
+import { NEVER_DRY } from '#runtime/index.js';
+
 /** As much of an OpenAPI document as is touched here. */
 export interface OpenApiDocument {
   paths: Record<string, Record<string, OpenApiOperation>>;
@@ -7,6 +9,7 @@ interface OpenApiOperation {
   parameters?: { in: string; name?: string; required?: boolean; schema?: OpenApiSchema }[];
   responses: Record<string, object>;
   security?: Record<string, string[]>[];
+  [NEVER_DRY]?: boolean;
 }
 interface OpenApiSchema {
   required?: string[];
@@ -60,9 +63,6 @@ const DRY_RUN = {
   description: 'Checks, decides and answers as ever, and changes nothing. The answer says so: `Muster-Dry-Run: true`.',
   schema: { type: 'boolean' } as OpenApiSchema,
 };
-/** What is done or not done: `dry-run.unsupported`. */
-const NEVER_DRY =
-  /^\/v1\/(uploads|sessions|me\/password|projections|campaigns\/\{campaignId\}\/wake|webhooks\/\{webhookId\}\/test)\b/;
 
 /** How a route knows its caller, by its path; first match wins. */
 const SECURITY: readonly (readonly [RegExp, Record<string, string[]>[]])[] = [
@@ -95,16 +95,22 @@ export function complete(document: OpenApiDocument): OpenApiDocument {
 function completeOperation(operation: OpenApiOperation, method: string, path: string): void {
   for (const parameter of operation.parameters ?? [])
     if (parameter.schema?.default !== undefined) parameter.required = false;
-  const added = addedParameters(method, path);
+  const isNeverDry = operation[NEVER_DRY] === true;
+  delete operation[NEVER_DRY];
+  const added = addedParameters(method, path, isNeverDry);
   if (added.length > 0) operation.parameters = [...(operation.parameters ?? []), ...added];
   operation.responses.default = REFUSED;
   operation.security = SECURITY.find(([form]) => form.test(path))?.[1] ?? [];
 }
 
 /** What every change can be asked with. */
-function addedParameters(method: string, path: string): NonNullable<OpenApiOperation['parameters']> {
+function addedParameters(
+  method: string,
+  path: string,
+  isNeverDry: boolean,
+): NonNullable<OpenApiOperation['parameters']> {
   if (method === 'get' || method === 'head' || !path.startsWith('/v1/')) return [];
-  return [...(method === 'post' ? [IDEMPOTENCY] : []), ...(NEVER_DRY.test(path) ? [] : [DRY_RUN])];
+  return [...(method === 'post' ? [IDEMPOTENCY] : []), ...(isNeverDry ? [] : [DRY_RUN])];
 }
 
 function leaveOutDefaults(schema: OpenApiSchema): void {

@@ -1,5 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+/** By this the description of the API, which does not show it, knows a route that cannot be tried. */
+export const NEVER_DRY = 'x-never-dry';
+
 /** What takes part in a trial, such as the transactions of a database. */
 export interface TrialPart {
   /** Takes back what was done. Never rejects. */

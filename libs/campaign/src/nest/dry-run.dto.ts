@@ -1,7 +1,8 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { instant } from '#runtime/index.js';
-import type { Replayed, Rival } from '../dry-run.js';
+import { CUT_BY, type CutBy, type Replayed, type Rival } from '../dry-run.js';
 import type { DryRunSummary } from '../events.js';
 
 export class DryRunQuery {
@@ -16,9 +17,12 @@ export class DryRunQuery {
 
 /** What a dry run came to. */
 export class DryRunSummaryView implements DryRunSummary {
-  /** Of the draft and the place in the log, sha-256 hex. */
+  /** Of the draft, the place in the log and the days, sha-256 hex. */
   digest!: string;
   position!: string;
+  /** So many days of polls it was to cover; absent of submissions of before this was kept. */
+  days?: number;
+  /** What it covered: an `until` long ago is of another time. */
   from!: string;
   until!: string;
   isPartial!: boolean;
@@ -65,14 +69,20 @@ export class RivalView implements Rival {
 /** What a draft would have come to, by the polls that were recorded. Counts only. */
 export class DryRunView {
   campaignId!: string;
-  /** Of the draft and the place in the log, sha-256 hex: what a review names. */
+  /** Of the draft, the place in the log and the days, sha-256 hex: what a review names. */
   digest!: string;
   /** Where the log ended. */
   position!: string;
+  /** So many days of polls it was to cover. */
+  days!: number;
   from!: string;
+  /** Where the polls were cut: how far it got. */
   until!: string;
   /** Not all of the time, or not all of what devices had told before it, could be read within the limits. */
   isPartial!: boolean;
+  /** What ended the reading before its end: the time, or so many records, devices, or devices of which something is kept. */
+  @ApiProperty({ enum: CUT_BY, isArray: true })
+  cutBy!: CutBy[];
   isKnowable!: boolean;
   /** Why nothing but polls can be counted; null when all is. */
   why!: string | null;
@@ -98,8 +108,16 @@ export class DryRunView {
 const NOT_KNOWABLE =
   'the devices compare by themselves: what they are stays with them, so who fits, and what they would fetch, is not known here';
 
-export function viewOfDryRun(campaignId: string, { report, ...of }: Replayed): DryRunView {
+export function viewOfDryRun(campaignId: string, { report, cutBy, ...of }: Replayed): DryRunView {
   const hours = report.hours.map(({ at, ...hour }) => ({ at: instant(at), ...hour }));
   const rivals = report.rivals && [...report.rivals];
-  return { campaignId, ...of, ...report, why: report.isKnowable ? null : NOT_KNOWABLE, hours, rivals };
+  return {
+    campaignId,
+    ...of,
+    cutBy: [...cutBy],
+    ...report,
+    why: report.isKnowable ? null : NOT_KNOWABLE,
+    hours,
+    rivals,
+  };
 }

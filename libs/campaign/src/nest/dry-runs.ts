@@ -4,7 +4,7 @@ import { Databases, TailLog } from '#event-log/nest/event-log.module.js';
 import { KeptAttributes } from '#identity/nest/identity.module.js';
 import { type Clock, instant, Recent } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
-import { digestOfDryRun, Replay, type Replayed } from '../dry-run.js';
+import { CUT_BY, type CutBy, digestOfDryRun, Replay, type Replayed } from '../dry-run.js';
 import { CampaignError } from '../errors.js';
 import type { CampaignSettings } from '../events.js';
 import { LiveBoard } from './live-board.js';
@@ -23,11 +23,14 @@ interface Made {
   madeAt: number;
 }
 
-/** Makes dry runs from the log, one at a time in a process: they are work for a whole core. */
+/** At a time in a process: they are work for a whole core. */
+const AT_ONCE = 2;
+
+/** Makes dry runs from the log: one of a tenant at a time, so that none keeps the others out, and few at all. */
 @Injectable()
 export class DryRuns {
   private readonly made = new Recent<string, Made>(200);
-  private isBusy = false;
+  private readonly running = new Set<string>();
 
   constructor(
     @Inject(TailLog) private readonly log: PostgresLog,
@@ -48,15 +51,15 @@ export class DryRuns {
   /** @throws CampaignError `campaign.unknown`, `campaign.dry-run-busy` */
   async make(tenant: string, campaignId: string, days: number, ms: number = LIMITS.ms): Promise<Replayed> {
     const settings = await this.settingsOf(tenant, campaignId);
-    if (this.isBusy)
-      throw new CampaignError('campaign.dry-run-busy', { retryAfterSeconds: 5 }, 'another dry run is being made');
-    this.isBusy = true;
+    if (this.running.has(tenant) || this.running.size >= AT_ONCE)
+      throw new CampaignError('campaign.dry-run-busy', { retryAfterSeconds: 5 }, 'other dry runs are being made');
+    this.running.add(tenant);
     try {
       const run = await this.replay(tenant, { campaignId, settings }, days, ms);
       this.made.set(`${tenant}/${campaignId}`, { run, settings, madeAt: this.clock.now() });
       return run;
     } finally {
-      this.isBusy = false;
+      this.running.delete(tenant);
     }
   }
 
@@ -77,25 +80,32 @@ export class DryRuns {
     const deadline = performance.now() + ms;
     const board = await this.board.tenant(tenant);
     const heads = await this.log.heads(['muster.device']);
-    const fleet = await this.fleet(tenant, draft.settings.channel);
+    const fleet = await this.fleet(tenant, draft.settings.channel, deadline);
     const replay = new Replay(board, draft, from);
     const around = { tenant, channel: draft.settings.channel, schema: board.schema, fleet, from, deadline };
     const log = new ReplayedLog(this.log, heads, around);
-    const { isWhole, reached } = await log.into(replay);
+    const { cutBy, reached } = await log.into(replay);
     const position = encodePosition(devicesOf(heads));
+    const cuts = CUT_BY.filter((cut) => cutBy.has(cut) || fleet.cutBy.has(cut));
     return {
-      digest: digestOfDryRun(draft.settings, position),
-      ...{ position, from: instant(from), until: instant(Math.min(until, reached ?? until)) },
-      isPartial: !isWhole || fleet.isPartial,
+      digest: digestOfDryRun(draft.settings, { position, days }),
+      ...{ position, days, from: instant(from), until: instant(Math.min(until, reached ?? until)) },
+      isPartial: cuts.length > 0,
+      cutBy: cuts,
       report: replay.report(),
     };
   }
 
   /** Who has which number, and what is kept of whom, now. */
-  private async fleet(tenant: string, channel: string): Promise<RecordedFleet> {
+  private async fleet(tenant: string, channel: string, deadline: number): Promise<RecordedFleet> {
+    const cutBy = new Set<CutBy>();
+    const isLate = () => performance.now() > deadline;
     const ids = new Map<number, string>();
     const keeping: { deviceId: string; keptVersion: number }[] = [];
-    for (let after = -1, more = true; more && ids.size < LIMITS.devices; ) {
+    for (let after = -1, more = true; more; ) {
+      if (isLate()) cutBy.add('time');
+      if (ids.size >= LIMITS.devices) cutBy.add('devices');
+      if (cutBy.size > 0) break;
       const rows = await this.databases.actor.inTenant(tenant, (tx) =>
         tx.query<{ device_no: number; device_id: string; kept_version: number }>(
           `select device_no, device_id, kept_version from ops.device
@@ -111,8 +121,13 @@ export class DryRuns {
       more = rows.length === PAGE;
     }
     const kept: RecordedFleet['kept'] = new Map();
-    for (const each of keeping.slice(0, LIMITS.kept)) kept.set(each.deviceId, await this.kept.of({ tenant, ...each }));
-    return { ids, kept, isPartial: ids.size >= LIMITS.devices || keeping.length > LIMITS.kept };
+    for (const each of keeping) {
+      if (kept.size >= LIMITS.kept) cutBy.add('kept');
+      if (isLate()) cutBy.add('time');
+      if (cutBy.has('kept') || isLate()) break;
+      kept.set(each.deviceId, await this.kept.of({ tenant, ...each }));
+    }
+    return { ids, kept, cutBy };
   }
 }
 

@@ -29,7 +29,7 @@ export class ExplainDeviceHandler implements IQueryHandler<ExplainDevice> {
 
   /**
    * Nothing is taken, recorded or sent by the question.
-   * @throws CampaignError `device.unknown`, `campaign.unknown`: there is none, or there was none then; EventLogError `as-of.*`
+   * @throws CampaignError `device.unknown`, `campaign.unknown`: there is none, or there was none then, `explain.*`; EventLogError `as-of.*`
    */
   async execute({ tenant, deviceId, asked, maySeePersonal }: ExplainDevice): Promise<Explanation> {
     const { campaignId, asOf } = asked;

@@ -16,19 +16,24 @@ import {
 import { CommittedLog, TailLog } from '#event-log/nest/event-log.module.js';
 import type { HandsetEvent } from '#identity/events.js';
 import { type Kept, keptOf } from '#identity/index.js';
-import { MatchingError } from '#matching/index.js';
-import type { Clock } from '#runtime/index.js';
+import { type Clock, Turns } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { Board, BOARD_TOPICS, type TenantBoard } from '../board.js';
 import { CampaignError } from '../errors.js';
 import type { KnownDevice } from '../explain.js';
 import type { Telling } from '../explain-rule.js';
 import { pastFact } from '../past.js';
-import { comparedBy, valuesOf } from '../values.js';
+import { knownBy, valuesOf } from '../values.js';
 import type { Told } from './described.js';
 import { LiveBoard } from './live-board.js';
 
 const PAGE = 1_000;
+
+/** At a time, and in line behind them: each reads a partition from its beginning. */
+const [AT_ONCE, IN_LINE] = [2, 8];
+/** One answer takes no longer, ms. */
+const DEADLINE_MS = 20_000;
+const RETRY_SECONDS = 5;
 
 /** What people had decided and one device had done, at a moment. */
 export interface Then {
@@ -47,6 +52,8 @@ interface Reading {
   /** Where it was read to, and when the last of it came. */
   next: Record<string, number>;
   latest: number;
+  /** By `performance.now()`. */
+  deadline: number;
 }
 
 /**
@@ -55,6 +62,11 @@ interface Reading {
  */
 @Injectable()
 export class Moments {
+  private readonly turns = new Turns(AT_ONCE, IN_LINE, () => {
+    const about = { retryAfterSeconds: RETRY_SECONDS };
+    return new CampaignError('explain.busy', about, 'too many ask why just now');
+  });
+
   constructor(
     @Inject(CommittedLog) private readonly committed: CommittedLog,
     @Inject(TailLog) private readonly tail: TailLog,
@@ -62,11 +74,15 @@ export class Moments {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @throws EventLogError `as-of.malformed`, `as-of.future`; CampaignError `device.unknown` */
-  async at(tenant: string, deviceId: string, asOf: string | undefined): Promise<Then> {
+  /** @throws EventLogError `as-of.malformed`, `as-of.future`; CampaignError `device.unknown`, `explain.busy`, `explain.unavailable` */
+  at(tenant: string, deviceId: string, asOf: string | undefined): Promise<Then> {
+    return this.turns.take(() => this.read(tenant, deviceId, asOf));
+  }
+
+  private async read(tenant: string, deviceId: string, asOf: string | undefined): Promise<Then> {
     const heads = await this.heads();
     const until = asOf === undefined ? { position: heads } : await this.momentOf(asOf, heads);
-    const reading: Reading = { tenant, until, next: {}, latest: 0 };
+    const reading: Reading = { tenant, until, next: {}, latest: 0, deadline: performance.now() + DEADLINE_MS };
     const board = asOf === undefined ? await this.live.tenant(tenant) : await this.boardOf(reading);
     if (asOf === undefined) Object.assign(reading.next, this.live.position);
     const { kept, ...identity } = await this.identityOf(reading, deviceId);
@@ -97,7 +113,7 @@ export class Moments {
     const board = new Board();
     for (const topic of BOARD_TOPICS)
       for (let partition = 0; partition < PARTITIONS; partition++)
-        await this.read(this.committed, { topic, partition }, reading, (record) => board.apply(record));
+        await this.partition(this.committed, { topic, partition }, reading, (record) => board.apply(record));
     return board.tenant(reading.tenant);
   }
 
@@ -119,7 +135,7 @@ export class Moments {
     const partition = partitionOf(`${reading.tenant}/${deviceId}`);
     const known = { told: 'not-told' as Telling, past: [] as KnownDevice['past'][number][] };
     const isRepeat = repeats();
-    await this.read(this.tail, { topic: 'muster.device', partition }, reading, (record) => {
+    await this.partition(this.tail, { topic: 'muster.device', partition }, reading, (record) => {
       if (record.subject !== deviceId || record.fault !== undefined || isRepeat(record)) return;
       if (record.type === 'HandsetDescribed') known.told = tellingOf(record as EventRecord<Described>, schema, kept);
       const fact = pastFact(record, record.receivedAt);
@@ -129,13 +145,14 @@ export class Moments {
   }
 
   /** One partition of the tenant, up to the moment. */
-  private async read(
+  private async partition(
     log: CommittedLog | TailLog,
     { topic, partition }: { topic: Topic; partition: number },
     reading: Reading,
     take: (record: MaybeFaulty) => void,
   ): Promise<void> {
     for (let from = 0; ; ) {
+      if (performance.now() > reading.deadline) throw tooLong();
       const records = await log.readTolerantly(topic, partition, from, PAGE, reading.tenant);
       for (const record of records) {
         if (!isBy(record, reading.until)) return;
@@ -147,6 +164,13 @@ export class Moments {
     }
   }
 }
+
+const tooLong = () =>
+  new CampaignError(
+    'explain.unavailable',
+    { retryAfterSeconds: RETRY_SECONDS },
+    'it would take too long to read just now',
+  );
 
 type Identity = Pick<KnownDevice, 'channel' | 'status'> & { kept: Kept };
 type Described = { type: 'HandsetDescribed'; data: Told };
@@ -179,15 +203,11 @@ function tellingOf(
   const { attributes, zone } = data;
   if (attributes === null) return 'erased';
   const told = { attributes, at };
-  try {
-    const compared = comparedBy(schema, told, kept);
-    const values = Object.entries(valuesOf(told, kept, schema)).filter(([, { source }]) => source === 'kept');
-    const since = new Map(values.map(([name, value]) => [name, value.at]));
-    return { attributes: compared, zone: zone ?? undefined, at, kept: since };
-  } catch (error) {
-    if (error instanceof MatchingError) return 'not-told';
-    throw error;
-  }
+  const compared = knownBy(schema, told, kept);
+  if (compared === null) return 'not-told';
+  const values = Object.entries(valuesOf(told, kept, schema)).filter(([, { source }]) => source === 'kept');
+  const since = new Map(values.map(([name, value]) => [name, value.at]));
+  return { attributes: compared, zone: zone ?? undefined, at, kept: since };
 }
 
 /** What a source has sent before, by its own numbers. */

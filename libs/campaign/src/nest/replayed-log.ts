@@ -8,16 +8,16 @@ import {
 } from '#event-log/index.js';
 import type { Kept } from '#identity/index.js';
 import type { AttributeSchema, Attributes } from '#matching/index.js';
-import type { Replay } from '../dry-run.js';
+import type { CutBy, Replay } from '../dry-run.js';
 import { type DeviceFactByServer, unpackPolls } from '../events.js';
-import { comparedBy } from '../values.js';
+import { knownBy } from '../values.js';
 
 /**
  * What one dry run may take. A device costs about 0.3 KB and a record is read at 20,000 a second and more; what is over the
  * limits is left out, and the report says that it is partial.
  */
 export const LIMITS = {
-  /** Of `muster.device`, all tenants', the newest. */
+  /** Of `muster.device`, all tenants', the newest: others' are passed over unopened, which still takes a look. */
   records: 2_000_000,
   devices: 1_000_000,
   /** Of which something is kept: each costs a look. */
@@ -37,7 +37,7 @@ export interface RecordedFleet {
   ids: ReadonlyMap<number, string>;
   /** By the id of the device; of most nothing is. */
   kept: Map<string, Kept>;
-  isPartial: boolean;
+  cutBy: ReadonlySet<CutBy>;
 }
 
 interface Around {
@@ -59,32 +59,41 @@ export class ReplayedLog {
   private readonly own: ReadonlySet<string>;
 
   constructor(
-    private readonly log: PostgresLog,
+    private readonly log: Pick<PostgresLog, 'readTolerantly'>,
     private readonly heads: Position,
     private readonly around: Around,
   ) {
     this.own = new Set(around.fleet.ids.values());
   }
 
-  /** @returns whether all was read, and if not up to when it was, ms */
-  async into(replay: Replay): Promise<{ isWhole: boolean; reached: number | undefined }> {
-    let isWhole = true;
+  /**
+   * What was told before has half of the time that is left, each partition its share: the polls are what is asked for.
+   * @returns why not all was read, and up to when it was, ms, where the polls were cut
+   */
+  async into(replay: Replay): Promise<{ cutBy: ReadonlySet<CutBy>; reached: number | undefined }> {
+    const cutBy = new Set<CutBy>();
+    const half = (performance.now() + this.around.deadline) / 2;
     const cursors: Cursor[] = [];
     for (let partition = 0; partition < PARTITIONS; partition++) {
+      const now = performance.now();
+      const until = now + (half - now) / (PARTITIONS - partition);
       const head = nextOffset(this.heads, TOPIC, partition);
-      const start = await this.firstSince(partition, head);
       const back = Math.max(0, head - Math.floor(LIMITS.records / PARTITIONS));
-      if (!(await this.before(replay, partition, back, start)) || back > 0) isWhole = false;
-      cursors.push(new Cursor(this.log, partition, Math.max(start, back), head));
+      const start = Math.max(back, await this.firstSince(partition, back, head));
+      if (back > 0) cutBy.add('records');
+      const cursor = new Cursor(this.log, this.around.tenant, { partition, from: back, to: head });
+      if (!(await this.before(replay, cursor, { start, until }))) cutBy.add('time');
+      cursors.push(cursor);
     }
     const reached = await this.merged(replay, cursors);
-    return { isWhole: isWhole && reached === undefined, reached };
+    if (reached !== undefined) cutBy.add('time');
+    return { cutBy, reached };
   }
 
-  /** The first record that was received since then: they are in the order of their receipt. */
-  private async firstSince(partition: number, head: number): Promise<number> {
-    let [low, high] = [0, head];
-    while (low < high) {
+  /** The first record that was received since then: they are in the order of their receipt. Whose it is does not matter. */
+  private async firstSince(partition: number, from: number, head: number): Promise<number> {
+    let [low, high] = [from, head];
+    while (low < high && !this.isLate()) {
       const middle = Math.floor((low + high) / 2);
       const [record] = await this.log.readTolerantly(TOPIC, partition, middle, 1);
       if (record !== undefined && Date.parse(record.receivedAt) < this.around.from) low = middle + 1;
@@ -93,30 +102,44 @@ export class ReplayedLog {
     return low;
   }
 
-  /** What was told last before the time. @returns false when the time was up */
-  private async before(replay: Replay, partition: number, from: number, to: number): Promise<boolean> {
-    const cursor = new Cursor(this.log, partition, from, to);
-    for (let record = await cursor.next(); record !== undefined; record = await cursor.next()) {
+  /** What was told last before the time. Leaves the cursor at its start. @returns false when the time was up */
+  private async before(
+    replay: Replay,
+    cursor: Cursor,
+    { start, until }: { start: number; until: number },
+  ): Promise<boolean> {
+    for (;;) {
+      const record = await cursor.peek();
+      if (record === undefined || record.offset >= start) return true;
+      if (performance.now() > until) break;
       if (record.type === 'HandsetDescribed') this.describe(replay, record);
-      if (this.isLate()) return false;
+      cursor.step();
     }
-    return true;
+    cursor.skipTo(start);
+    return false;
   }
 
   /** All partitions, by when their records were received. @returns up to when, if the time was up before the end */
   private async merged(replay: Replay, cursors: readonly Cursor[]): Promise<number | undefined> {
-    const open = await Promise.all(cursors.map(async (cursor) => ({ cursor, record: await cursor.next() })));
+    let reached = this.around.from;
+    const open: { cursor: Cursor; record: MaybeFaulty | undefined }[] = [];
+    for (const cursor of cursors) {
+      if (this.isLate()) return reached;
+      open.push({ cursor, record: await cursor.peek() });
+    }
     for (;;) {
       let first: (typeof open)[number] | undefined;
       for (const each of open)
         if (each.record !== undefined && (first === undefined || each.record.receivedAt < first.record!.receivedAt))
           first = each;
       if (first?.record === undefined) return undefined;
+      if (this.isLate()) return reached;
       const { record } = first;
       if (record.type === 'HandsetDescribed') this.describe(replay, record);
       if (record.type === 'PollsRecorded') this.poll(replay, record);
-      first.record = await first.cursor.next();
-      if (this.isLate()) return Date.parse(record.receivedAt);
+      reached = Math.max(reached, Date.parse(record.receivedAt));
+      first.cursor.step();
+      first.record = await first.cursor.peek();
     }
   }
 
@@ -133,16 +156,12 @@ export class ReplayedLog {
 
   private attributesOf({ subject, receivedAt: at }: EventRecord, { attributes }: Described): Attributes | null {
     if (attributes === null) return null;
-    try {
-      return comparedBy(this.around.schema, { attributes, at }, this.around.fleet.kept.get(subject) ?? {});
-    } catch {
-      return null; // told by a schema that has been put aside by a restore
-    }
+    return knownBy(this.around.schema, { attributes, at }, this.around.fleet.kept.get(subject) ?? {});
   }
 
   private poll(replay: Replay, { tenant, fault, data }: MaybeFaulty): void {
     const polls = data as Polls;
-    if (tenant !== this.around.tenant || fault !== undefined || polls.channel !== this.around.channel) return;
+    if (fault !== undefined || tenant !== this.around.tenant || polls.channel !== this.around.channel) return;
     for (const { deviceNo, at } of unpackPolls(polls)) {
       const deviceId = this.around.fleet.ids.get(deviceNo);
       if (deviceId !== undefined) replay.polled(deviceId, at);
@@ -150,26 +169,43 @@ export class ReplayedLog {
   }
 }
 
-/** One partition, a page at a time. */
+/** Of one partition what is the tenant's, a page at a time: what is others' is left out by the log, unopened. */
 class Cursor {
   private page: readonly MaybeFaulty[] = [];
   private at = 0;
+  private from: number;
 
   constructor(
-    private readonly log: PostgresLog,
-    private readonly partition: number,
-    private from: number,
-    private readonly to: number,
-  ) {}
+    private readonly log: Pick<PostgresLog, 'readTolerantly'>,
+    private readonly tenant: string,
+    private readonly range: { partition: number; from: number; to: number },
+  ) {
+    this.from = range.from;
+  }
 
-  async next(): Promise<MaybeFaulty | undefined> {
-    if (this.at >= this.page.length) {
-      if (this.from >= this.to) return undefined;
-      this.page = await this.log.readTolerantly(TOPIC, this.partition, this.from, Math.min(PAGE, this.to - this.from));
+  /** The next record; undefined at the end. */
+  async peek(): Promise<MaybeFaulty | undefined> {
+    const { partition, to } = this.range;
+    if (this.at >= this.page.length && this.from < to) {
+      this.page = await this.log.readTolerantly(TOPIC, partition, this.from, PAGE, this.tenant);
       this.at = 0;
-      this.from += this.page.length;
-      if (this.page.length === 0) return undefined;
+      this.from = this.page.length < PAGE ? to : this.page.at(-1)!.offset + 1;
     }
-    return this.page[this.at++];
+    const record = this.page[this.at];
+    return record !== undefined && record.offset < to ? record : undefined;
+  }
+
+  step(): void {
+    this.at += 1;
+  }
+
+  skipTo(offset: number): void {
+    const found = this.page.findIndex((record, i) => i >= this.at && record.offset >= offset);
+    if (found >= 0) {
+      this.at = found;
+      return;
+    }
+    this.at = this.page.length;
+    this.from = Math.max(this.from, offset);
   }
 }

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EventContext, execute, PostgresLog } from '#event-log/index.js';
-import { currentTrial } from '#runtime/index.js';
+import { currentTrial, inEarnest } from '#runtime/index.js';
 import { contentDecider, type ContentState } from '../content.js';
 import { checkDescription } from '../description.js';
 import { CampaignError, refusal } from '../errors.js';
@@ -49,7 +49,8 @@ export class RunContentHandler implements ICommandHandler<RunContent> {
     checkDescription(data.description);
     const { schema, contents } = await this.board.tenant(context.tenant);
     const done = contents.get(data.uploadId)?.published;
-    const finished = done ? undefined : await this.finished(data, context.tenant);
+    // Hashing takes its time, and a trial would hold a connection of the pool meanwhile: it has none before this is done.
+    const finished = done ? undefined : await inEarnest(() => this.finished(data, context.tenant));
     const { sha256, sizeBytes } = done ?? finished!;
     const file = finished?.file;
     const description = { ...data.description, sizeBytes };

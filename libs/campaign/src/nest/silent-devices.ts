@@ -10,7 +10,7 @@ import type { CampaignStatus } from '../campaign.js';
 import { CampaignError } from '../errors.js';
 import type { DeviceFactByServer } from '../events.js';
 import { Audience } from '../silent.js';
-import { comparedBy } from '../values.js';
+import { knownBy } from '../values.js';
 import { LiveBoard } from './live-board.js';
 import type { SilentDeviceView } from './silent.dto.js';
 
@@ -141,7 +141,7 @@ export class SilentDevices {
     return { deviceId, deviceNo, lastSeenAt, enrolledAt: enrolledAt.toISOString(), eligibility };
   }
 
-  /** What it told last, where the log has it, with what is kept of it. */
+  /** What it told last, where the log has it and the schema knows it, with what is kept of it. */
   private async attributes(
     { tenant, board }: Question,
     { device_id: deviceId, kept_version: keptVersion }: DeviceRow,
@@ -155,6 +155,6 @@ export class SilentDevices {
     const isOurs = record?.tenant === tenant && record.subject === deviceId && record.type === 'HandsetDescribed';
     if (!isOurs || record.fault !== undefined || !attributes) return null;
     const kept = await this.kept.of({ tenant, deviceId, keptVersion });
-    return comparedBy(board.schema, { attributes, at: record.receivedAt }, kept);
+    return knownBy(board.schema, { attributes, at: record.receivedAt }, kept);
   }
 }

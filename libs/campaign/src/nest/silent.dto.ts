@@ -39,7 +39,7 @@ export class SilentDeviceView {
   /** When it asked last; null: never. */
   lastSeenAt!: string | null;
   enrolledAt!: string;
-  /** eligible: it fits, by what is known of it; unknown: it has told nothing yet; not-knowable: it compares by itself. */
+  /** eligible: it fits, by what is known of it; unknown: it has told nothing yet, or nothing that the schema of today has; not-knowable: it compares by itself. */
   eligibility!: Eligibility;
 }
 

@@ -12,6 +12,7 @@ export const STATUSES = {
   'campaign.own': 403,
   'campaign.dry-run-busy': 429,
   'campaign.report-stale': 409,
+  'explain.busy': 503,
   'campaign.halted': 409,
   'campaign.nothing-to-undo': 409,
   'campaign.undo-late': 409,

@@ -28,6 +28,8 @@ interface Place {
   partition: number;
   /** Kafka's. */
   end: number;
+  /** In which it was asked for: what was found out before all was forgotten is not remembered. */
+  era: number;
 }
 
 /**
@@ -43,6 +45,7 @@ export class KafkaReader {
   private readonly reported = new Map<string, number>();
   /** Kafka's ends as they were at least. */
   private known: ReadonlyMap<string, readonly number[]> = new Map();
+  private era = 0;
   private running: Promise<unknown> | undefined;
   private waiting: Promise<ReadonlyMap<string, readonly number[]>> | undefined;
 
@@ -56,14 +59,18 @@ export class KafkaReader {
 
   /** Next log offsets; partitions without a record are left out. */
   async heads(topics: readonly Topic[]): Promise<Position> {
+    const { era } = this;
     const ends = await this.ends();
     const places = topics.flatMap((topic) =>
-      Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition, end: endOf(ends, topic, partition) })),
+      Array.from({ length: PARTITIONS }, (_, partition) => {
+        return { topic, partition, end: endOf(ends, topic, partition), era };
+      }),
     );
     const heads = await Promise.all(
-      places.map(async ({ topic, partition, end }) => {
+      places.map(async (place) => {
+        const { topic, partition, end } = place;
         if (end === 0) return [];
-        const next = topic === STRAIGHT ? end : ((await this.tailOf({ topic, partition, end }))?.next ?? 0);
+        const next = topic === STRAIGHT ? end : ((await this.tailOf(place))?.next ?? 0);
         return next === 0 ? [] : [[partitionKey(topic, partition), next] as const];
       }),
     );
@@ -72,11 +79,12 @@ export class KafkaReader {
 
   /** Kafka's end of each partition of a relayed topic, and the furthest record of the log before it, if there is any. */
   async tailsOf(topic: Topic): Promise<{ end: number; tail?: Tail }[]> {
+    const { era } = this;
     const ends = await this.ends();
     return Promise.all(
       Array.from({ length: PARTITIONS }, async (_, partition) => {
         const end = endOf(ends, topic, partition);
-        const tail = await this.tailOf({ topic, partition, end });
+        const tail = await this.tailOf({ topic, partition, end, era });
         return tail === undefined ? { end } : { end, tail };
       }),
     );
@@ -86,14 +94,16 @@ export class KafkaReader {
   forget(): void {
     for (const memory of [this.chunks, this.places, this.tails]) memory.clear();
     this.known = new Map();
+    this.era += 1;
   }
 
   /** @throws EventLogError `log.gap` when the log offset is missing in Kafka and a later one is there */
   async read(topic: Topic, partition: number, from: number, limit: number): Promise<Read[]> {
+    const { era } = this;
     // To ask costs as much as tens of records; where a read will be full, whatever has come since, it need not know.
     const isFull = topic === STRAIGHT && endOf(this.known, topic, partition) >= from + limit;
     const end = endOf(isFull ? this.known : await this.ends(), topic, partition);
-    const place = { topic, partition, end };
+    const place = { topic, partition, end, era };
     return topic === STRAIGHT ? this.readStraight(place, from, limit) : this.readRelayed(place, from, limit);
   }
 
@@ -162,7 +172,7 @@ export class KafkaReader {
     if (known !== undefined && known.end >= place.end) return known.tail;
     const tail =
       known === undefined ? await this.tailBefore(place) : await this.furthest(place, known.end, place.end, known.tail);
-    this.tails.set(key, { end: place.end, tail });
+    if (place.era === this.era) this.tails.set(key, { end: place.end, tail });
     return tail;
   }
 
@@ -205,7 +215,10 @@ export class KafkaReader {
       this.waiting = undefined;
       const asking = this.client.ends(this.topics);
       this.running = asking;
-      return (this.known = await asking);
+      const { era } = this;
+      const ends = await asking;
+      if (era === this.era) this.known = ends;
+      return ends;
     })();
     return this.waiting;
   }
@@ -214,7 +227,8 @@ export class KafkaReader {
     return this.places.get(partitionKey(topic, partition))?.get(logOffset) ?? logOffset;
   }
 
-  private remember({ topic, partition }: Place, logOffset: number, at: number): void {
+  private remember({ topic, partition, era }: Place, logOffset: number, at: number): void {
+    if (era !== this.era) return;
     const key = partitionKey(topic, partition);
     const places = this.places.get(key) ?? new Map<number, number>();
     this.places.set(key, places.set(logOffset, at));

@@ -12,8 +12,12 @@ import {
   type Tx,
 } from '#event-log/index.js';
 import { TailLog } from '#event-log/nest/event-log.module.js';
-import { Turns } from '../turns.js';
+import { Turns } from '#runtime/index.js';
+import { InsightError } from '../errors.js';
 import { insightProjections } from '../views/projections.js';
+
+/** About as long as a copy takes. */
+const RETRY_SECONDS = 5;
 
 /** Name of the data source with role `muster_insight`. */
 export const INSIGHT = 'insight';
@@ -33,7 +37,10 @@ type Read<T> = (db: EntityManager, position: string) => Promise<T>;
 @Injectable()
 export class ReadModels {
   /** Copies of the past at a time: each reads the log from its beginning. */
-  private readonly copies = new Turns(2, 8);
+  private readonly copies = new Turns(2, 8, () => {
+    const about = { retryAfterSeconds: RETRY_SECONDS };
+    return new InsightError('as-of.busy', about, 'too many ask for the past just now');
+  });
 
   constructor(
     @InjectDataSource(INSIGHT) private readonly source: DataSource,

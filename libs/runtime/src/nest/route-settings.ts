@@ -1,6 +1,9 @@
+import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
+import { ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { NEVER_DRY } from '../trial.js';
 
 /** What a route says about itself, kept in Fastify's `config` of the route. */
 export interface RouteSettings {
@@ -26,7 +29,8 @@ export const BodyLimit = (bytes: number): MethodDecorator => RouteSetting({ body
 export const StreamsBody = (): MethodDecorator => RouteSetting({ streamsBody: true });
 
 /** What the route does cannot be taken back, or must not be had for nothing: `?dry_run=true` is refused. */
-export const NeverDry = (): MethodDecorator => RouteSetting({ neverDry: true });
+export const NeverDry = (): MethodDecorator =>
+  applyDecorators(RouteSetting({ neverDry: true }), ApiExtension(NEVER_DRY, true));
 
 export const isNeverDry = ({ routeOptions }: FastifyRequest): boolean =>
   (routeOptions.config as RouteSettings | undefined)?.neverDry === true;

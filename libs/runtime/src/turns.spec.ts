@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { DomainError } from './errors.js';
 import { Turns } from './turns.js';
+
+const busy = () => new DomainError('turn.busy', { retryAfterSeconds: 5 }, 'too many');
 
 describe('turns', () => {
   it('run so many at a time, in the order of asking, also after one that failed', async () => {
-    const turns = new Turns(2, 3);
+    const turns = new Turns(2, 3, busy);
     const order: number[] = [];
     let running = 0;
     let most = 0;
@@ -21,12 +24,12 @@ describe('turns', () => {
     expect(all.filter(({ status }) => status === 'rejected')).toHaveLength(1);
   });
 
-  it('refuse with as-of.busy who would make the line longer than its bound', async () => {
-    const turns = new Turns(1, 2);
+  it('refuse who would make the line longer than its bound', async () => {
+    const turns = new Turns(1, 2, busy);
     const { held, finish } = heldWork();
     const taken = [0, 1, 2].map(() => turns.take(() => held));
     await expect(turns.take(() => held)).rejects.toMatchObject({
-      code: 'as-of.busy',
+      code: 'turn.busy',
       details: { retryAfterSeconds: 5 },
     });
     finish('done');
@@ -35,14 +38,14 @@ describe('turns', () => {
   });
 
   it('pass by who has left the line, and give the place to another', async () => {
-    const turns = new Turns(1, 1);
+    const turns = new Turns(1, 1, busy);
     const { held, finish } = heldWork();
     const first = turns.take(() => held);
     const request = new AbortController();
     let hasWorked = false;
     const left = turns.take(async () => (hasWorked = true), request.signal);
     request.abort();
-    await expect(left).rejects.toMatchObject({ code: 'as-of.busy' });
+    await expect(left).rejects.toMatchObject({ code: 'turn.busy' });
     const later = turns.take(async () => 'later');
     finish('first');
     expect([await first, await later]).toEqual(['first', 'later']);

@@ -1,8 +1,3 @@
-import { InsightError } from './errors.js';
-
-/** About as long as a turn takes. */
-const RETRY_SECONDS = 5;
-
 /** Lets so many run at a time; so many others wait in line, and no more. */
 export class Turns {
   private running = 0;
@@ -11,11 +6,13 @@ export class Turns {
   constructor(
     private readonly atATime: number,
     private readonly inLine: number,
+    /** What is thrown when the line is full, or was left. */
+    private readonly busy: () => Error,
   ) {}
 
   /**
    * @param ended  of who asks: whose request has ended leaves the line
-   * @throws InsightError `as-of.busy` when the line is full, or was left
+   * @throws what `busy` makes
    */
   async take<T>(work: () => Promise<T>, ended?: AbortSignal): Promise<T> {
     if (this.running >= this.atATime) await this.wait(ended);
@@ -32,7 +29,7 @@ export class Turns {
 
   private wait(ended?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.line.length >= this.inLine || ended?.aborted === true) return reject(busy());
+      if (this.line.length >= this.inLine || ended?.aborted === true) return reject(this.busy());
       const turn = () => {
         ended?.removeEventListener('abort', leave);
         resolve();
@@ -40,13 +37,10 @@ export class Turns {
       const leave = () => {
         const place = this.line.indexOf(turn);
         if (place >= 0) this.line.splice(place, 1);
-        reject(busy());
+        reject(this.busy());
       };
       ended?.addEventListener('abort', leave, { once: true });
       this.line.push(turn);
     });
   }
 }
-
-const busy = () =>
-  new InsightError('as-of.busy', { retryAfterSeconds: RETRY_SECONDS }, 'too many ask for the past just now');
