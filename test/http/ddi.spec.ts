@@ -525,6 +525,25 @@ describe('feedback', () => {
     expect((await client.names()).filter((type) => type === 'InstallReported')).toHaveLength(1);
   });
 
+  it('is in the history and asks what the device is also where its record had to wait', async () => {
+    const { client, contentId, campaignId } = await launch();
+    const id = await client.actionId();
+    const { actor } = server.app.get(Databases);
+    const owed = JSON.stringify([{ type: 'TransferStarted', data: { contentId, campaignId } }]);
+    const busy = `update ops.ddi_action set owed = $3, owed_until = $4 where tenant = $1 and action_id = $2 returning 1`;
+    const until = (ms: number) =>
+      actor.inTenant('acme', (tx) => tx.query(busy, ['acme', id, owed, new Date(clock.now() + ms)]));
+    await until(60_000); // another process has claimed it, and says no more
+    const answered = client.report(id, 'closed', 'success', ['done']);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await until(-1);
+    expect((await answered).status).toBe(200);
+    expect((await client.names()).slice(-2)).toEqual(['InstallReported', 'OutcomeConfirmed']);
+    const { json } = await client.ask('GET', `/installedBase/${id}?actionHistory=1`);
+    expect(json).toMatchObject({ actionHistory: { messages: ['done'] } });
+    expect(await client.links()).toHaveProperty('configData');
+  });
+
   it('that says "Skipped Update." is no installation: the offer stands', async () => {
     const { client } = await launch();
     const id = await client.actionId();

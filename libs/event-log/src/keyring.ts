@@ -140,6 +140,11 @@ export class Keyring {
     return (await (tx === undefined ? this.database.inTenant(tenant, load) : load(tx))).get(id);
   }
 
+  /** For what it was the secret of is gone. Repeating is harmless. */
+  async dropSecret(tx: Tx, { tenant, purpose, id }: SecretName): Promise<void> {
+    await tx.query('delete from ops.keyring where tenant = $1 and purpose = $2 and id = $3', [tenant, purpose, id]);
+  }
+
   private async store(tx: Tx, name: SecretName, bytes: Uint8Array, onConflict: string): Promise<void> {
     await tx.query(
       `insert into ops.keyring (tenant, purpose, id, wrapped) values ($1, $2, $3, $4)

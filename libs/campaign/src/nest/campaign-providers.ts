@@ -15,6 +15,7 @@ import { DdiChoice } from './ddi/ddi-choice.js';
 import { DdiConsentController } from './ddi/ddi-consent.controller.js';
 import { DdiConsent } from './ddi/ddi-consent.js';
 import { DdiController } from './ddi/ddi.controller.js';
+import { DdiDebts } from './ddi/ddi-debts.js';
 import { DdiDownloads } from './ddi/ddi-downloads.js';
 import { DdiGuard } from './ddi/ddi-guard.js';
 import { DdiPolls } from './ddi/ddi-polls.js';
@@ -117,6 +118,7 @@ const ddi = [
   DdiArtifacts,
   DdiChoice,
   DdiConsent,
+  DdiDebts,
   DdiDownloads,
   DdiGuard,
   DdiPolls,

@@ -64,25 +64,33 @@ export class Leases {
 
   /** It is done with it, well or not. */
   async end(device: RowName, offer: OfferRef, at: string): Promise<void> {
-    await this.change(device, offer, at, 'ended_at = coalesce(ended_at, $5)');
+    await this.change(device, offer, at, ENDED);
   }
 
   /** @param change with `$5`, the time */
-  private async change(
-    { tenant, deviceId }: RowName,
-    { contentId, campaignId }: OfferRef,
-    at: string,
-    change: string,
-  ): Promise<void> {
-    await this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query(
-        `update ops.granted set ${change}
-         where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4
-           and granted_at <= $5::timestamptz + interval '${SKEW_MS} ms'`,
-        [tenant, campaignId, deviceId, contentId, at],
-      ),
-    );
+  private async change(device: RowName, offer: OfferRef, at: string, change: string): Promise<void> {
+    await this.databases.actor.inTenant(device.tenant, (tx) => changeIn(tx, device, offer, { at, change }));
   }
+}
+
+const ENDED = 'ended_at = coalesce(ended_at, $5)';
+
+/** It is done with it, in the transaction that says so. */
+export const endLease = (tx: Tx, device: RowName, offer: OfferRef, at: string): Promise<void> =>
+  changeIn(tx, device, offer, { at, change: ENDED });
+
+async function changeIn(
+  tx: Tx,
+  { tenant, deviceId }: RowName,
+  { contentId, campaignId }: OfferRef,
+  { at, change }: { at: string; change: string },
+): Promise<void> {
+  await tx.query(
+    `update ops.granted set ${change}
+     where tenant = $1 and campaign_id = $2 and device_id = $3 and content_id = $4
+       and granted_at <= $5::timestamptz + interval '${SKEW_MS} ms'`,
+    [tenant, campaignId, deviceId, contentId, at],
+  );
 }
 
 class OnlyLooked extends Error {}

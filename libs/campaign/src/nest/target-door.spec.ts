@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createPlain } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { signatureOf } from '../message-signature.js';
 import { TargetDoor } from './target-door.js';
@@ -53,6 +53,18 @@ const post = (door: TargetDoor, host: string, protocol = 'http') =>
   });
 
 describe('a message', () => {
+  it('that is answered by another protocol is not taken, and nobody waits for it', async () => {
+    const odd = createPlain((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.write('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'));
+    });
+    await new Promise<void>((done) => odd.listen(0, '127.0.0.1', done));
+    const url = `http://127.0.0.1:${(odd.address() as AddressInfo).port}/`;
+    const sent = await open.post({ url, secret: 's' }, '{}', {});
+    expect(sent).toEqual({ isTaken: false, failure: 'closed without an answer' });
+    odd.close();
+  });
+
   it('is signed, and taken with any status of 2xx', async () => {
     expect(await post(open, '127.0.0.1')).toEqual({ isTaken: true, failure: null });
     expect(seen.at(-1)).toMatchObject({

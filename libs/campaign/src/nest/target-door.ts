@@ -81,6 +81,8 @@ export class TargetDoor {
         const isTaken = statusCode >= 200 && statusCode < 300;
         done({ isTaken, failure: isTaken ? null : `status ${statusCode}` });
       });
+      // An upgrade that nobody asked for ends a request without an answer and without an error.
+      request.on('close', () => done({ isTaken: false, failure: 'closed without an answer' }));
       request.on('error', (error) => done({ isTaken: false, failure: limit.aborted ? LATE : failureOf(error) }));
       request.end(body);
     });

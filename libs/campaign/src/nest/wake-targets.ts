@@ -61,6 +61,7 @@ export class WakeTargets {
         channel,
       ]);
       if (gone.length === 0) return;
+      await this.keyring.dropSecret(tx, secretName(tenant, channel));
       const object = { kind: 'channel', id: channel };
       await audit(this.log, tx, context, { operation: 'wake.remove', object, summary: 'nobody is woken any more' });
     });

@@ -74,25 +74,19 @@ export class DdiActions {
     opened: { state: ActionState; owes: readonly FactOfServer[] },
     record: (facts: readonly FactOfServer[]) => Promise<void>,
   ): Promise<Action | undefined> {
-    const { action, isNew } = await this.rows.begin(device, offer, opened);
-    if (isNew) await this.record.pay(device, action!, opened.owes, { by: record });
+    const { action, claim } = await this.rows.begin(device, offer, opened);
+    if (claim !== null) await this.record.pay(device, action!, { owed: opened.owes, claim }, record);
     else {
       await record([]);
-      if (action?.campaignId !== offer.campaignId || action.contentId !== offer.contentId)
-        await this.free(device, offer);
+      const isOther = action?.campaignId !== offer.campaignId || action.contentId !== offer.contentId;
+      if (isOther) await this.leases.end(device, offer, instant(this.clock.now()));
     }
     return action;
   }
 
   /** @returns false when another request was first */
-  async turn(device: DeviceIdentity, action: Action, turn: Turn): Promise<boolean> {
-    const isTurned = await this.record.turn(device, action, turn);
-    if (isTurned && (turn.state === 'canceled' || turn.state === 'ended')) await this.free(device, action);
-    return isTurned;
-  }
-
-  private free(device: DeviceIdentity, offer: OfferRef): Promise<void> {
-    return this.leases.end(device, offer, instant(this.clock.now()));
+  turn(device: DeviceIdentity, action: Action, turn: Turn): Promise<boolean> {
+    return this.record.turn(device, action, turn);
   }
 
   /** Its campaign may have been recalled, or be over. */

@@ -53,18 +53,17 @@ export class DdiConsent {
   async answer(device: DeviceIdentity, actionId: number, { confirmation, details }: Confirmation): Promise<void> {
     const { snapshotVersion } = await this.served.timestamp(device);
     const board = await this.board.tenant(device.tenant);
-    const action = await this.actions.decide(board, device, actionId, (each) => {
+    await this.actions.decide(board, device, actionId, (each) => {
       if (isSaid(each.state, confirmation)) return undefined;
       if (!isOpen(each.state)) throw new CampaignError('ddi.gone', {}, 'the action is closed');
       if (each.state !== 'waiting') throw new CampaignError('ddi.unknown', {}, 'the action does not wait for it');
       if (each.reports >= DDI_LIMITS.rows) throw new CampaignError('ddi.too-many', {}, 'too many reports on an action');
       this.budget.spend(device, 1);
-      if (confirmation === 'confirmed') return { state: 'offered', owes: [] };
+      if (confirmation === 'confirmed') return { state: 'offered', details, owes: [] };
       const { contentId, campaignId } = each;
       const data = { contentId, campaignId, reason: 'user' as const, snapshotVersion };
-      return { state: 'denied', owes: [{ type: 'ContentDeclined', data }] };
+      return { state: 'denied', details, owes: [{ type: 'ContentDeclined', data }] };
     });
-    if (action.state === 'waiting') await this.actions.rows.report(device, action, details);
   }
 }
 

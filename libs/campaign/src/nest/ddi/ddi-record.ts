@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import type { DeviceIdentity } from '#identity/nest/identity.module.js';
+import type { RowName } from '#event-log/index.js';
 import { CampaignError } from '../../errors.js';
 import { FactBudget } from '../fact-budget.js';
 import { deviceContext, type FactOfServer, FactWriter } from '../fact-writer.js';
-import { type Action, DdiRows, type Turn } from './ddi-rows.js';
+import { type Action, type Claim, DdiRows, type Turn } from './ddi-rows.js';
 
 type Recording = (facts: readonly FactOfServer[]) => Promise<void>;
 
@@ -30,43 +30,55 @@ export class DdiRecord {
    * @param isPatient waits until the log is there again
    * @returns false when another request was first, and nothing is changed
    */
-  async turn(device: DeviceIdentity, action: Action, turn: Turn, { isPatient = false } = {}): Promise<boolean> {
-    const isOurs = await this.rows.turn(device, action, turn);
-    if (isOurs === undefined) return false;
-    if (turn.owes.length === 0) return true;
-    if (isOurs) await this.pay(device, action, turn.owes, { by: this.by(device, { isPatient }) });
-    else await this.paidBy(device, action);
+  async turn(device: RowName, action: Action, turn: Turn, { isPatient = false } = {}): Promise<boolean> {
+    const turned = await this.rows.turn(device, action, turn);
+    if (turned === undefined) return false;
+    const { claim } = turned;
+    if (claim !== null) await this.pay(device, action, { owed: turn.owes, claim }, this.by(device, { isPatient }));
+    else if (turn.owes.length > 0) await this.payOld(device, action, { isWaiting: true });
     return true;
   }
 
   /** Puts on the record what is the caller's to put there. @param by for the first of it, in place of the plain way */
   async pay(
-    device: DeviceIdentity,
-    { actionId }: Action,
-    first: readonly FactOfServer[],
-    { by = this.by(device) }: { by?: Recording } = {},
+    device: RowName,
+    { actionId }: Pick<Action, 'actionId'>,
+    { owed: first, claim }: { owed: readonly FactOfServer[]; claim: Claim },
+    by = this.by(device),
   ): Promise<void> {
     try {
       let owed = first;
       for (let record = by; owed.length > 0; record = this.by(device)) {
         await record(owed);
-        owed = await this.rows.paid(device, actionId, owed.length);
+        owed = await this.rows.paid(device, actionId, owed.length, claim);
       }
     } catch (error) {
-      await this.rows.release(device, actionId).catch(() => undefined); // the claim runs out by itself
+      await this.rows.release(device, actionId, claim).catch(() => undefined); // the claim runs out by itself
       throw error;
     }
   }
 
-  /** What somebody was cut off at. @param isWaiting for another who is at it; else that one is left to it */
-  async payOld(device: DeviceIdentity, action: Action, { isWaiting }: { isWaiting: boolean }): Promise<void> {
-    const owed = await this.rows.claim(device, action.actionId);
-    if (owed !== undefined) await this.pay(device, action, owed);
-    else if (isWaiting) await this.paidBy(device, action);
+  /**
+   * What somebody was cut off at, or is at.
+   * @param isWaiting until it is on the record; else what another is at is left to that one
+   * @throws CampaignError `ddi.busy`: the device may ask again
+   */
+  async payOld(
+    device: RowName,
+    action: Pick<Action, 'actionId'>,
+    { isWaiting }: { isWaiting: boolean },
+  ): Promise<void> {
+    for (let looks = 0; looks < LOOKS; looks += 1) {
+      const claimed = await this.rows.claim(device, action.actionId);
+      if (claimed !== undefined) return this.pay(device, action, claimed);
+      if (!isWaiting || (await this.rows.action(device, action.actionId))?.owes !== true) return;
+      await sleep(LOOK_MS);
+    }
+    throw busy();
   }
 
   /** The same for what need not be on the record: a client that fetches in a thousand pieces gets them, and is not told of a thousand times. */
-  async recordIfRoom(device: DeviceIdentity, event: FactOfServer): Promise<void> {
+  async recordIfRoom(device: RowName, event: FactOfServer): Promise<void> {
     try {
       this.budget.spend(device, 1);
     } catch {
@@ -75,16 +87,7 @@ export class DdiRecord {
     await this.by(device)([event]);
   }
 
-  /** Another has begun to. @throws CampaignError `ddi.busy`: the device may ask again */
-  private async paidBy(device: DeviceIdentity, { actionId }: Action): Promise<void> {
-    for (let looks = 0; looks < LOOKS; looks += 1) {
-      if ((await this.rows.action(device, actionId))?.owes !== true) return;
-      await sleep(LOOK_MS);
-    }
-    throw busy();
-  }
-
-  private by({ tenant, deviceId: subject }: DeviceIdentity, options?: { isPatient: boolean }): Recording {
+  private by({ tenant, deviceId: subject }: RowName, options?: { isPatient: boolean }): Recording {
     const context = deviceContext(tenant, subject);
     return (facts) =>
       this.writer.append(

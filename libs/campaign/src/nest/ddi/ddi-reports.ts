@@ -29,24 +29,22 @@ export class DdiReports {
   async feedback(device: DeviceIdentity, actionId: number, feedback: Feedback): Promise<void> {
     const board = await this.board.tenant(device.tenant);
     const spend = this.charge(device, feedback);
-    const ended = { isIt: false };
-    const action = await this.actions.decide(board, device, actionId, (each) => {
-      if (each.state === 'waiting') throw unknownAction();
-      if (!isOpen(each.state)) {
-        if (isRepeated(each.state, feedback)) return undefined;
+    await this.actions.decide(board, device, actionId, (action) => {
+      if (action.state === 'waiting') throw unknownAction();
+      if (!isOpen(action.state)) {
+        if (isRepeated(action.state, feedback)) return undefined;
         throw new CampaignError('ddi.gone', {}, 'the action is closed');
       }
-      spend(each);
-      const isCut = stopsTransfer(board.campaigns.get(each.campaignId), board.contents.get(each.contentId));
-      const { state, facts } = afterFeedback(each, isCut, feedback);
-      if (state === each.state && facts.length === 0) return undefined;
-      ended.isIt = !isOpen(state);
-      const { owes } = turnTo(state, each, state === 'ended' ? 'paused' : 'ended');
-      return { state, owes: [...facts.map((fact) => factOf(fact, each, feedback)), ...owes] };
+      spend(action);
+      const isCut = stopsTransfer(board.campaigns.get(action.campaignId), board.contents.get(action.contentId));
+      const { state, facts } = afterFeedback(action, isCut, feedback);
+      const { owes } =
+        state === action.state ? { owes: [] } : turnTo(state, action, state === 'ended' ? 'paused' : 'ended');
+      return {
+        ...{ state, asks: !isOpen(state), details: feedback.details },
+        owes: [...facts.map((fact) => factOf(fact, action, feedback)), ...owes],
+      };
     });
-    if (!isOpen(action.state)) return; // it was said before
-    await this.actions.rows.report(device, action, feedback.details);
-    if (ended.isIt) await this.actions.rows.ask(device);
   }
 
   /** @throws CampaignError `ddi.unknown`, `ddi.not-cancelable`, `ddi.too-many`, `ddi.busy` */
@@ -54,14 +52,13 @@ export class DdiReports {
     const next = afterCancel('canceling', feedback);
     const board = await this.board.tenant(device.tenant);
     const spend = this.charge(device, feedback);
-    const action = await this.actions.decide(board, device, actionId, (each) => {
-      if (each.state === 'canceled' && next === 'canceled') return undefined; // again
-      if (each.state !== 'canceling')
+    await this.actions.decide(board, device, actionId, (action) => {
+      if (action.state === 'canceled' && next === 'canceled') return undefined; // again
+      if (action.state !== 'canceling')
         throw new CampaignError('ddi.not-cancelable', {}, 'nothing asks for a cancel of this action');
-      spend(each);
-      return { ...turnTo(next, each), refusedCancel: next === 'offered' };
+      spend(action);
+      return { ...turnTo(next, action), refusedCancel: next === 'offered', details: feedback.details };
     });
-    if (action.state === 'canceling') await this.actions.rows.report(device, action, feedback.details);
   }
 
   /** @throws CampaignError `ddi.too-many`, `facts.too-many` */

@@ -11,6 +11,7 @@ export class OweDdi1767200000015 implements MigrationInterface {
       `update ops.ddi_action set served = int8multirange(int8range(0, served_bytes)) where served_bytes > 0`,
     );
     await db.query('alter table ops.ddi_action drop column served_bytes');
+    await db.query('create index ddi_action_owing on ops.ddi_action (tenant) where owed is not null');
   }
 
   async down(): Promise<void> {

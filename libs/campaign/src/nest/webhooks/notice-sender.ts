@@ -72,13 +72,13 @@ export class NoticeSender extends BackgroundLoop {
     }
   }
 
-  /** All that is due. Never rejects. */
+  /** All that is due, or until one is not taken: the others have their turn then. Never rejects. */
   private async tell(tenant: string, webhookId: string, signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
         const attempt = await this.queue.claim(tenant, webhookId);
         if (attempt === undefined) return;
-        await this.attempt(attempt, signal);
+        if (!(await this.attempt(attempt, signal))) return;
       }
     } catch (err) {
       this.lines.warn('webhook.retry', { webhookId, err });
@@ -86,14 +86,16 @@ export class NoticeSender extends BackgroundLoop {
     }
   }
 
-  private async attempt(attempt: Attempt, signal: AbortSignal): Promise<void> {
+  /** @returns whether it was taken */
+  private async attempt(attempt: Attempt, signal: AbortSignal): Promise<boolean> {
     const { tenant, webhookId, deliveryId, notice, attempts, target } = attempt;
     const headers = { [DELIVERY_HEADER]: deliveryId };
     const sent = await this.door.post(target, JSON.stringify(notice), { headers, signal });
-    if (signal.aborted && !sent.isTaken) return; // cut off by us: it comes up again when the claim has lapsed
+    if (signal.aborted && !sent.isTaken) return false; // cut off by us: it comes up again when the claim has lapsed
     const isGivenUp = await this.queue.settle(attempt, sent, Math.random());
     const { failure } = sent;
     if (isGivenUp) this.lines.warn('webhook.given-up', { tenant, webhookId, deliveryId, attempts, failure });
     else if (failure !== null) this.lines.info('webhook.failed', { tenant, webhookId, deliveryId, attempts, failure });
+    return sent.isTaken;
   }
 }

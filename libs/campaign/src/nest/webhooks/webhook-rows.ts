@@ -126,6 +126,7 @@ export class WebhookRows {
       );
       if (gone.length === 0) throw unknown(webhookId);
       await tx.query('delete from ops.webhook_delivery where tenant = $1 and webhook_id = $2', [tenant, webhookId]);
+      await this.keyring.dropSecret(tx, webhookSecret(tenant, webhookId));
       await this.audited(tx, context, 'webhook.remove', webhookId, 'nothing is told there any more');
     });
   }
