@@ -12,6 +12,8 @@ import { meQuery } from './api/queries.js';
 import { listSearch } from './campaigns/list-state.js';
 import { deviceSearch } from './devices/device-state.js';
 import { wizardSearch } from './wizard/wizard-state.js';
+import { hasSignedIn } from './session/door.js';
+import { NotFoundPage } from './shell/not-found-page.js';
 import { Trouble, Waiting } from './shell/panels.js';
 import { Shell } from './shell/shell.js';
 import { textIn } from './shell/search.js';
@@ -39,12 +41,12 @@ const inside = createRoute({
   id: 'inside',
   component: Shell,
   beforeLoad: async ({ context, location }) => {
-    try {
-      await context.queries.ensureQueryData(meQuery);
-    } catch (error) {
-      if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
-      throw redirect({ to: '/sign-in', search: { to: location.href } });
-    }
+    const away = () => redirect({ to: '/sign-in', search: { to: location.href }, throw: true });
+    if (!hasSignedIn()) away();
+    await context.queries.ensureQueryData(meQuery).catch((error: unknown) => {
+      if (error instanceof ApiProblem && error.status === 401) away();
+      throw error;
+    });
   },
 });
 
@@ -153,7 +155,7 @@ export const consoleRouter = (queries: QueryClient) =>
     defaultPreloadStaleTime: 0, // the query cache decides
     defaultPendingComponent: Waiting,
     defaultErrorComponent: ({ error, reset }) => <Trouble error={error} onRetry={reset} />,
-    defaultNotFoundComponent: () => <Trouble error={new ApiProblem(404, 'page.unknown', '')} />,
+    defaultNotFoundComponent: NotFoundPage,
     scrollRestoration: true,
   });
 

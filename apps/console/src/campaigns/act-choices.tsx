@@ -23,11 +23,7 @@ export function ActChoices({ verb, campaign, form, onChange }: ChoicesProps) {
   switch (verb) {
     case 'pause':
       return (
-        <Radio.Group
-          label={t('choice.pause')}
-          value={form.kind}
-          onChange={(kind) => onChange({ kind: kind as ActForm['kind'] })}
-        >
+        <Radio.Group label={t('choice.pause')} value={form.kind} onChange={(kind) => onChange({ kind: kind })}>
           <Stack gap="xs" mt="xs">
             <Radio value="soft" label={t('choice.soft')} />
             <Radio value="hard" label={t('choice.hard')} />
@@ -39,7 +35,7 @@ export function ActChoices({ verb, campaign, form, onChange }: ChoicesProps) {
         <Radio.Group
           label={t('choice.abort')}
           value={form.disposition}
-          onChange={(disposition) => onChange({ disposition: disposition as ActForm['disposition'] })}
+          onChange={(disposition) => onChange({ disposition: disposition })}
         >
           <Stack gap="xs" mt="xs">
             <Radio value="keep" label={t('choice.keep')} />
@@ -79,7 +75,7 @@ export function ActChoices({ verb, campaign, form, onChange }: ChoicesProps) {
         <Checkbox.Group
           label={t('choice.retry')}
           value={form.outcomes}
-          onChange={(outcomes) => onChange({ outcomes: outcomes as ActForm['outcomes'] })}
+          onChange={(outcomes) => onChange({ outcomes: outcomes })}
         >
           <Stack gap="xs" mt="xs">
             {OUTCOMES.map((outcome) => (

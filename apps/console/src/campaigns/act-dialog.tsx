@@ -7,10 +7,10 @@ import { ApiProblem } from '../api/problem.js';
 import type { Campaign, Progress } from '../api/wire.js';
 import { useWords } from '../shell/words.js';
 import { ActChoices } from './act-choices.js';
+import { effectText } from './act-effect.js';
 import { actOf, asksForName, initialForm, missing, reasonOf } from './act-form.js';
 import type { Verb } from './acts.js';
 import { CampaignState } from './campaign-state.js';
-import { underWay } from './funnel.js';
 import { run } from './run-act.js';
 
 interface DialogProps {
@@ -122,7 +122,8 @@ function Preview({
   progress,
   form,
 }: Omit<DialogProps, 'onClose'> & { form: ReturnType<typeof initialForm> }) {
-  const { t, count, percent } = useWords();
+  const words = useWords();
+  const { t } = words;
   const { campaignId, version } = campaign;
   const tried = actOf(verb, { ...form, reason: form.reason || '…' });
   const shape = JSON.stringify({ ...tried.body, reason: undefined, remark: undefined });
@@ -132,32 +133,15 @@ function Preview({
     retry: false,
     gcTime: 0,
   });
-  const funnel = progress?.funnel;
-  const busy = progress === undefined ? 0 : underWay(progress.funnel, progress.dropped);
-  const waiting = funnel === undefined ? 0 : Math.max(0, funnel.polled - funnel.requested);
-  const effects: Partial<Record<Verb, string>> = {
-    pause: t(form.kind === 'soft' ? 'effect.pauseSoft' : 'effect.pauseHard', {
-      busy: count(busy),
-      waiting: count(waiting),
-    }),
-    abort: t(form.disposition === 'keep' ? 'effect.abortKeep' : 'effect.abortRecall', {
-      busy: count(busy),
-      done: count(funnel?.installed ?? 0),
-    }),
-    complete: t('effect.complete', { busy: count(busy) }),
-    resume: t('effect.resume'),
-    wave: t('effect.wave', { from: percent(campaign.waveUpTo / 10_000), to: percent(form.waveUpTo / 10_000) }),
-    undo: t('effect.undo', { step: campaign.undoable?.step ?? '' }),
-    submit: t('effect.submit'),
-    schedule: t(form.start === '' ? 'effect.scheduleNow' : 'effect.scheduleThen'),
-  };
+  const effect = effectText(words, { verb, campaign, progress, form });
+  const becomes = verb === 'retry' ? undefined : preview.data?.status;
   return (
     <section className="preview" aria-live="polite" aria-label={t('act.preview')}>
-      {effects[verb] !== undefined && <p>{effects[verb]}</p>}
+      {effect !== undefined && <p>{effect}</p>}
       {preview.error !== null && <Refusal error={preview.error} />}
-      {preview.data !== undefined && preview.data.status !== campaign.status && verb !== 'retry' && (
+      {becomes !== undefined && becomes !== campaign.status && (
         <p>
-          {t('act.becomes')} <CampaignState status={campaign.status} /> → <CampaignState status={preview.data.status} />
+          {t('act.becomes')} <CampaignState status={campaign.status} /> → <CampaignState status={becomes} />
         </p>
       )}
     </section>

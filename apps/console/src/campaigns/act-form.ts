@@ -39,21 +39,25 @@ export function reasonOf(verb: Verb, { status }: Campaign): 'required' | 'option
   return ['reject', 'pause', 'complete', 'abort', 'undo'].includes(verb) ? 'required' : 'none';
 }
 
+/** What is left empty is not said. */
+const said = <Name extends string>(name: Name, text: string): Partial<Record<Name, string>> =>
+  text === '' ? {} : ({ [name]: text } as Record<Name, string>);
+
 export function actOf(verb: Verb, form: ActForm): Act {
   const reason = form.reason.trim();
   switch (verb) {
     case 'submit':
       return { verb, body: {} };
     case 'approve':
-      return { verb, body: reason === '' ? {} : { remark: reason } };
+      return { verb, body: said('remark', reason) };
     case 'schedule':
-      return { verb, body: form.start === '' ? {} : { start: form.start } };
+      return { verb, body: said('start', form.start) };
     case 'wave':
       return { verb, body: { waveUpTo: form.waveUpTo } };
     case 'pause':
       return { verb, body: { kind: form.kind, reason } };
     case 'resume':
-      return { verb, body: reason === '' ? {} : { reason } };
+      return { verb, body: said('reason', reason) };
     case 'abort':
       return { verb, body: { disposition: form.disposition, reason } };
     case 'retry':

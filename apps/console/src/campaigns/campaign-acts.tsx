@@ -10,7 +10,7 @@ import { actsFor, type Verb } from './acts.js';
 
 const ActDialog = lazy(() => import('./act-dialog.js').then((module) => ({ default: module.ActDialog })));
 
-const COLOURS: Partial<Record<Verb, string>> = { abort: 'red', approve: 'green', reject: 'red' };
+const COLOURS: Partial<Record<Verb, string>> = { abort: 'red', reject: 'red' };
 const MAIN: readonly Verb[] = ['submit', 'approve', 'schedule', 'resume'];
 
 interface ActsProps {

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams, useSearch } from '@tanstack/react-router';
 import { campaignQuery, progressQuery } from '../api/queries.js';
@@ -63,15 +62,19 @@ function OneCampaign({ campaign }: { campaign: Campaign }) {
       <p className="quiet">{asOf === undefined && <NextStep campaign={campaign} />}</p>
       <div className="column">
         {isDraft && <ReviewPanel campaign={campaign} />}
-        <section className="card" aria-label={t('past.slider')}>
-          <AsOfSlider from={from} asOf={asOf} />
-        </section>
+        {!isDraft && (
+          <section className="card" aria-label={t('past.slider')}>
+            <AsOfSlider from={from} asOf={asOf} />
+          </section>
+        )}
         <div className="split">
           <div className="column">
-            <section className="card">
-              <h2>{t('funnel.title')}</h2>
-              <Answer of={progress}>{(data) => <FunnelTable progress={data} />}</Answer>
-            </section>
+            {!isDraft && (
+              <section className="card">
+                <h2>{t('funnel.title')}</h2>
+                <Answer of={progress}>{(data) => <FunnelTable progress={data} />}</Answer>
+              </section>
+            )}
             {lost !== undefined && <LostPanel campaignId={campaignId} lost={lost} />}
             <RateChart funnel={asOf === undefined ? progress.data?.funnel : undefined} />
             <AuditPanel campaignId={campaignId} asOf={asOf} />

@@ -11,26 +11,28 @@ export function FunnelTable({ progress }: { progress: Progress }) {
   const steps = funnelSteps(progress.funnel, progress.dropped);
   return (
     <>
-      <table className="table funnel">
-        <caption className="visually-hidden">{t('funnel.title')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('funnel.step')}</th>
-            <th scope="col" className="number">
-              {t('funnel.devices')}
-            </th>
-            <th scope="col" className="number">
-              {t('funnel.kept')}
-            </th>
-            <th scope="col">{t('funnel.lost')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {steps.map((step) => (
-            <Step key={step.name} step={step} />
-          ))}
-        </tbody>
-      </table>
+      <div className="scroll" role="region" aria-label={t('funnel.title')} tabIndex={0}>
+        <table className="table funnel">
+          <caption className="visually-hidden">{t('funnel.title')}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('funnel.step')}</th>
+              <th scope="col" className="number">
+                {t('funnel.devices')}
+              </th>
+              <th scope="col" className="number">
+                {t('funnel.kept')}
+              </th>
+              <th scope="col">{t('funnel.lost')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {steps.map((step) => (
+              <Step key={step.name} step={step} />
+            ))}
+          </tbody>
+        </table>
+      </div>
       <p className="quiet">
         {t('funnel.asOf')} <When at={progress.eventAt} />
       </p>

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { Campaign, Window } from '../api/wire.js';
 import { contentQuery } from '../contents/content-query.js';
 import { useDayNames } from './day-names.js';
+import { EVERYBODY } from '../wizard/draft-form.js';
 import { Facts } from '../shell/facts.js';
 import { When } from '../shell/when.js';
 import { useWords } from '../shell/words.js';
@@ -27,7 +28,7 @@ export function SettingsPanel({ campaign }: { campaign: Campaign }) {
           ],
           [
             t('settings.selector'),
-            campaign.selector === '' ? (
+            campaign.selector === EVERYBODY ? (
               none
             ) : (
               <code key="s" className="mono" translate="no">

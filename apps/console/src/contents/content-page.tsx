@@ -12,6 +12,7 @@ import { Facts } from '../shell/facts.js';
 import { PageHead } from '../shell/page-head.js';
 import { ReasonDialog } from '../shell/reason-dialog.js';
 import { useWords } from '../shell/words.js';
+import { EVERYBODY } from '../wizard/draft-form.js';
 import { contentQuery } from './content-query.js';
 
 export function ContentPage() {
@@ -75,7 +76,7 @@ function OneContent({ content }: { content: Content }) {
               ],
               [
                 t('publish.selector'),
-                selector === '' ? (
+                selector === EVERYBODY ? (
                   t('content.everybody')
                 ) : (
                   <code key="r" className="mono" translate="no">

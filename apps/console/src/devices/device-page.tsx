@@ -69,30 +69,32 @@ function Data({ device }: { device: Device }) {
             attributes.length === 0 ? (
               <p className="quiet">{t('device.keptNone')}</p>
             ) : (
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th scope="col">{t('device.attribute')}</th>
-                    <th scope="col">{t('device.value')}</th>
-                    <th scope="col">{t('device.source')}</th>
-                    <th scope="col">{t('device.at')}</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {attributes.map(({ name, value, source, at }) => (
-                    <tr key={name}>
-                      <td translate="no">{name}</td>
-                      <td className="mono" translate="no">
-                        {JSON.stringify(value)}
-                      </td>
-                      <td>{t(`device.from.${source}`)}</td>
-                      <td>
-                        <When at={at} />
-                      </td>
+              <div className="scroll" role="region" aria-label={t('device.kept')} tabIndex={0}>
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th scope="col">{t('device.attribute')}</th>
+                      <th scope="col">{t('device.value')}</th>
+                      <th scope="col">{t('device.source')}</th>
+                      <th scope="col">{t('device.at')}</th>
                     </tr>
-                  ))}
-                </tbody>
-              </table>
+                  </thead>
+                  <tbody>
+                    {attributes.map(({ name, value, source, at }) => (
+                      <tr key={name}>
+                        <td translate="no">{name}</td>
+                        <td className="mono" translate="no">
+                          {JSON.stringify(value)}
+                        </td>
+                        <td>{t(`device.from.${source}`)}</td>
+                        <td>
+                          <When at={at} />
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
             )
           }
         </Answer>

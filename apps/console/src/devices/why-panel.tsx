@@ -99,21 +99,23 @@ function Offer({ offer: { contentId, offered, stoppedBy, gates, rule, history } 
       <p className="verdict" data-truth={String(truth)}>
         <TruthSign of={truth} /> {verdict}
       </p>
-      <table className="table">
-        <caption className="visually-hidden">{t('why.gates')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('why.gate')}</th>
-            <th scope="col">{t('why.looked')}</th>
-            <th scope="col">{t('why.says')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {gates.map((gate) => (
-            <Gate key={gate.gate} gate={gate} />
-          ))}
-        </tbody>
-      </table>
+      <div className="scroll" role="region" aria-label={t('why.gates')} tabIndex={0}>
+        <table className="table">
+          <caption className="visually-hidden">{t('why.gates')}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('why.gate')}</th>
+              <th scope="col">{t('why.looked')}</th>
+              <th scope="col">{t('why.says')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {gates.map((gate) => (
+              <Gate key={gate.gate} gate={gate} />
+            ))}
+          </tbody>
+        </table>
+      </div>
       {rule !== null && (
         <>
           <h3>{t('why.rule')}</h3>

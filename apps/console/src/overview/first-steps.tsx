@@ -1,5 +1,3 @@
-import { Button } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
 import { useMay } from '../session/session.js';
 import { CopyLine } from '../shell/copy-line.js';
 import { LinkButton } from '../shell/link-button.js';

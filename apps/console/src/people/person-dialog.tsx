@@ -1,6 +1,6 @@
 import { Alert, Button, Checkbox, Group, Modal, PasswordInput, Stack, TextInput } from '@mantine/core';
 import '@mantine/core/styles/Checkbox.css';
-import { useForm } from '@mantine/form';
+import { useForm, type UseFormReturnType } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, dataOf, ifMatch } from '../api/client.js';
 import { ApiProblem } from '../api/problem.js';
@@ -17,28 +17,31 @@ interface PersonForm {
   disabled: boolean;
 }
 
+const formOf = (person: Person | undefined): PersonForm => ({
+  name: person?.name ?? '',
+  email: person?.email ?? '',
+  password: '',
+  roles: person?.roles ?? ['viewer'],
+  disabled: person?.disabled ?? false,
+});
+
+function save(person: Person | undefined, isOwn: boolean, form: PersonForm): Promise<Person> {
+  const { name, email, password, roles, disabled } = form;
+  if (person === undefined) return dataOf(api.POST('/v1/users', { body: { name, email, password, roles } }));
+  const body = { name, ...(isOwn ? {} : { roles, disabled }), ...(password === '' ? {} : { password }) };
+  const options = { params: { path: { id: person.id } }, headers: ifMatch(person.version), body };
+  return dataOf(api.PATCH('/v1/users/{id}', options));
+}
+
 /** Adds a person, or changes one; nobody changes their own roles. */
 export function PersonDialog({ person, onClose }: { person: Person | undefined; onClose: () => void }) {
   const { t } = useWords();
   const me = useMe();
   const queries = useQueryClient();
-  const form = useForm<PersonForm>({
-    initialValues: {
-      name: person?.name ?? '',
-      email: person?.email ?? '',
-      password: '',
-      roles: person?.roles ?? ['viewer'],
-      disabled: person?.disabled ?? false,
-    },
-  });
+  const form = useForm<PersonForm>({ initialValues: formOf(person) });
   const isOwn = person?.id === me.id;
   const saving = useMutation({
-    mutationFn: ({ name, email, password, roles, disabled }: PersonForm) => {
-      if (person === undefined) return dataOf(api.POST('/v1/users', { body: { name, email, password, roles } }));
-      const body = { name, ...(isOwn ? {} : { roles, disabled }), ...(password === '' ? {} : { password }) };
-      const options = { params: { path: { id: person.id } }, headers: ifMatch(person.version), body };
-      return dataOf(api.PATCH('/v1/users/{id}', options));
-    },
+    mutationFn: (values: PersonForm) => save(person, isOwn, values),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['people'] });
       onClose();
@@ -54,31 +57,7 @@ export function PersonDialog({ person, onClose }: { person: Person | undefined; 
     >
       <form onSubmit={form.onSubmit((values) => saving.mutate(values))}>
         <Stack gap="sm">
-          <TextInput
-            data-autofocus
-            label={t('people.name')}
-            required
-            {...form.getInputProps('name')}
-            error={problem?.at('/name')}
-          />
-          {person === undefined && (
-            <TextInput
-              label={t('people.email')}
-              type="email"
-              required
-              {...form.getInputProps('email')}
-              error={problem?.at('/email')}
-            />
-          )}
-          <PasswordInput
-            label={t(person === undefined ? 'signIn.password' : 'people.newPassword')}
-            description={t('people.passwordHint')}
-            autoComplete="new-password"
-            required={person === undefined}
-            visibilityToggleButtonProps={{ 'aria-label': t('signIn.show'), tabIndex: 0 }}
-            {...form.getInputProps('password')}
-            error={problem?.at('/password')}
-          />
+          <Identity form={form} isNew={person === undefined} problem={problem} />
           {isOwn ? (
             <p className="quiet">{t('people.ownRoles')}</p>
           ) : (
@@ -103,5 +82,45 @@ export function PersonDialog({ person, onClose }: { person: Person | undefined; 
         </Stack>
       </form>
     </Modal>
+  );
+}
+
+interface IdentityProps {
+  form: UseFormReturnType<PersonForm>;
+  isNew: boolean;
+  problem: ApiProblem | undefined;
+}
+
+/** Name and password; the address of an account stays. */
+function Identity({ form, isNew, problem }: IdentityProps) {
+  const { t } = useWords();
+  return (
+    <>
+      <TextInput
+        data-autofocus
+        label={t('people.name')}
+        required
+        {...form.getInputProps('name')}
+        error={problem?.at('/name')}
+      />
+      {isNew && (
+        <TextInput
+          label={t('people.email')}
+          type="email"
+          required
+          {...form.getInputProps('email')}
+          error={problem?.at('/email')}
+        />
+      )}
+      <PasswordInput
+        label={t(isNew ? 'signIn.password' : 'people.newPassword')}
+        description={t('people.passwordHint')}
+        autoComplete="new-password"
+        required={isNew}
+        visibilityToggleButtonProps={{ 'aria-label': t('signIn.show'), tabIndex: 0 }}
+        {...form.getInputProps('password')}
+        error={problem?.at('/password')}
+      />
+    </>
   );
 }

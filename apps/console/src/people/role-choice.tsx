@@ -23,7 +23,7 @@ interface RoleChoiceProps {
 export function RoleChoice({ value, onChange, among = ROLES }: RoleChoiceProps) {
   const { t } = useWords();
   return (
-    <Checkbox.Group label={t('people.roles')} value={[...value]} onChange={(roles) => onChange(roles as Role[])}>
+    <Checkbox.Group label={t('people.roles')} value={[...value]} onChange={(roles) => onChange(roles)}>
       <Stack gap="xs" mt="xs">
         {ROLES.filter((role) => among.includes(role)).map((role) => (
           <Checkbox key={role} value={role} label={t(`role.${role}`)} description={t(`role.hint.${role}`)} />

@@ -6,6 +6,7 @@ import { useEffect } from 'react';
 import type { paths } from 'openapi-schema';
 import { api } from '../api/client.js';
 import { ApiProblem } from '../api/problem.js';
+import { noteSignedIn } from './door.js';
 import { useWords } from '../shell/words.js';
 
 type Login = paths['/v1/sessions']['post']['requestBody']['content']['application/json'];
@@ -23,6 +24,7 @@ export function SignInPage() {
     // The session comes as a cookie that no script can read.
     mutationFn: (login: Login) => api.POST('/v1/sessions', { body: { ...login, cookie: true } as Login }),
     onSuccess: async () => {
+      noteSignedIn();
       queries.clear();
       await navigate({ href: `/console${to?.startsWith('/') === true ? to : '/'}`, replace: true });
     },

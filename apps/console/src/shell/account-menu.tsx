@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { api } from '../api/client.js';
 import { accountQuery } from '../api/queries.js';
+import { noteSignedOut } from '../session/door.js';
 import { useMe } from '../session/session.js';
 import { choose, type Language, LANGUAGES } from '../texts/i18n.js';
 import { tellTrouble } from './act-notice.js';
@@ -20,6 +21,7 @@ export function AccountMenu() {
   const queries = useQueryClient();
   const signOut = async () => {
     await api.DELETE('/v1/sessions/current').catch(tellTrouble);
+    noteSignedOut();
     queries.clear();
     await navigate({ to: '/sign-in' });
   };

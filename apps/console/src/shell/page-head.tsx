@@ -17,9 +17,11 @@ export function PageHead({ title, isName = false, crumb, state, acts }: HeadProp
     <header className="head">
       <div>
         {crumb !== undefined && <div className="crumb">{crumb}</div>}
-        <h1 translate={isName ? 'no' : undefined}>{title}</h1>
+        <div className="title">
+          <h1 translate={isName ? 'no' : undefined}>{title}</h1>
+          {state}
+        </div>
       </div>
-      {state}
       {acts !== undefined && <div className="acts">{acts}</div>}
     </header>
   );

@@ -4,6 +4,7 @@ import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { onSignedOut } from '../api/client.js';
 import { LiveProvider } from '../live/live.js';
+import { noteSignedOut } from '../session/door.js';
 import { useAsOf, useMay } from '../session/session.js';
 import { AccountMenu } from './account-menu.js';
 import { AsOfBanner } from './as-of.js';
@@ -79,6 +80,7 @@ function useSignInAgain(): void {
   useEffect(
     () =>
       onSignedOut(() => {
+        noteSignedOut();
         queries.clear();
         const to = location.pathname.slice('/console'.length) + location.search;
         void navigate({ to: '/sign-in', search: { to } });

@@ -5,6 +5,7 @@ import { contentsQuery } from '../api/queries.js';
 import { Answer } from '../shell/answer.js';
 import { Panel } from '../shell/panels.js';
 import { useWords } from '../shell/words.js';
+import { EVERYBODY } from './draft-form.js';
 import type { StepProps } from './wizard-page.js';
 
 /** What it is called, and what it brings. */
@@ -57,7 +58,7 @@ export function ContentsStep({ form, change, at }: StepProps) {
                         {bytes(sizeBytes)}
                       </span>
                     </label>
-                    {selector !== '' && (
+                    {selector !== EVERYBODY && (
                       <code className="mono quiet" translate="no">
                         {selector}
                       </code>

@@ -48,7 +48,7 @@ export const emptyDraft = (): DraftForm => ({
   selector: '',
   mode: 'device',
   class: 'normal',
-  priority: 0,
+  priority: 500,
   start: '',
   end: '',
   waves: [],
@@ -63,6 +63,9 @@ export const emptyDraft = (): DraftForm => ({
   conflictGroup: '',
   kept: {},
 });
+
+/** The rule that the server keeps when there is none. */
+export const EVERYBODY = 'true';
 
 export const newWave = (percent: number): WaveForm => ({
   percent,
@@ -118,7 +121,7 @@ export function draftOf(campaign: Campaign): DraftForm {
     name: campaign.name,
     channel: campaign.channel,
     contents: campaign.contents,
-    selector: campaign.selector,
+    selector: campaign.selector === EVERYBODY ? '' : campaign.selector,
     mode: campaign.mode,
     class: campaign.class,
     priority: campaign.priority,

@@ -9,7 +9,7 @@ interface MatchBarsProps {
 /** Who fits, who does not, of whom nothing is known; or that it cannot be known here. */
 export function MatchBars(matches: MatchBarsProps) {
   const { t, count } = useWords();
-  const widest = Math.max(1, ...Object.values(matches).map((value) => value ?? 0));
+  const widest = Math.max(1, matches.fits ?? 0, matches.doesNotFit ?? 0, matches.unknown ?? 0);
   return (
     <table className="table">
       <caption className="visually-hidden">{t('dry.matches')}</caption>

@@ -95,11 +95,7 @@ function Wizard({ title, initial, campaign }: WizardProps) {
       search: { step: to },
     });
   };
-  const gaps = gapsOf(form);
   const isSaved = campaign !== undefined && !isChanged;
-  const next = stepBy(step, 1);
-  const before = stepBy(step, -1);
-  const mustSave = next === 'check' && !isSaved;
   return (
     <>
       <PageHead
@@ -107,19 +103,7 @@ function Wizard({ title, initial, campaign }: WizardProps) {
         isName={campaign !== undefined}
         crumb={<Link to="/campaigns">{t('nav.campaigns')}</Link>}
       />
-      <nav className="tabs" aria-label={t('wizard.steps')}>
-        {STEPS.map((name, n) => (
-          <Link
-            key={name}
-            to="."
-            search={(old) => ({ ...old, step: name })}
-            disabled={(name === 'check' || name === 'review') && !isSaved}
-            aria-current={name === step ? 'page' : undefined}
-          >
-            <span translate="no">{n + 1}</span> {t(`wizard.step.${name}`)}
-          </Link>
-        ))}
-      </nav>
+      <StepTabs step={step} isSaved={isSaved} />
       {problem !== undefined && (
         <Alert color="red" role="alert" mb="md" title={t('act.refused')}>
           <span translate="no">
@@ -127,33 +111,90 @@ function Wizard({ title, initial, campaign }: WizardProps) {
           </span>
         </Alert>
       )}
-      {step === 'contents' && <ContentsStep {...props} />}
-      {step === 'audience' && <AudienceStep {...props} />}
-      {step === 'pace' && <PaceStep {...props} />}
-      {step === 'safety' && <SafetyStep {...props} />}
-      {step === 'check' && campaign !== undefined && isSaved && <CheckStep campaign={campaign} />}
-      {step === 'review' && campaign !== undefined && isSaved && <ReviewStep campaign={campaign} />}
-      {(step === 'check' || step === 'review') && !isSaved && <p>{t('wizard.saveFirst')}</p>}
-      <Group mt="md">
-        {before !== undefined && (
-          <Button variant="default" onClick={() => go(before)}>
-            {t('wizard.back')}
-          </Button>
-        )}
-        {next !== undefined && !mustSave && <Button onClick={() => go(next)}>{t('wizard.next')}</Button>}
-        {!isSaved && (
-          <Button
-            variant={mustSave ? 'filled' : 'default'}
-            disabled={gaps.length > 0}
-            loading={saving.isPending}
-            onClick={() => void save(mustSave ? 'check' : step)}
-          >
-            {t(mustSave ? 'wizard.saveAndCheck' : 'wizard.save')}
-          </Button>
-        )}
-        {gaps.length > 0 && <span className="quiet">{gaps.map((gap) => t(`wizard.gap.${gap}`)).join(' ')}</span>}
-      </Group>
+      <StepBody step={step} campaign={isSaved ? campaign : undefined} {...props} />
+      <StepButtons
+        step={step}
+        gaps={gapsOf(form)}
+        isSaved={isSaved}
+        isSaving={saving.isPending}
+        go={go}
+        save={(to) => void save(to)}
+      />
     </>
+  );
+}
+
+function StepTabs({ step, isSaved }: { step: Step; isSaved: boolean }) {
+  const { t } = useWords();
+  return (
+    <nav className="tabs" aria-label={t('wizard.steps')}>
+      {STEPS.map((name, n) => (
+        <Link
+          key={name}
+          to="."
+          search={(old) => ({ ...old, step: name })}
+          disabled={(name === 'check' || name === 'review') && !isSaved}
+          aria-current={name === step ? 'page' : undefined}
+        >
+          <span translate="no">{n + 1}</span> {t(`wizard.step.${name}`)}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+/** The last two steps are about what is saved, and not about the form. */
+function StepBody({ step, campaign, ...props }: StepProps & { step: Step; campaign: Campaign | undefined }) {
+  const { t } = useWords();
+  switch (step) {
+    case 'contents':
+      return <ContentsStep {...props} />;
+    case 'audience':
+      return <AudienceStep {...props} />;
+    case 'pace':
+      return <PaceStep {...props} />;
+    case 'safety':
+      return <SafetyStep {...props} />;
+    default:
+      if (campaign === undefined) return <p>{t('wizard.saveFirst')}</p>;
+      return step === 'check' ? <CheckStep campaign={campaign} /> : <ReviewStep campaign={campaign} />;
+  }
+}
+
+interface ButtonsProps {
+  step: Step;
+  gaps: ReturnType<typeof gapsOf>;
+  isSaved: boolean;
+  isSaving: boolean;
+  go: (to: Step) => void;
+  save: (to: Step) => void;
+}
+
+function StepButtons({ step, gaps, isSaved, isSaving, go, save }: ButtonsProps) {
+  const { t } = useWords();
+  const next = stepBy(step, 1);
+  const before = stepBy(step, -1);
+  const mustSave = next === 'check' && !isSaved;
+  return (
+    <Group mt="md">
+      {before !== undefined && (
+        <Button variant="default" onClick={() => go(before)}>
+          {t('wizard.back')}
+        </Button>
+      )}
+      {next !== undefined && !mustSave && <Button onClick={() => go(next)}>{t('wizard.next')}</Button>}
+      {!isSaved && (
+        <Button
+          variant={mustSave ? 'filled' : 'default'}
+          disabled={gaps.length > 0}
+          loading={isSaving}
+          onClick={() => save(mustSave ? 'check' : step)}
+        >
+          {t(mustSave ? 'wizard.saveAndCheck' : 'wizard.save')}
+        </Button>
+      )}
+      {gaps.length > 0 && <span className="quiet">{gaps.map((gap) => t(`wizard.gap.${gap}`)).join(' ')}</span>}
+    </Group>
   );
 }
 
