@@ -18,6 +18,9 @@ const themeVariables = (): Plugin => ({
       : undefined,
 });
 
+/** Pages that have to share a module before it comes with the first of them. */
+const SHARED = 6;
+
 /** Where `vite` alone sends what is not the console's; a session's cookie belongs to the host, whatever its port. */
 const server = process.env.MUSTER_SERVER ?? 'http://127.0.0.1:8080';
 
@@ -33,5 +36,16 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 800,
+    // What most pages share comes in two files instead of forty: a browser has six connections to a host.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'vendor', test: /node_modules/, minShareCount: SHARED },
+            { name: 'shared', test: /apps.console.src/, minShareCount: SHARED },
+          ],
+        },
+      },
+    },
   },
 });

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { fromLocalInput, toLocalInput } from './format.js';
 import { useWords } from './words.js';
 import { When } from './when.js';
@@ -27,6 +27,7 @@ export function AsOfBanner({ asOf }: { asOf: string }) {
 }
 
 const STEPS = 500;
+const SETTLE_MS = 400;
 
 /** From the first moment that matters to now. It moves the address when it is let go: a past answer is built from the log. */
 export function AsOfSlider({ from, asOf }: { from: number; asOf: string | undefined }) {
@@ -36,7 +37,13 @@ export function AsOfSlider({ from, asOf }: { from: number; asOf: string | undefi
   const given = asOf === undefined ? now : Date.parse(asOf);
   const [at, setAt] = useState(given);
   useEffect(() => setAt(given), [given]);
-  const settle = (value: number) => move(value >= now ? undefined : new Date(value).toISOString());
+  const waiting = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(waiting.current), []);
+  // Whoever holds a key down passes by many moments, and means the last.
+  const settle = (value: number) => {
+    clearTimeout(waiting.current);
+    waiting.current = setTimeout(() => move(value >= now ? undefined : new Date(value).toISOString()), SETTLE_MS);
+  };
   const step = Math.max(1_000, Math.round((now - from) / STEPS));
   return (
     <div className="as-of">

@@ -77,6 +77,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
       title={t('palette.title')}
       closeButtonProps={{ 'aria-label': t('act.close') }}
       centered={false}
+      transitionProps={{ duration: 0 }}
     >
       <TextInput
         data-autofocus

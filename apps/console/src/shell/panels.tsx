@@ -81,7 +81,7 @@ export function Denied() {
 export function Waiting() {
   const { t } = useWords();
   return (
-    <p className="quiet" role="status">
+    <p className="quiet" role="status" aria-busy="true">
       {t('panel.loading')}
     </p>
   );

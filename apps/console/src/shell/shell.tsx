@@ -13,7 +13,8 @@ import { LiveSign } from './live-sign.js';
 import { PAGES } from './pages.js';
 import { useWords } from './words.js';
 
-const Palette = lazy(() => import('./palette.js').then((module) => ({ default: module.Palette })));
+const loadPalette = () => import('./palette.js').then((module) => ({ default: module.Palette }));
+const Palette = lazy(loadPalette);
 const Tray = lazy(() => import('./tray.js').then((module) => ({ default: module.Tray })));
 
 /** What stands around every page: where one can go, whether it is live, and which moment it shows. */
@@ -23,6 +24,8 @@ export function Shell() {
   const [isOpen, setOpen] = useState(false);
   useShortcuts(() => setOpen(true));
   useSignInAgain();
+  // It has to be there when the first letter is typed.
+  useEffect(() => void setTimeout(() => void loadPalette(), 1_000), []);
   return (
     <LiveProvider>
       <div className="shell" data-past={asOf !== undefined || undefined}>
@@ -37,7 +40,10 @@ export function Shell() {
           <span className="spring" />
           <LiveSign />
           <Button variant="default" size="compact-sm" onClick={() => setOpen(true)} aria-keyshortcuts="Control+K">
-            {t('shell.search')}&nbsp;<kbd className="only-wide">Ctrl K</kbd>
+            {t('shell.search')}&nbsp;
+            <kbd className="only-wide" translate="no">
+              Ctrl K
+            </kbd>
           </Button>
           <AccountMenu />
         </header>

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { channelsQuery } from '../api/queries.js';
 import { RuleField } from '../rules/rule-field.js';
 import { useWords } from '../shell/words.js';
-import type { StepProps } from './wizard-page.js';
+import type { StepProps } from './step-props.js';
 
 const MODES = ['device', 'server', 'either'] as const;
 

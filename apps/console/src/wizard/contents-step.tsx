@@ -6,7 +6,7 @@ import { Answer } from '../shell/answer.js';
 import { Panel } from '../shell/panels.js';
 import { useWords } from '../shell/words.js';
 import { EVERYBODY } from './draft-form.js';
-import type { StepProps } from './wizard-page.js';
+import type { StepProps } from './step-props.js';
 
 /** What it is called, and what it brings. */
 export function ContentsStep({ form, change, at }: StepProps) {

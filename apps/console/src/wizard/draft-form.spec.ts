@@ -48,7 +48,10 @@ describe('a draft', () => {
   it('opens its first wave', () => {
     expect(settingsOf({ ...emptyDraft(), waves: [newWave(1), newWave(100)] })).toMatchObject({
       waveUpTo: 100,
-      waves: [{ upTo: 100 }, { upTo: 10_000 }],
+      waves: [
+        { upTo: 100, gate: { success: 0.95 } },
+        { upTo: 10_000, gate: null },
+      ],
     });
   });
 

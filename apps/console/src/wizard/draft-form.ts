@@ -107,9 +107,11 @@ export function settingsOf(form: DraftForm): CampaignSettings {
       ? {}
       : {
           waveUpTo: bucketsOf(form.waves[0]?.percent ?? 100),
-          waves: form.waves.map(({ percent, then, success, minimum, timeoutMinutes }) => ({
+          waves: form.waves.map(({ percent, then, success, minimum, timeoutMinutes }, n) => ({
             upTo: bucketsOf(percent),
-            gate: then === 'gate' ? { success: success / 100, minimum, timeoutMinutes } : null,
+            // Nothing comes behind the last.
+            gate:
+              then === 'gate' && n < form.waves.length - 1 ? { success: success / 100, minimum, timeoutMinutes } : null,
           })),
         }),
   };

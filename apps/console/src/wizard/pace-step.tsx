@@ -4,7 +4,7 @@ import { fromLocalInput, toLocalInput } from '../shell/format.js';
 import { useWords } from '../shell/words.js';
 import { newWave, type WaveForm } from './draft-form.js';
 import { WindowsField } from './windows-field.js';
-import type { StepProps } from './wizard-page.js';
+import type { StepProps } from './step-props.js';
 
 const CLASSES = ['background', 'normal', 'urgent'] as const;
 const CAPS = ['transfers', 'bytesPerSecond', 'bytesPerDay'] as const;

@@ -2,7 +2,7 @@ import { Button, NativeSelect, NumberInput, TextInput } from '@mantine/core';
 import '@mantine/core/styles/NumberInput.css';
 import { useWords } from '../shell/words.js';
 import type { StopForm } from './draft-form.js';
-import type { StepProps } from './wizard-page.js';
+import type { StepProps } from './step-props.js';
 
 const STOPS = ['failed', 'lost', 'declined', 'timed-out', 'silent'] as const;
 

@@ -18,6 +18,7 @@ import { type DraftForm, draftOf, emptyDraft, gapsOf, settingsOf, stepOfPointer 
 import { PaceStep } from './pace-step.js';
 import { ReviewStep } from './review-step.js';
 import { SafetyStep } from './safety-step.js';
+import type { StepProps } from './step-props.js';
 import { type Step, stepBy, STEPS } from './wizard-state.js';
 
 const KEPT = 'muster-new-campaign';
@@ -47,13 +48,6 @@ export function EditCampaignPage() {
       {(campaign) => <Wizard title={campaign.name} initial={draftOf(campaign)} campaign={campaign} />}
     </Answer>
   );
-}
-
-export interface StepProps {
-  form: DraftForm;
-  change: (change: Partial<DraftForm>) => void;
-  /** What the server says of a field. */
-  at: (pointer: string) => string | undefined;
 }
 
 interface WizardProps {
