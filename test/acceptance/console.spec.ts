@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AtConsole, CHROMIUM, LOOKS, startBrowser } from '../support/browser.js';
 import { type Enrolled, expectStatus, Installation, PASSWORD } from '../support/installation.js';
 import { canRun } from '../support/prerequisites.js';
+import { eventually } from '../support/processes.js';
 
 /*
  * The console as people meet it: a real server, real Chromium, devices of the test's own. Whoever looks for something on a
@@ -25,18 +26,28 @@ const mailOf = (name: string) => `${name}@main.example`;
 const open = async (name: string, look: Parameters<typeof AtConsole.open>[2] = {}) =>
   (await AtConsole.open(browser, base, look)).signIn(mailOf(name));
 
-/** What a device tells of itself, and what becomes of the content with it. */
-async function takes(device: Enrolled, outcome: 'installed' | 'failed'): Promise<void> {
-  const attributes = { model: 'Aurora 6' };
-  const answer = await muster.handset('POST', '/d/v1/availability', { device, body: { attributes, except: [] } });
-  const { contents } = expectStatus(answer, 200).body as { contents: { campaignId: string; contentId: string }[] };
-  const [offer] = contents;
-  if (offer === undefined) return;
+interface Offer {
+  campaignId: string;
+  contentId: string;
+}
+
+/** What a device is given of a campaign when it asks, as soon as it is. */
+const offered = (device: Enrolled, campaignId: string): Promise<Offer> =>
+  eventually('the device is offered it', async () => {
+    const body = { attributes: { model: 'Aurora 6' }, except: [] };
+    const answer = await muster.handset('POST', '/d/v1/availability', { device, body });
+    const { contents } = expectStatus(answer, 200).body as { contents: Offer[] };
+    return contents.find((each) => each.campaignId === campaignId);
+  });
+
+/** A device takes what a campaign brings, and says what became of it. */
+async function takes(device: Enrolled, campaign: string, outcome: 'installed' | 'failed'): Promise<void> {
+  const { campaignId, contentId } = await offered(device, campaign);
   const fact = (n: number, type: string, data: object) => ({
     type,
     seq: { epoch: device.epoch, n },
     occurredAt: new Date().toISOString(),
-    data: { ...offerOf(offer), ...data },
+    data: { campaignId, contentId, ...data },
   });
   const facts = [
     fact(1, 'TransferCompleted', { bytes: 100, sha256: '5e'.repeat(32) }),
@@ -45,7 +56,6 @@ async function takes(device: Enrolled, outcome: 'installed' | 'failed'): Promise
   ];
   expectStatus(await muster.handset('POST', '/d/v1/facts', { device, body: { facts } }), 200);
 }
-const offerOf = ({ campaignId, contentId }: { campaignId: string; contentId: string }) => ({ campaignId, contentId });
 
 async function prepare(): Promise<void> {
   const roles = { author: ['viewer', 'author'], approver: ['viewer', 'approver'], operator: ['viewer', 'operator'] };
@@ -66,7 +76,7 @@ async function prepare(): Promise<void> {
   ids.draft = await muster.draft([ids.content], { name: 'A draft' });
   const device = await muster.enrol(undefined, { label: HOSTILE.slice(0, 60) });
   ids.device = device.deviceId;
-  await takes(device, 'installed');
+  await takes(device, ids.campaign, 'installed');
   await muster.ok('PUT', '/v1/review', { headers: { 'if-match': '*' }, body: { approvals: 1 } });
 }
 
@@ -227,16 +237,18 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
 
     // Nobody reloads from here on: the numbers come by themselves, and so does the halt.
     const devices = [await muster.enrol(), await muster.enrol(), await muster.enrol(), await muster.enrol()];
-    await takes(devices[0]!, 'installed');
+    await takes(devices[0]!, wallet, 'installed');
     const confirmed = operator.page.locator('[data-step=confirmed]');
     await confirmed.filter({ hasText: '1' }).waitFor();
-    for (const device of devices.slice(1)) await takes(device, 'failed');
+    const before = new Date().toISOString();
+    for (const device of devices.slice(1)) await takes(device, wallet, 'failed');
     await state.filter({ hasText: 'halted by a rule' }).waitFor({ timeout: 60_000 });
 
-    // The page of the past knows nothing of it.
-    const before = new Date(Date.now() - 3_600_000).toISOString();
+    // The page of the past knows nothing of the halt, and lets nobody change anything.
     await operator.go(`/campaigns/${wallet}?as_of=${encodeURIComponent(before)}`);
     await operator.page.getByText('This is the past:').waitFor();
+    await state.filter({ hasText: 'running' }).waitFor();
+    expect(await confirmed.textContent()).toBe('1');
     expect((await operator.buttons()).filter((text) => !['Copy', 'Back to now'].includes(text))).toEqual([]);
 
     await operator.go(`/devices/${devices[1]!.deviceId}?tab=why&campaign=${wallet}`);

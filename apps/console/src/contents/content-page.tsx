@@ -73,6 +73,7 @@ function OneContent({ content }: { content: Content }) {
                 <span key="d" className="mono" translate="no">
                   {sha256}
                 </span>,
+                true,
               ],
               [
                 t('publish.selector'),
@@ -107,6 +108,7 @@ function OneContent({ content }: { content: Content }) {
                     <span key={name} translate="no">
                       {JSON.stringify(value)}
                     </span>,
+                    true,
                   ] as const,
               ),
             ]}
