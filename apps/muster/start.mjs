@@ -4,33 +4,28 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
+const built = path.join(root, 'dist/.tsbuildinfo');
 
-/** When the newest file below the folder was changed, or the file; a folder's own time tells of files that went. */
-function newest(input) {
-  const names = statSync(input).isDirectory() ? readdirSync(input, { recursive: true }) : [];
-  return Math.max(...['.', ...names].map((name) => statSync(path.join(input, name)).mtimeMs));
+/** When the newest file below the folder was changed; a folder's own time tells of files that went. */
+function newest(folder) {
+  const names = readdirSync(folder, { recursive: true });
+  return Math.max(...['.', ...names].map((name) => statSync(path.join(folder, name)).mtimeMs));
 }
 
-/** Runs the command when an input is newer than what it made. */
-function build(made, inputs, command) {
-  const changedAt = Math.max(...inputs.filter(existsSync).map(newest));
-  if (existsSync(made) && statSync(made).mtimeMs > changedAt) return;
+const sources = ['apps', 'libs'].flatMap((kind) =>
+  readdirSync(path.join(root, kind)).map((name) => path.join(root, kind, name, 'src')),
+);
+const inputs = ['package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) =>
+  path.join(root, name),
+);
+const changedAt = Math.max(...inputs.map((file) => statSync(file).mtimeMs), ...sources.filter(existsSync).map(newest));
+const isFresh = existsSync(built) && statSync(built).mtimeMs > changedAt;
+if (!isFresh) {
   process.stderr.write('building …\n');
-  const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: ['ignore', 2, 2] });
+  const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');
+  const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
-
-const of = (...names) => names.map((name) => path.join(root, name));
-const sources = ['apps', 'libs'].flatMap((kind) =>
-  readdirSync(path.join(root, kind))
-    .filter((name) => name !== 'console')
-    .map((name) => path.join(root, kind, name, 'src')),
-);
-const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');
-const inputs = of('package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json');
-build(path.join(root, 'dist/.tsbuildinfo'), [...inputs, ...sources], [nest, 'build']);
-const [pages, ...known] = of('apps/console', 'deploy/openapi.json', 'package-lock.json');
-build(path.join(root, 'dist/apps/console/index.html'), [pages, ...known], [path.join(pages, 'build.mjs')]);
 if (process.argv.includes('--kafka')) await startBroker();
 await import(path.join(root, 'dist/apps/muster/src/main.js'));
 
