@@ -19,6 +19,13 @@ module.exports = {
       to: { path: '^libs/', pathNot: '^libs/$1/|/src/(index|events|testing)[.]ts$|[.]module[.]ts$|[.]dto[.]ts$' },
     },
     {
+      name: 'console-apart',
+      comment: 'the console knows the server by deploy/openapi.json alone, from which its types are made',
+      severity: 'error',
+      from: { path: '^apps/console/' },
+      to: { path: '^(libs|apps|deploy|test)/|node_modules/(@nestjs|typeorm|pg)/', pathNot: '^apps/console/' },
+    },
+    {
       name: 'types-only',
       severity: 'error',
       from: { path: '^apps/(handset|console|ota-gateway)/' },
@@ -65,7 +72,7 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
       conditionNames: ['muster-src', 'import', 'node', 'default'],
-      extensions: ['.ts', '.js', '.mjs', '.json'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.json'],
     },
   },
 };

@@ -27,7 +27,7 @@ export default tseslint.config(
     rules: { 'max-lines': 'off', '@typescript-eslint/unbound-method': 'off' },
   },
   {
-    files: ['vitest.config.ts', 'test/support/*.reporter.ts', 'test/support/*.setup.ts'],
+    files: ['vitest.config.ts', 'apps/console/vite.config.ts', 'test/support/*.reporter.ts', 'test/support/*.setup.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );

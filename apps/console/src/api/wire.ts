@@ -1,0 +1,30 @@
+import type { components } from 'openapi-schema';
+
+type Schemas = components['schemas'];
+
+export type Caller = Schemas['CallerView'];
+export type Role = Caller['roles'][number];
+export type Campaign = Schemas['CampaignView'];
+export type CampaignStatus = Campaign['status'];
+export type CampaignSettings = Schemas['CampaignDto'];
+export type Progress = Schemas['ProgressDto'];
+export type Funnel = Schemas['FunnelDto'];
+export type Dropped = Schemas['DroppedDto'];
+export type Content = Schemas['ContentView'];
+export type Device = Schemas['DeviceView'];
+export type TimelineLine = Schemas['TimelineLineDto'];
+export type Explanation = Schemas['ExplanationDto'];
+export type ExplainedOffer = Schemas['ExplainedOfferDto'];
+export type ExplainedGate = Schemas['ExplainedGateDto'];
+export type DryRun = Schemas['DryRunView'];
+export type LogEvent = Schemas['EventDto'];
+export type Projection = Schemas['ProjectionDto'];
+export type Operation = Schemas['OperationDto'];
+export type Person = Schemas['PersonView'];
+export type ApiToken = Schemas['TokenView'];
+export type EnrolmentCode = Schemas['CodeView'];
+export type Problem = Schemas['Problem'];
+export type AttributeSchema = Schemas['SchemaView'];
+export type Window = Schemas['WindowDto'];
+export type PlannedWave = Schemas['PlannedWaveDto'];
+export type StopRule = Schemas['StopRuleDto'];
