@@ -208,7 +208,7 @@ describe('a change by cookie', () => {
     ['of another origin', { 'muster-csrf': '1', origin: 'http://evil.example' }, '/origin'],
     ['of an origin that is hidden', { 'muster-csrf': '1', origin: 'null' }, '/origin'],
   ])('is refused %s: auth.csrf', async (_, headers, pointer) => {
-    const answer = await change(headers as Record<string, string>);
+    const answer = await change(headers);
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ code: 'auth.csrf', errors: [{ pointer }] });
     expect(answer.headers).not.toHaveProperty('set-cookie');

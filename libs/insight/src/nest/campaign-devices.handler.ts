@@ -128,6 +128,8 @@ export class ReadRateHandler implements IQueryHandler<ReadRate> {
   }
 }
 
+export const campaignDeviceHandlers = [ListCampaignDevicesHandler, ReadRateHandler];
+
 /** @throws InsightError `campaign.unknown`: there is none, or there was none then */
 async function requireCampaign(db: EntityManager, tenant: string, campaignId: string): Promise<void> {
   const found = await db.query<object[]>(

@@ -7,7 +7,7 @@ import { AsOfGuard } from './as-of.guard.js';
 import { EventsController } from './events.controller.js';
 import { ReadEventsHandler } from './events.handler.js';
 import { LiveController } from './live.controller.js';
-import { ListCampaignDevicesHandler, ReadRateHandler } from './campaign-devices.handler.js';
+import { campaignDeviceHandlers } from './campaign-devices.handler.js';
 import { CreateInsight1767300000000 } from './migrations/create-insight.js';
 import { OverviewController } from './overview.controller.js';
 import { ReadOverviewHandler } from './overview.handler.js';
@@ -60,7 +60,7 @@ export class InsightModule {
       ],
       providers: [
         { provide: APP_GUARD, useClass: AsOfGuard },
-        ListCampaignDevicesHandler,
+        ...campaignDeviceHandlers,
         ListOperationsHandler,
         ListProjectionsHandler,
         Operations,
@@ -71,7 +71,6 @@ export class InsightModule {
         ReadOverviewHandler,
         ReadProjectionHandler,
         ReadProgressHandler,
-        ReadRateHandler,
         ReadTimelineHandler,
         RunProjectionHandler,
         UnparkStreamHandler,
