@@ -26,6 +26,7 @@ if (!isFresh) {
   const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
+await import('./build-console.mjs');
 if (process.argv.includes('--kafka')) await startBroker();
 await import(path.join(root, 'dist/apps/muster/src/main.js'));
 

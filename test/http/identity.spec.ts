@@ -877,3 +877,85 @@ describe('the log lines of all this', () => {
     expect([...secrets, 'canary-label-4711'].filter((secret) => lines.includes(secret))).toEqual([]);
   });
 });
+
+describe('the search for devices', () => {
+  interface Found {
+    items: { id: string; label: string | null; channel: string; status: string; kind: string }[];
+    next: string | null;
+  }
+  const labels = ['Van 1', 'van 2', 'VAN 10', 'Äpfel', 'a%b', 'beef'];
+  let admin: As;
+  const find = async (query: string): Promise<Found> =>
+    (await admin.get(`/v1/devices?${query}`).expect(200)).body as Found;
+  const labelsOf = async (query: string) => (await find(query)).items.map(({ label }) => label);
+
+  beforeAll(async () => {
+    await (await root())
+      .post('/v1/tenants', {
+        tenant: 'search',
+        name: 'S',
+        administrator: { email: 'root@search.test', name: 'A', password: PASSWORD },
+      })
+      .expect(201);
+    admin = await login('search', 'root@search.test');
+    for (const label of labels) await enrol(admin, { label });
+    await enrol(admin, { label: 'other', channel: 'beta' });
+    await admin.post('/v1/devices', { controllerId: 'gateway-7', label: 'Van 3' }).expect(201);
+  });
+
+  it('finds what the label begins with, in any case, by pages', async () => {
+    expect(await labelsOf('q=van')).toEqual(['Van 1', 'VAN 10', 'van 2', 'Van 3']);
+    const first = await find('q=van&limit=3');
+    const second = await find(`q=van&limit=3&cursor=${first.next}`);
+    expect([...first.items, ...second.items].map(({ label }) => label)).toEqual(['Van 1', 'VAN 10', 'van 2', 'Van 3']);
+    expect(second.next).toBeNull();
+    await admin.get(`/v1/devices?q=va&cursor=${first.next}`).expect(400);
+  });
+
+  it.each([
+    ['a%25', ['a%b']],
+    ['%25', []],
+    ['_', []],
+    ["'", []],
+    ['%C3%84p', ['Äpfel']],
+  ])('takes %s as it is', async (q, found) => expect(await labelsOf(`q=${q}`)).toEqual(found));
+
+  it('finds what the id begins with, and a label that looks like one when there is no such id', async () => {
+    const { id } = (await find('q=other')).items[0]!;
+    for (const q of [id, id.slice(0, 30), id.replaceAll('-', '').toUpperCase()])
+      expect((await find(`q=${q}`)).items).toMatchObject([{ id }]);
+    expect(await labelsOf('q=beef')).toEqual(['beef']);
+  });
+
+  it('is narrowed by channel, status and kind', async () => {
+    expect(await labelsOf('channel=beta')).toEqual(['other']);
+    expect(await labelsOf('q=van&kind=hawkbit')).toEqual(['Van 3']);
+    const { id } = (await find('q=beef')).items[0]!;
+    await admin.post(`/v1/devices/${id}/revoke`, { reason: 'r' }).expect(200);
+    expect(await labelsOf('status=revoked')).toEqual(['beef']);
+    for (const query of ['status=gone', 'kind=x', 'channel=X', 'q=', 'q=%0a'])
+      await admin.get(`/v1/devices?${query}`).expect(400);
+  });
+
+  it('says how many there are of each sort', async () => {
+    const { body } = read(await admin.get('/v1/devices/facets').expect(200));
+    expect(body).toEqual({
+      items: [
+        { channel: 'beta', status: 'active', kind: 'handset', devices: 1 },
+        { channel: 'main', status: 'active', kind: 'handset', devices: 5 },
+        { channel: 'main', status: 'active', kind: 'hawkbit', devices: 1 },
+        { channel: 'main', status: 'revoked', kind: 'handset', devices: 1 },
+      ],
+    });
+    const some = read(await admin.get('/v1/devices/facets?q=van&status=active').expect(200));
+    expect(some.body).toMatchObject({ items: [{ devices: 3 }, { kind: 'hawkbit', devices: 1 }] });
+  });
+
+  it('finds a forgotten device by no name', async () => {
+    const { id } = (await find('q=other')).items[0]!;
+    await admin.post(`/v1/devices/${id}/forget`, { reason: 'asked' }).expect(200);
+    expect(await labelsOf('q=other')).toEqual([]);
+    expect(await labelsOf('status=forgotten')).toEqual([null]);
+    expect(await asSuperuser(`select 1 from ops.device where label_key = 'other'`)).toEqual([]);
+  });
+});

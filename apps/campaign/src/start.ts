@@ -3,6 +3,7 @@ import { loadKek, migrate } from '#event-log/index.js';
 import { Bootstrap } from '#identity/nest/identity.module.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
+import { consolePages } from '../../muster/src/console-pages.js';
 import { administrators, type FirstLogin, FirstStart } from '../../muster/src/first-start.js';
 import { type Addresses, listen } from '../../muster/src/listen.js';
 import { derived, MusterConfig } from '../../muster/src/muster.config.js';
@@ -43,7 +44,12 @@ export async function startCampaign(
     diskLowBytes: config.diskLowBytes,
     campaign,
   });
-  const server = await createServer(module, { log, peopleTls: !isLoopback, handsetLeastPerSecond });
+  const server = await createServer(module, {
+    log,
+    peopleTls: !isLoopback,
+    handsetLeastPerSecond,
+    pages: consolePages(),
+  });
   try {
     const first = new FirstStart(data);
     const firstLogin = await first.settle(administrators(server.app.get(Bootstrap)));

@@ -6,6 +6,7 @@ import { provisionAnalyst, publishViews } from '#insight/index.js';
 import { type Log, processClock } from '#runtime/index.js';
 import { brokersOf, createServer } from '#runtime/nest/runtime.module.js';
 import { keepBrokers } from './brokers-file.js';
+import { consolePages } from './console-pages.js';
 import { takeDataFolder } from './data-folder.js';
 import { administrators, FirstStart, type FirstLogin } from './first-start.js';
 import { type Addresses, listen } from './listen.js';
@@ -56,7 +57,12 @@ export async function startMuster(
       patienceMs,
       campaign: { pollIntervalSeconds, privateTargets, showOnce },
     });
-    const server = await createServer(module, { log, peopleTls: !isLoopback, handsetLeastPerSecond });
+    const server = await createServer(module, {
+      log,
+      peopleTls: !isLoopback,
+      handsetLeastPerSecond,
+      pages: consolePages(),
+    });
     undo.push(() => server.close());
     keepBrokers(data, brokersOf(config));
     const login = await firstStart.settle(administrators(server.app.get(Bootstrap)));

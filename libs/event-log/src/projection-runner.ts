@@ -45,6 +45,8 @@ export class ProjectionRunner {
   private readonly log: Log;
   private readonly workers: Workers;
   private readonly repeated = new Map<string, number>();
+  /** Tables that this process is making, by the projection's name. */
+  private readonly builds = new Map<string, ProjectionBuild>();
   private running: { abort: AbortController; loops: Promise<void>[] } | undefined;
   private maintenance: Promise<unknown> = Promise.resolve();
 
@@ -127,6 +129,15 @@ export class ProjectionRunner {
     const live = this.live(name);
     const signal = this.running?.abort.signal;
     return this.oneAtATime(() => this.rebuildAlone(live, signal));
+  }
+
+  /** How far this process is with tables that it makes of the log; undefined while it makes none. */
+  async building(name: string): Promise<{ done: number; total: number } | undefined> {
+    const build = this.builds.get(name);
+    if (build === undefined) return undefined;
+    const sum = (position: Position) => Object.values(position).reduce((events, next) => events + next, 0);
+    const [heads, position] = await Promise.all([this.options.source.heads(build.projection.topics), build.position()]);
+    return { done: sum(position), total: sum(heads) };
   }
 
   /** Compares the live tables with what the log makes of them. @throws ProjectionError `projection.unknown` */
@@ -267,8 +278,10 @@ export class ProjectionRunner {
     const green = this.build(live, 'live');
     try {
       await green.create();
+      this.builds.set(live.projection.name, green);
       await rebuild(live, green, { source, database, signal });
     } finally {
+      this.builds.delete(live.projection.name);
       await green.release();
       await lock.release();
       await this.trySweep(); // the tables that were live, or the new ones when they did not come so far
@@ -279,8 +292,10 @@ export class ProjectionRunner {
     const shadow = this.build(live, 'shadow');
     try {
       await shadow.create();
+      this.builds.set(live.projection.name, shadow);
       return await work(shadow);
     } finally {
+      this.builds.delete(live.projection.name);
       await shadow.drop();
     }
   }

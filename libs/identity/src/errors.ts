@@ -4,6 +4,7 @@ export type IdentityErrorCode =
   | 'auth.required'
   | 'auth.invalid'
   | 'auth.forbidden'
+  | 'auth.csrf'
   | 'auth.throttled'
   | 'auth.certificate-required'
   | 'auth.certificate-refused'

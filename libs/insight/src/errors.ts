@@ -7,6 +7,7 @@ export type InsightErrorCode =
   | 'device.unknown'
   | 'operation.unknown'
   | 'projection.unknown'
-  | 'live.too-many';
+  | 'live.too-many'
+  | 'rate.range';
 /** A question that the read side cannot answer. Nothing was changed. */
 export class InsightError extends DomainError<InsightErrorCode> {}

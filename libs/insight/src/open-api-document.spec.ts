@@ -32,7 +32,7 @@ describe('the OpenAPI document', () => {
     const operations = Object.values(paths).flatMap((each) => Object.values(each));
     expect(operations.every(({ responses }) => 'default' in responses)).toBe(true);
     expect(Object.values(paths).map((each) => Object.values(each)[0]?.security)).toEqual([
-      [{ person: [] }],
+      [{ person: [] }, { session: [] }],
       [{ handset: [] }],
       [],
       [],

@@ -71,7 +71,7 @@ const SECURITY: readonly (readonly [RegExp, Record<string, string[]>[]])[] = [
   [/^\/(tuf|enrol)\//, []],
   [/^\/(livez|readyz|metrics|version)$/, []],
   [/^\/v1\/sessions$/, []],
-  [/./, [{ person: [] }]],
+  [/./, [{ person: [] }, { session: [] }]],
 ];
 
 /** Says what no DTO says: the form of refusals, who may call, that a field with a default may be left out. In place. */
@@ -80,6 +80,11 @@ export function complete(document: OpenApiDocument): OpenApiDocument {
   document.components.schemas = { ...schemas, Problem: PROBLEM as OpenApiSchema };
   document.components.securitySchemes = {
     person: { type: 'http', scheme: 'bearer', description: 'A session or an API token.' },
+    session: {
+      ...{ type: 'apiKey', in: 'cookie', name: 'muster' },
+      description:
+        'A session opened with `cookie`: `__Host-muster` where TLS is. Changes need the header `Muster-Csrf: 1`.',
+    },
     handset: { type: 'mutualTLS', description: 'The certificate of an enrolled handset.' },
     ddi: {
       ...{ type: 'apiKey', in: 'header', name: 'Authorization' },

@@ -22,7 +22,7 @@ export function SignInPage() {
   const form = useForm({ initialValues: { tenant: 'main', email: '', password: '' } });
   const signIn = useMutation({
     // The session comes as a cookie that no script can read.
-    mutationFn: (login: Login) => api.POST('/v1/sessions', { body: { ...login, cookie: true } as Login }),
+    mutationFn: (login: Login) => api.POST('/v1/sessions', { body: { ...login, cookie: true } }),
     onSuccess: async () => {
       noteSignedIn();
       queries.clear();

@@ -53,6 +53,7 @@ import { PollIntervals } from './poll-intervals.js';
 import { PollRecorder } from './poll-recorder.js';
 import { PollShortCut } from './poll-short-cut.js';
 import { Publisher } from './publisher.js';
+import { ListUploadsHandler } from './list-uploads.handler.js';
 import { GetOneHandler, GetVocabularyHandler, ListOfHandler } from './read-campaign.handler.js';
 import { RepositoryKeeper } from './repository-keeper.js';
 import { RoleExpiry } from './role-expiry.js';
@@ -162,6 +163,7 @@ const queries = [
   GetAttributesHandler,
   GetOneHandler,
   GetVocabularyHandler,
+  ListUploadsHandler,
   ListOfHandler,
   SimulateCampaignHandler,
   GetWakeTargetHandler,

@@ -4,7 +4,7 @@ import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { idFrom } from '#runtime/index.js';
-import { IfMatch, PageQuery } from '#runtime/nest/runtime.module.js';
+import { IfMatch } from '#runtime/nest/runtime.module.js';
 import {
   AbortDto,
   ApproveDto,
@@ -19,6 +19,7 @@ import {
   settingsOf,
   SubmitDto,
 } from './campaign.dto.js';
+import { CampaignsQuery } from './campaigns-query.dto.js';
 import { CampaignPage, CampaignView } from './campaign-view.dto.js';
 import { getCampaign, listCampaigns } from './read-campaign.handler.js';
 import { RunCampaign } from './run-campaign.handler.js';
@@ -47,8 +48,10 @@ export class CampaignController {
   /** The tenant's campaigns, newest first. */
   @Get()
   @Needs('campaign:read')
-  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<CampaignPage> {
-    return this.queries.execute(listCampaigns(tenant, page));
+  list(@Query() query: CampaignsQuery, @Caller() { tenant, kind, id }: Principal): Promise<CampaignPage> {
+    const { status, q, awaiting } = query;
+    const filter = { status, q, awaiting: awaiting === 'me' ? `${kind}:${id}` : undefined };
+    return this.queries.execute(listCampaigns(tenant, query, filter));
   }
 
   @Get(':campaignId')

@@ -9,7 +9,7 @@ import { CampaignError } from '../errors.js';
 import type { Caps } from '../caps.js';
 import type { CampaignEvent, ContentEvent } from '../events.js';
 import type { ReviewPolicy } from '../vocabulary.js';
-import type { CampaignState } from '../campaign.js';
+import type { CampaignState, CampaignStatus } from '../campaign.js';
 import { type CampaignView, viewOfCampaign } from './campaign-view.dto.js';
 import { Channels } from './channels.js';
 import { type ContentView, viewOfContent } from './content-view.dto.js';
@@ -65,12 +65,23 @@ export class ListOf<View> extends Query<Page<View>> {
     readonly list: 'contents' | 'campaigns',
     readonly tenant: string,
     readonly page: PageQuery,
+    readonly filter: CampaignFilter = {},
   ) {
     super();
   }
 }
 export const listContents = (tenant: string, page: PageQuery) => new ListOf<ContentView>('contents', tenant, page);
-export const listCampaigns = (tenant: string, page: PageQuery) => new ListOf<CampaignView>('campaigns', tenant, page);
+export const listCampaigns = (tenant: string, page: PageQuery, filter: CampaignFilter) =>
+  new ListOf<CampaignView>('campaigns', tenant, page, filter);
+
+/** Which campaigns; all of it must hold. */
+export interface CampaignFilter {
+  status?: readonly CampaignStatus[];
+  /** Anywhere in its name, in any case. */
+  q?: string;
+  /** In review, and this caller has neither written nor approved it. */
+  awaiting?: string;
+}
 
 interface ContentRow {
   body: Omit<ContentView, 'withdrawn' | 'version'>;
@@ -90,8 +101,8 @@ export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
     @Inject(Cursors) private readonly cursors: Cursors,
   ) {}
 
-  execute({ list, tenant, page }: ListOf<unknown>): Promise<Page<unknown>> {
-    return list === 'contents' ? this.contents(tenant, page) : this.campaigns(tenant, page);
+  execute({ list, tenant, page, filter }: ListOf<unknown>): Promise<Page<unknown>> {
+    return list === 'contents' ? this.contents(tenant, page) : this.campaigns(tenant, page, filter);
   }
 
   private async contents(tenant: string, page: PageQuery): Promise<Page<ContentView>> {
@@ -102,9 +113,11 @@ export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
     return this.cursors.page(list, page, views, ({ contentId }) => [contentId]);
   }
 
-  private async campaigns(tenant: string, page: PageQuery): Promise<Page<CampaignView>> {
-    const list = `campaigns:${tenant}`;
-    const rows = await this.rows<CampaignRow>('p_campaign_v3', CAMPAIGN_KEY, { list, tenant, page });
+  private async campaigns(tenant: string, page: PageQuery, filter: CampaignFilter): Promise<Page<CampaignView>> {
+    const { status = null, q = null, awaiting = null } = filter;
+    const list = `campaigns:${tenant}:${JSON.stringify([status, q, awaiting])}`;
+    const values = [status, q, awaiting];
+    const rows = await this.rows<CampaignRow>('p_campaign_v3', CAMPAIGN_KEY, { list, tenant, page, values });
     const { items, next } = this.cursors.page(list, page, rows, ({ drafted_at: at, campaign_id: id }) => [
       at.toISOString(),
       id,
@@ -116,22 +129,28 @@ export class ListOfHandler implements IQueryHandler<ListOf<unknown>> {
   private rows<Row extends object>(
     table: string,
     key: Readonly<Record<string, string>>,
-    { list, tenant, page }: { list: string; tenant: string; page: PageQuery },
+    { list, tenant, page, values = [] }: { list: string; tenant: string; page: PageQuery; values?: unknown[] },
   ): Promise<Row[]> {
     const after = this.cursors.after(list, page);
     const names = Object.keys(key).join(', ');
-    const from = Object.values(key).map((type, i) => `$${i + 3}::${type}`);
+    const from = Object.values(key).map((type, i) => `$${i + 3 + values.length}::${type}`);
     const before = after === undefined ? '' : `and (${names}) < (${from.join(', ')})`;
     const order = Object.keys(key).map((name) => `${name} desc`);
     return this.databases.insight.inTenant(tenant, (tx) =>
-      tx.query<Row>(`select * from proj.${table} where tenant = $1 ${before} order by ${order.join(', ')} limit $2`, [
-        tenant,
-        page.limit + 1,
-        ...(after ?? []),
-      ]),
+      tx.query<Row>(
+        `select * from proj.${table} where tenant = $1 ${values.length > 0 ? CAMPAIGN_FILTER : ''} ${before}
+       order by ${order.join(', ')} limit $2`,
+        [tenant, page.limit + 1, ...values, ...(after ?? [])],
+      ),
     );
   }
 }
+
+const CAMPAIGN_FILTER = `
+  and ($3::text[] is null or status = any($3))
+  and ($4::text is null or position(lower($4) in lower(state->'settings'->>'name')) > 0)
+  and ($5::text is null or (status = 'in-review'
+    and not (state->'authors')::jsonb ? $5 and not (state->'approvals')::jsonb ? $5))`;
 
 /** Newest first. A content's id is its upload's and sorts by time; a campaign's follows from its command and does not. */
 const CONTENT_KEY = { content_id: 'uuid' };

@@ -1,16 +1,29 @@
-import { Controller, Delete, Head, Inject, Param, Patch, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Delete, Get, Head, Inject, Param, Patch, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { NeverDry, StreamsBody } from '#runtime/nest/runtime.module.js';
+import { NeverDry, PageQuery, StreamsBody } from '#runtime/nest/runtime.module.js';
+import { ListUploads } from './list-uploads.handler.js';
+import { UploadsPage } from './upload-view.dto.js';
 import { Uploads } from './uploads.js';
 
 /** Uploads of any size by tus 1.0 (https://tus.io/protocols/resumable-upload): creation, termination, creation-with-upload. */
 @Controller('v1/uploads')
 @UseGuards(PeopleGuard)
 export class UploadController {
-  constructor(@Inject(Uploads) private readonly uploads: Uploads) {}
+  constructor(
+    @Inject(Uploads) private readonly uploads: Uploads,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+  ) {}
+
+  /** The tenant's uploads that have not become contents, newest first, and how far they are. */
+  @Get()
+  @Needs('content:write')
+  list(@Query() page: PageQuery, @Caller() { tenant }: Principal): Promise<UploadsPage> {
+    return this.queries.execute(new ListUploads(tenant, page));
+  }
 
   /** Creates an upload. `Upload-Metadata` may hold `filename` (a label) and `sha256` (hex, checked at publication). */
   @Post()

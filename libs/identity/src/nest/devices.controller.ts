@@ -1,17 +1,16 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { EventContext } from '#event-log/index.js';
-import { PageQuery } from '#runtime/nest/runtime.module.js';
 import type { Principal } from '../roles.js';
 import { Caller, Context } from './caller.js';
-import { EnrolControllerDto, IdParams, LifetimeDto, ReasonDto } from './identity.dto.js';
+import { DeviceFilter, DevicesQuery, EnrolControllerDto, IdParams, LifetimeDto, ReasonDto } from './identity.dto.js';
 import { Needs, PeopleGuard } from './people.guard.js';
-import { GetDevice, listDevices } from './read-identity.handler.js';
+import { CountDevices, GetDevice, SearchDevices } from './read-identity.handler.js';
 import { RunController } from './run-controller.handler.js';
 import { RunEnrolment } from './run-enrolment.handler.js';
 import { RunHandset } from './run-handset.handler.js';
 import { ShowsSecret } from './shows-secret.js';
-import { DevicesPage, DeviceView, EnrolledController, IssuedCode } from './views.dto.js';
+import { DeviceFacets, DevicesPage, DeviceView, EnrolledController, IssuedCode } from './views.dto.js';
 
 @Controller('v1/devices')
 @UseGuards(PeopleGuard)
@@ -21,11 +20,18 @@ export class DevicesController {
     @Inject(QueryBus) private readonly queries: QueryBus,
   ) {}
 
-  /** The tenant's devices, in the order of their enrolment. */
+  /** The tenant's devices, in the order of their enrolment; with `q` in that of what it was found in, ids before labels. */
   @Get()
   @Needs('device:read')
-  list(@Query() page: PageQuery, @Caller() caller: Principal): Promise<DevicesPage> {
-    return this.queries.execute(listDevices(caller.tenant, page));
+  list(@Query() query: DevicesQuery, @Caller() caller: Principal): Promise<DevicesPage> {
+    return this.queries.execute(new SearchDevices(caller.tenant, query));
+  }
+
+  /** How many of these devices there are of each channel, status and kind. */
+  @Get('facets')
+  @Needs('device:read')
+  async facets(@Query() filter: DeviceFilter, @Caller() caller: Principal): Promise<DeviceFacets> {
+    return { items: await this.queries.execute(new CountDevices(caller.tenant, filter)) };
   }
 
   /** Makes a hawkBit client known. `targetToken` is shown in this answer alone. */

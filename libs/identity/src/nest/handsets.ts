@@ -8,6 +8,7 @@ import type { HandsetEvent } from '../events.js';
 import { handset, type HandsetCommand, type HandsetState } from '../handset.js';
 import { controllerHash, nameController } from './controller.rows.js';
 import { Devices } from './devices.js';
+import type { DeviceKind } from './views.dto.js';
 
 export interface Decided {
   state: HandsetState;
@@ -82,9 +83,9 @@ export class Handsets {
         const { deviceId, deviceNo, channel, label, epoch, expiresAt, keyHash, controllerId } = event.data;
         await tx.query(
           `insert into ops.device
-             (tenant, device_id, device_no, channel, label, status, epoch, enrolled_at, expires_at, version)
-           values ($1, $2, $3, $4, $5, 'active', $6, $7, $8, 1)`,
-          [tenant, deviceId, deviceNo, channel, label, epoch, this.now(), expiresAt],
+             (tenant, device_id, device_no, channel, label, status, epoch, enrolled_at, expires_at, version, kind)
+           values ($1, $2, $3, $4, $5, 'active', $6, $7, $8, 1, $9)`,
+          [tenant, deviceId, deviceNo, channel, label, epoch, this.now(), expiresAt, kindOf(controllerId)],
         );
         if (controllerId)
           await nameController(tx, tenant, deviceId, controllerHash(this.keyring, tenant, controllerId));
@@ -156,6 +157,9 @@ export class Handsets {
     return new Date(this.clock.now());
   }
 }
+
+/** A client of hawkBit names itself. */
+const kindOf = (controllerId: string | null | undefined): DeviceKind => (controllerId ? 'hawkbit' : 'handset');
 
 /** Locks the device's row before anything else. @throws EventLogError `log.version-conflict` when the history read is old */
 async function requireFresh(tx: Tx, tenant: string, deviceId: string, version: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { IntersectionType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -18,7 +19,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { MayBeAbsent } from '#runtime/nest/runtime.module.js';
+import { MayBeAbsent, PageQuery } from '#runtime/nest/runtime.module.js';
 import { CHANNEL, DEFAULT_CHANNEL, LABEL_LIMIT } from '../enrolment-csv.js';
 import { ROLES, type Role } from '../roles.js';
 
@@ -53,6 +54,11 @@ export class LoginDto {
   @IsString()
   @MaxLength(256)
   password!: string;
+
+  /** For browsers: the session comes as a cookie, and the answer has no token. */
+  @MayBeAbsent()
+  @IsBoolean()
+  cookie: boolean = false;
 }
 
 export class OwnPasswordDto {
@@ -213,6 +219,34 @@ export class EnrolControllerDto {
   @Matches(CHANNEL)
   channel: string = DEFAULT_CHANNEL;
 }
+
+export const DEVICE_STATUSES = ['active', 'revoked', 'forgotten'] as const;
+export const DEVICE_KINDS = ['handset', 'hawkbit'] as const;
+
+/** Which devices; all of it must hold. */
+export class DeviceFilter {
+  /** Beginning of the label, in any case, or at least four characters of the beginning of the id. */
+  @MayBeAbsent()
+  @IsString()
+  @Length(1, LABEL_LIMIT)
+  @Matches(PLAIN, plain)
+  q?: string;
+
+  @MayBeAbsent()
+  @Matches(CHANNEL)
+  channel?: string;
+
+  @MayBeAbsent()
+  @IsIn(DEVICE_STATUSES)
+  status?: (typeof DEVICE_STATUSES)[number];
+
+  /** `hawkbit`: those that speak hawkBit's device API. */
+  @MayBeAbsent()
+  @IsIn(DEVICE_KINDS)
+  kind?: (typeof DEVICE_KINDS)[number];
+}
+
+export class DevicesQuery extends IntersectionType(PageQuery, DeviceFilter) {}
 
 export class ReasonDto {
   @IsString()

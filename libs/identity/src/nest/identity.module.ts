@@ -12,6 +12,7 @@ import { CreateIdentity1767100000001 } from './migrations/create-identity.js';
 import { NameControllers1767100000003 } from './migrations/name-controllers.js';
 import { NoteDeviceChanges1767100000002 } from './migrations/note-device-changes.js';
 import { NoteKeptAttributes1767100000004 } from './migrations/note-kept-attributes.js';
+import { SearchDevices1767100000005 } from './migrations/search-devices.js';
 import { PeopleGuard } from './people.guard.js';
 import { controllers, handlers } from './routes.js';
 import { CHALLENGES, STATUSES } from './statuses.js';
@@ -38,6 +39,7 @@ export const identityMigrations = [
   NoteDeviceChanges1767100000002,
   NameControllers1767100000003,
   NoteKeptAttributes1767100000004,
+  SearchDevices1767100000005,
 ];
 
 export interface IdentityOptions {

@@ -1,11 +1,12 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { IdentityError } from '../errors.js';
 import { parseCredential } from '../credentials.js';
 import { type Permission, permits, type Principal } from '../roles.js';
 import { setPrincipal } from './caller.js';
 import { Credentials } from './credentials.js';
+import { clearSessionCookie, refuseForeignPage, shownCredential } from './shown-credential.js';
 
 interface Need {
   permission: Permission | 'signed-in';
@@ -28,7 +29,10 @@ export const NeedsInDomain = (permission: Permission): MethodDecorator & ClassDe
 export const SignedIn = (): MethodDecorator & ClassDecorator =>
   SetMetadata(NEED, { permission: 'signed-in', byDomain: true } satisfies Need);
 
-/** Lets people and tokens in: `Authorization: Bearer`, looked up at every request, so that a revocation counts at once. */
+/**
+ * Lets people and tokens in: `Authorization: Bearer`, or for people the cookie of their session; looked up at every request, so
+ * that a revocation counts at once.
+ */
 @Injectable()
 export class PeopleGuard implements CanActivate {
   constructor(
@@ -39,16 +43,24 @@ export class PeopleGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const need = this.reflector.getAllAndOverride<Need | undefined>(NEED, [context.getHandler(), context.getClass()]);
-    const bearer = bearerOf(request.headers.authorization);
-    if (bearer === undefined) throw new IdentityError('auth.required', {}, 'Authorization: Bearer <session or token>');
-    const credential = parseCredential(bearer);
-    const principal = credential === undefined ? undefined : await this.credentials.principal(credential);
-    if (principal === undefined)
-      throw new IdentityError('auth.invalid', {}, 'the session or token is not valid (any more)');
+    const principal = await this.principalOf(request, context.switchToHttp().getResponse<FastifyReply>());
     if (need === undefined || !isLetIn(principal, need))
       throw new IdentityError('auth.forbidden', { needs: need?.permission ?? null }, 'the roles do not include it');
     setPrincipal(request, principal);
     return true;
+  }
+
+  /** A cookie that is good no more is taken back, so that the browser shows the sign-in and not the same refusal again. */
+  private async principalOf(request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+    const shown = shownCredential(request);
+    if (shown === undefined) throw new IdentityError('auth.required', {}, 'Authorization: Bearer <session or token>');
+    if (shown.by === 'cookie') refuseForeignPage(request);
+    const credential = parseCredential(shown.text);
+    const isMeant = credential !== undefined && (shown.by === 'header' || credential.kind === 'session');
+    const principal = isMeant ? await this.credentials.principal(credential) : undefined;
+    if (principal !== undefined) return principal;
+    if (shown.by === 'cookie') clearSessionCookie(request, reply);
+    throw new IdentityError('auth.invalid', {}, 'the session or token is not valid (any more)');
   }
 }
 
@@ -56,6 +68,3 @@ function isLetIn(principal: Principal, { permission, byDomain }: Need): boolean 
   if (permission === 'signed-in') return true;
   return permits(principal, permission, byDomain ? principal.domain : undefined);
 }
-
-export const bearerOf = (header: string | undefined): string | undefined =>
-  /^Bearer ([\x21-\x7e]{1,200})$/i.exec(header ?? '')?.[1];

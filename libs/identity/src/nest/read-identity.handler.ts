@@ -5,15 +5,16 @@ import { type CursorKey, Cursors, type Page, type PageQuery } from '#runtime/nes
 import { IdentityError } from '../errors.js';
 import type { Principal } from '../roles.js';
 import { CODE_COLUMNS, type CodeRow, viewOfCode } from './code.rows.js';
-import { Devices } from './devices.js';
+import { Devices, isIdPrefix, type SearchOrder } from './devices.js';
+import type { DeviceFilter, DevicesQuery } from './identity.dto.js';
 import { PERSON_COLUMNS, type PersonRow, viewOfPerson } from './person.rows.js';
 import { Tenants } from './tenants.js';
 import { TOKEN_COLUMNS, type TokenRow, viewOfToken } from './token.rows.js';
-import type { CodeView, DeviceView, PersonView, TenantView, TokenView } from './views.dto.js';
+import type { CodeView, DeviceFacet, DeviceView, PersonView, TenantView, TokenView } from './views.dto.js';
 
-export type IdentityList = 'people' | 'tokens' | 'codes' | 'devices';
+export type IdentityList = 'people' | 'tokens' | 'codes';
 
-/** One page of a tenant's people, tokens, enrolment codes or devices. */
+/** One page of a tenant's people, tokens or enrolment codes. */
 export class ListIdentity<View> extends Query<Page<View>> {
   constructor(
     readonly list: IdentityList,
@@ -27,7 +28,6 @@ export class ListIdentity<View> extends Query<Page<View>> {
 export const listPeople = (tenant: string, page: PageQuery) => new ListIdentity<PersonView>('people', tenant, page);
 export const listTokens = (tenant: string, page: PageQuery) => new ListIdentity<TokenView>('tokens', tenant, page);
 export const listCodes = (tenant: string, page: PageQuery) => new ListIdentity<CodeView>('codes', tenant, page);
-export const listDevices = (tenant: string, page: PageQuery) => new ListIdentity<DeviceView>('devices', tenant, page);
 
 /** In the order of making; ids follow from commands and say nothing of time. */
 const TABLES = {
@@ -40,7 +40,6 @@ const TABLES = {
 export class ListIdentityHandler implements IQueryHandler<ListIdentity<unknown>> {
   constructor(
     @Inject(Databases) private readonly databases: Databases,
-    @Inject(Devices) private readonly devices: Devices,
     @Inject(Cursors) private readonly cursors: Cursors,
   ) {}
 
@@ -52,8 +51,6 @@ export class ListIdentityHandler implements IQueryHandler<ListIdentity<unknown>>
         return this.rows<TokenRow, TokenView>(query, 'tokens', viewOfToken);
       case 'codes':
         return this.rows<CodeRow, CodeView>(query, 'codes', viewOfCode);
-      case 'devices':
-        return this.devicePage(query);
     }
   }
 
@@ -73,12 +70,63 @@ export class ListIdentityHandler implements IQueryHandler<ListIdentity<unknown>>
     );
     return this.cursors.page(`${list}:${tenant}`, page, rows.map(view), (row): CursorKey => [row.createdAt, row.id]);
   }
+}
 
-  private async devicePage({ tenant, page }: ListIdentity<unknown>): Promise<Page<DeviceView>> {
-    const list = `devices:${tenant}`;
-    const [after = -1] = this.cursors.after(list, page) ?? [];
-    const found = await this.devices.list(tenant, Number(after), page.limit);
-    return this.cursors.page(list, page, found, ({ deviceNo }): CursorKey => [deviceNo]);
+/** One page of a tenant's devices. */
+export class SearchDevices extends Query<Page<DeviceView>> {
+  constructor(
+    readonly tenant: string,
+    readonly query: DevicesQuery,
+  ) {
+    super();
+  }
+}
+
+/** The values of each order's key, as `Devices` compares them. */
+const KEY_OF: Record<SearchOrder, (view: DeviceView) => CursorKey> = {
+  number: ({ deviceNo }) => [deviceNo],
+  label: ({ label, id }) => [label ?? '', id],
+  id: ({ id }) => [id],
+};
+
+@QueryHandler(SearchDevices)
+export class SearchDevicesHandler implements IQueryHandler<SearchDevices> {
+  constructor(
+    @Inject(Devices) private readonly devices: Devices,
+    @Inject(Cursors) private readonly cursors: Cursors,
+  ) {}
+
+  /** What looks like an id is looked for among ids first, and among labels when there is none. */
+  async execute({ tenant, query }: SearchDevices): Promise<Page<DeviceView>> {
+    const { q, channel, status, kind, limit } = query;
+    const filter: DeviceFilter = { q, channel, status, kind };
+    const list = `devices:${tenant}:${JSON.stringify([q, channel, status, kind])}`;
+    const [from, ...after] = this.cursors.after(list, query) ?? [];
+    const orders: SearchOrder[] = q === undefined ? ['number'] : isIdPrefix(q) ? ['id', 'label'] : ['label'];
+    for (const by of from === undefined ? orders : [from as SearchOrder]) {
+      const found = await this.devices.search(tenant, { by, filter, after, limit });
+      if (found.length > 0) return this.cursors.page(list, query, found, (view) => [by, ...KEY_OF[by](view)]);
+    }
+    return { items: [], next: null };
+  }
+}
+
+/** How many devices there are of each channel, status and kind. */
+export class CountDevices extends Query<DeviceFacet[]> {
+  constructor(
+    readonly tenant: string,
+    readonly filter: DeviceFilter,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(CountDevices)
+export class CountDevicesHandler implements IQueryHandler<CountDevices> {
+  constructor(@Inject(Devices) private readonly devices: Devices) {}
+
+  execute({ tenant, filter }: CountDevices): Promise<DeviceFacet[]> {
+    return this.devices.facets(tenant, filter);
   }
 }
 

@@ -8,10 +8,12 @@ import { Handsets } from './handsets.js';
 import { KeepAttributesHandler } from './kept-attributes.js';
 import { LoginThrottle } from './login-throttle.js';
 import {
+  CountDevicesHandler,
   GetDeviceHandler,
   GetPersonHandler,
   ListIdentityHandler,
   ListTenantsHandler,
+  SearchDevicesHandler,
 } from './read-identity.handler.js';
 import { RunControllerHandler } from './run-controller.handler.js';
 import { RunEnrolmentHandler } from './run-enrolment.handler.js';
@@ -42,10 +44,12 @@ export const handlers = [
   RunTenantHandler,
   IssueTokenHandler,
   RevokeTokenHandler,
+  CountDevicesHandler,
   GetDeviceHandler,
   GetPersonHandler,
   ListIdentityHandler,
   ListTenantsHandler,
+  SearchDevicesHandler,
 ];
 export const controllers = [
   DevicesController,

@@ -25,7 +25,7 @@ export interface Login {
 
 type Trace = Omit<EventContext, 'tenant' | 'actor'>;
 
-export class OpenSession extends Command<OpenedSession> {
+export class OpenSession extends Command<OpenedSession & { token: string }> {
   constructor(
     readonly login: Login,
     readonly trace: Trace,
@@ -54,7 +54,7 @@ export class OpenSessionHandler implements ICommandHandler<OpenSession> {
   ) {}
 
   /** @throws IdentityError `auth.invalid` whatever is wrong, `auth.throttled` */
-  async execute({ login, trace }: OpenSession): Promise<OpenedSession> {
+  async execute({ login, trace }: OpenSession): Promise<OpenedSession & { token: string }> {
     const scope = (await this.isKnown(login.tenant)) ? login.tenant : NO_TENANT;
     const attempt = { scope, email: login.email.toLowerCase(), address: login.address };
     await this.throttle.admit(attempt);

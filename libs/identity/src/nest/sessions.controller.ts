@@ -1,15 +1,22 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import { NeverDry } from '#runtime/nest/runtime.module.js';
-import type { Principal } from '../roles.js';
+import { PERMISSIONS, permits, type Principal } from '../roles.js';
 import { Caller, newCommand, Context } from './caller.js';
 import { LoginDto, OwnPasswordDto } from './identity.dto.js';
-import { bearerOf, PeopleGuard, SignedIn } from './people.guard.js';
+import { PeopleGuard, SignedIn } from './people.guard.js';
 import { GetPerson } from './read-identity.handler.js';
 import { RunPerson } from './run-person.handler.js';
 import { CloseSession, OpenSession } from './session.handler.js';
+import {
+  clearSessionCookie,
+  cookieOf,
+  refuseForeignOrigin,
+  setSessionCookie,
+  shownCredential,
+} from './shown-credential.js';
 import { CallerView, OpenedSession, PersonView } from './views.dto.js';
 
 @Controller('v1')
@@ -19,11 +26,29 @@ export class SessionsController {
     @Inject(QueryBus) private readonly queries: QueryBus,
   ) {}
 
-  /** Logs in. The token is shown once; a session that the caller sends along ends. */
+  /** Logs in. The token is shown once, or is a cookie that no page can read; a session that the caller sends along ends. */
   @Post('sessions')
   @NeverDry()
-  open(@Body() login: LoginDto, @Req() request: FastifyRequest): Promise<OpenedSession> {
-    const before = bearerOf(request.headers.authorization);
+  open(
+    @Body() login: LoginDto,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OpenedSession> {
+    return login.cookie ? this.openByCookie(login, request, reply) : this.openByToken(login, request);
+  }
+
+  /** A foreign page must not be able to sign its visitor in as somebody else either. */
+  private async openByCookie(login: LoginDto, request: FastifyRequest, reply: FastifyReply): Promise<OpenedSession> {
+    refuseForeignOrigin(request);
+    const data = { ...login, address: request.ip, before: cookieOf(request) };
+    const { token, ...opened } = await this.commands.execute(new OpenSession(data, newCommand(request)));
+    setSessionCookie(request, reply, token);
+    return opened;
+  }
+
+  private openByToken(login: LoginDto, request: FastifyRequest): Promise<OpenedSession> {
+    const shown = shownCredential(request);
+    const before = shown?.by === 'header' ? shown.text : undefined;
     const data = { ...login, address: request.ip, before };
     return this.commands.execute(new OpenSession(data, newCommand(request)));
   }
@@ -34,9 +59,10 @@ export class SessionsController {
   @HttpCode(204)
   @UseGuards(PeopleGuard)
   @SignedIn()
-  async close(@Req() request: FastifyRequest): Promise<void> {
-    const token = bearerOf(request.headers.authorization) ?? '';
-    await this.commands.execute(new CloseSession(token, newCommand(request)));
+  async close(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
+    const { text, by } = shownCredential(request) ?? { text: '', by: 'header' };
+    await this.commands.execute(new CloseSession(text, newCommand(request)));
+    if (by === 'cookie') clearSessionCookie(request, reply);
   }
 
   /** Who the caller is, and what they may be. */
@@ -44,7 +70,8 @@ export class SessionsController {
   @UseGuards(PeopleGuard)
   @SignedIn()
   me(@Caller() caller: Principal): CallerView {
-    return { ...caller, roles: [...caller.roles] };
+    const permissions = PERMISSIONS.filter((permission) => permits(caller, permission));
+    return { ...caller, roles: [...caller.roles], permissions };
   }
 
   /** The caller's own account; for people, not tokens. */

@@ -3,6 +3,7 @@ import type { IdentityErrorCode } from '../errors.js';
 /** HTTP statuses that the form of a code does not tell. */
 export const STATUSES = {
   'auth.throttled': 429,
+  'auth.csrf': 403,
   'auth.certificate-refused': 401,
   'person.own-roles': 403,
   'person.last-admin': 409,

@@ -1,4 +1,4 @@
-import type { Role } from '../roles.js';
+import type { Permission, Role } from '../roles.js';
 
 /** Answers of the routes: classes, so that the OpenAPI document describes them. Nothing here ever holds a hash. */
 
@@ -39,6 +39,8 @@ export class CallerView {
   kind!: 'person' | 'token';
   id!: string;
   roles!: Role[];
+  /** What routes let the caller do, besides those that ask only for being signed in. */
+  permissions!: Permission[];
   platform?: boolean;
   domain?: string;
 }
@@ -48,8 +50,8 @@ export class AccountView extends PersonView {
 }
 
 export class OpenedSession {
-  /** Bearer token, shown once. */
-  token!: string;
+  /** Bearer token, shown once; absent where it is a cookie. */
+  token?: string;
   /** At the latest; it ends sooner when it is not used for `idleSeconds`. */
   expiresAt!: string;
   idleSeconds!: number;
@@ -108,6 +110,8 @@ export class IssuedCodes {
   items!: IssuedCode[];
 }
 
+export type DeviceKind = 'handset' | 'hawkbit';
+
 /** A device's identity. */
 export class DeviceView {
   id!: string;
@@ -117,6 +121,8 @@ export class DeviceView {
   /** Null when there is none, or when the device was forgotten. */
   label!: string | null;
   status!: 'active' | 'revoked' | 'forgotten';
+  /** `hawkbit`: it speaks hawkBit's device API. */
+  kind!: DeviceKind;
   /** Of its sequence of facts; grows when the device is replaced. */
   epoch!: number;
   enrolledAt!: string;
@@ -133,6 +139,18 @@ export class EnrolledController extends DeviceView {
 export class DevicesPage {
   items!: DeviceView[];
   next!: string | null;
+}
+
+/** Devices that are alike in what they can be searched by. */
+export class DeviceFacet {
+  channel!: string;
+  status!: 'active' | 'revoked' | 'forgotten';
+  kind!: DeviceKind;
+  devices!: number;
+}
+
+export class DeviceFacets {
+  items!: DeviceFacet[];
 }
 
 /** What a device that enrolled or renewed goes on with. */

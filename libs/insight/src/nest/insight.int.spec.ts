@@ -16,6 +16,7 @@ import {
   type Topic,
 } from '#event-log/index.js';
 import { EventLogModule, eventLogMigrations } from '#event-log/nest/event-log.module.js';
+import { deviceDefinitions } from '#handset/events.js';
 import { auditDefinitions, handsetDefinitions } from '#identity/events.js';
 import { Bootstrap, ENROL_CATALOGUE, IdentityModule, identityMigrations } from '#identity/nest/identity.module.js';
 import { newId, silentLog } from '#runtime/index.js';
@@ -26,7 +27,7 @@ import { drafted, enrolled, pollsRecorded } from '../testing.js';
 import type { ObservedEvent } from '../views/observed.js';
 import type { EventDto, EventsDto } from './events.dto.js';
 import { InsightModule, insightMigrations } from './insight.module.js';
-import type { ProgressDto } from './progress.dto.js';
+import type { CampaignDevicesPage, ProgressDto, RateDto } from './progress.dto.js';
 import type { OperationDto, ProjectionDto } from './projections.dto.js';
 import type { TimelineDto } from './timeline.dto.js';
 
@@ -90,7 +91,7 @@ beforeAll(async () => {
     projector: database.url('muster_projector'),
     insight: database.url('muster_insight'),
   };
-  const catalog = eventCatalog([...campaignDefinitions, handsetDefinitions, auditDefinitions]);
+  const catalog = eventCatalog([...campaignDefinitions, deviceDefinitions, handsetDefinitions, auditDefinitions]);
   @Module({
     imports: [
       RuntimeModule.forRoot({ clock: Date, log: silentLog }),
@@ -180,6 +181,44 @@ describe('progress and timeline', () => {
     }
     for (const at of [lines.position, instant])
       expect((await timeline(`?as_of=${encodeURIComponent(at)}`)).items).toEqual(lines.items);
+  });
+
+  it('name the devices behind each number, by pages, also for the past', async () => {
+    const url = `/v1/campaigns/${CAMPAIGN}/devices`;
+    const lost = bodyOf(await viewer.get(`${url}?kind=declined&reason=battery`).expect(200)) as CampaignDevicesPage;
+    expect(lost.items).toMatchObject([
+      { deviceId: DEVICE, contentId: CONTENT, kind: 'declined', reason: 'battery', transferredAt: null },
+    ]);
+    const reach = async (query: string) =>
+      (bodyOf(await viewer.get(`${url}?${query}`).expect(200)) as CampaignDevicesPage).items.length;
+    expect([await reach('reached=requested&missed=transferred'), await reach('reached=transferred')]).toEqual([1, 0]);
+    expect([await reach('kind=declined&reason=user'), await reach(`limit=1&as_of=${lost.position}`)]).toEqual([0, 1]);
+    for (const query of ['reached=polled', 'kind=gone', 'reason=%27', 'missed=requested;--'])
+      await viewer.get(`${url}?${query}`).expect(400);
+    await stranger.get(url).expect(404);
+    const more = newId();
+    await fact(more, { type: 'ContentDeclined', data: { ...OFFER, reason: 'user', snapshotVersion: 4 } });
+    await runner.whenCaughtUp();
+    const first = bodyOf(await viewer.get(`${url}?limit=1`).expect(200)) as CampaignDevicesPage;
+    const second = bodyOf(await viewer.get(`${url}?limit=1&cursor=${first.next}`).expect(200)) as CampaignDevicesPage;
+    expect([...first.items, ...second.items].map(({ deviceId }) => deviceId)).toEqual([DEVICE, more].sort());
+    expect(second.next).toBeNull();
+    await viewer.get(`${url}?limit=1&kind=declined&cursor=${first.next}`).expect(400);
+  });
+
+  it('tell how many came to each step when', async () => {
+    const url = `/v1/campaigns/${CAMPAIGN}/rate`;
+    const { stepSeconds, points } = bodyOf(await viewer.get(url).expect(200)) as RateDto;
+    expect(stepSeconds).toBe(60);
+    expect(points.reduce((sum, { requested }) => sum + requested, 0)).toBe(1);
+    const day = '?from=2026-12-01T00:00:00Z&to=2026-12-01T23:59:59Z&points=24';
+    const wide = bodyOf(await viewer.get(`${url}${day}`).expect(200)) as RateDto;
+    expect([wide.stepSeconds, wide.points.length, wide.points[0]?.at]).toEqual([3_600, 24, '2026-12-01T00:00:00.000Z']);
+    const refused = await viewer.get(`${url}?from=2026-12-02T00:00:00Z&to=2026-12-01T00:00:00Z`).expect(422);
+    expect(refused.body).toMatchObject({ code: 'rate.range', errors: [{ pointer: '/to' }] });
+    await viewer.get(`${url}?points=1001`).expect(400);
+    await viewer.get(`${url}?from=yesterday`).expect(400);
+    await stranger.get(url).expect(404);
   });
 
   it('answer as-of.busy and when to come back, once the line for the past is full', async () => {
@@ -454,6 +493,36 @@ describe('projections', () => {
       'muster_projection_lag_seconds{projection="device_timeline",topic="muster.handset",partition="11"} 0',
     );
     expect(text).toContain('muster_projection_duplicates_total{projection="campaign_progress"} 0');
+  });
+});
+
+describe('the overview', () => {
+  it('says what goes on, what failed and what waits', async () => {
+    const [running, waiting, failing] = [newId(), newId(), newId()];
+    await append('muster.campaign', running, withIds(drafted(running, 'summer')));
+    await append('muster.campaign', running, { type: 'CampaignStarted', data: { campaignId: running } });
+    await append('muster.campaign', waiting, withIds(drafted(waiting, 'autumn')));
+    await append('muster.campaign', waiting, {
+      type: 'CampaignSubmitted',
+      data: { campaignId: waiting, by: 'person:x', required: 1, report: null },
+    });
+    await fact(failing, {
+      type: 'InstallReported',
+      data: { campaignId: running, contentId: CONTENT, outcome: 'failed', code: 'E7' },
+    });
+    await runner.whenCaughtUp();
+    const overview = bodyOf(await viewer.get('/v1/overview').expect(200));
+    expect(overview).toMatchObject({
+      campaigns: [
+        { campaignId: running, name: 'summer', status: 'running', failed: 1, installed: 0 },
+        { name: 'spring' },
+      ],
+      failures: [{ deviceId: failing, campaignName: 'summer', reason: 'install-failed' }],
+      attention: [{ campaignId: waiting, name: 'autumn', status: 'in-review' }],
+      lag: { state: 'live', events: 0, parked: 0 },
+    });
+    const other = bodyOf(await stranger.get('/v1/overview').expect(200));
+    expect(other).toMatchObject({ campaigns: [], failures: [], attention: [] });
   });
 });
 

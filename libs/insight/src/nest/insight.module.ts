@@ -7,9 +7,12 @@ import { AsOfGuard } from './as-of.guard.js';
 import { EventsController } from './events.controller.js';
 import { ReadEventsHandler } from './events.handler.js';
 import { LiveController } from './live.controller.js';
+import { campaignDeviceHandlers } from './campaign-devices.handler.js';
 import { CreateInsight1767300000000 } from './migrations/create-insight.js';
+import { OverviewController } from './overview.controller.js';
+import { ReadOverviewHandler } from './overview.handler.js';
 import { OperationEntity } from './operation.entity.js';
-import { ReadOperationHandler } from './operation.handler.js';
+import { ListOperationsHandler, ReadOperationHandler } from './operation.handler.js';
 import { Operations } from './operations.js';
 import { ProgressController } from './progress.controller.js';
 import { ReadProgressHandler } from './progress.handler.js';
@@ -47,15 +50,25 @@ export class InsightModule {
           poolSize: 10,
         }),
       ],
-      controllers: [EventsController, LiveController, ProgressController, ProjectionsController, TimelineController],
+      controllers: [
+        EventsController,
+        LiveController,
+        OverviewController,
+        ProgressController,
+        ProjectionsController,
+        TimelineController,
+      ],
       providers: [
         { provide: APP_GUARD, useClass: AsOfGuard },
+        ...campaignDeviceHandlers,
+        ListOperationsHandler,
         ListProjectionsHandler,
         Operations,
         ProjectionLag,
         ReadEventsHandler,
         ReadModels,
         ReadOperationHandler,
+        ReadOverviewHandler,
         ReadProjectionHandler,
         ReadProgressHandler,
         ReadTimelineHandler,

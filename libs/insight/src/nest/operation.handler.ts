@@ -1,11 +1,11 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { Clock } from '#runtime/index.js';
-import { CLOCK } from '#runtime/nest/runtime.module.js';
+import { CLOCK, Cursors, type PageQuery } from '#runtime/nest/runtime.module.js';
 import { InsightError } from '../errors.js';
 import { OperationEntity } from './operation.entity.js';
-import { LOST_AFTER_MS } from './operations.js';
-import type { OperationDto } from './projections.dto.js';
+import { type Counted, LOST_AFTER_MS } from './operations.js';
+import type { OperationDto, OperationProgressDto, OperationsPage } from './projections.dto.js';
 import { ReadModels } from './read-models.js';
 
 export class ReadOperation extends Query<OperationDto> {
@@ -28,8 +28,67 @@ export class ReadOperationHandler implements IQueryHandler<ReadOperation> {
   async execute({ tenant, id }: ReadOperation): Promise<OperationDto> {
     const row = await this.models.inTenant(tenant, (db) => db.getRepository(OperationEntity).findOneBy({ tenant, id }));
     if (row === null) throw new InsightError('operation.unknown', { id });
-    const { kind, object, result, startedAt, seenAt } = row;
-    const isLost = row.status === 'running' && seenAt.getTime() + LOST_AFTER_MS < this.clock.now();
-    return { id, kind, object, status: isLost ? 'lost' : row.status, result, startedAt: startedAt.toISOString() };
+    return viewOf(row, this.clock.now());
   }
+}
+
+/** One page of a tenant's operations, newest first. */
+export class ListOperations extends Query<OperationsPage> {
+  constructor(
+    readonly tenant: string,
+    readonly page: PageQuery,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ListOperations)
+export class ListOperationsHandler implements IQueryHandler<ListOperations> {
+  constructor(
+    @Inject(ReadModels) private readonly models: ReadModels,
+    @Inject(Cursors) private readonly cursors: Cursors,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async execute({ tenant, page }: ListOperations): Promise<OperationsPage> {
+    const list = `operations:${tenant}`;
+    const [before] = this.cursors.after(list, page) ?? [];
+    const rows = await this.models.inTenant(tenant, (db) => {
+      const found = db.getRepository(OperationEntity).createQueryBuilder('o').where('o.tenant = :tenant', { tenant });
+      if (before !== undefined) found.andWhere('o.id < :before', { before }); // ids sort by the time of their making
+      return found
+        .orderBy('o.id', 'DESC')
+        .limit(page.limit + 1)
+        .getMany();
+    });
+    const { items, next } = this.cursors.page(list, page, rows, ({ id }) => [id]);
+    return { items: items.map((row) => viewOf(row, this.clock.now())), next };
+  }
+}
+
+function viewOf({ id, kind, object, status, result, startedAt, seenAt }: OperationEntity, now: number): OperationDto {
+  const isRunning = status === 'running';
+  const isLost = isRunning && seenAt.getTime() + LOST_AFTER_MS < now;
+  return {
+    id,
+    kind,
+    object,
+    status: isLost ? 'lost' : status,
+    result: isRunning ? null : result,
+    progress:
+      isRunning && result !== null ? progressOf(result as Counted, seenAt.getTime() - startedAt.getTime()) : null,
+    startedAt: startedAt.toISOString(),
+  };
+}
+
+/** The rate is that of the whole run so far: a build reads its log evenly. */
+function progressOf({ done, total }: Counted, runMs: number): OperationProgressDto {
+  const perSecond = runMs > 0 ? done / (runMs / 1_000) : 0;
+  return {
+    done,
+    total,
+    percent: total === 0 ? 100 : Math.min(100, Math.round((done / total) * 1_000) / 10),
+    perSecond: Math.round(perSecond),
+    etaSeconds: perSecond > 0 ? Math.ceil(Math.max(0, total - done) / perSecond) : null,
+  };
 }

@@ -6,9 +6,15 @@ import { type Clock, DomainError, instant, type Log, newId } from '#runtime/inde
 import { CLOCK, LOG } from '#runtime/nest/runtime.module.js';
 import type { OperationDto } from './projections.dto.js';
 
-/** How often a running operation says that it is still there; four times missed and it counts as lost. */
-const SEEN_EVERY_MS = 5_000;
-export const LOST_AFTER_MS = 4 * SEEN_EVERY_MS;
+/** How often a running operation says that it is still there, and how far it is; silent for so long, it counts as lost. */
+const SEEN_EVERY_MS = 1_000;
+export const LOST_AFTER_MS = 20_000;
+
+/** Of events of the log. */
+export interface Counted {
+  done: number;
+  total: number;
+}
 
 interface Started {
   kind: OperationDto['kind'];
@@ -25,8 +31,13 @@ export class Operations {
     @Inject(LOG) private readonly logger: Log,
   ) {}
 
-  /** @param work gives the result to keep */
-  async start({ kind, object }: Started, context: EventContext, work: () => Promise<object>): Promise<OperationDto> {
+  /** @param work gives the result to keep @param counted how far it is */
+  async start(
+    { kind, object }: Started,
+    context: EventContext,
+    work: () => Promise<object>,
+    counted: () => Promise<Counted | undefined>,
+  ): Promise<OperationDto> {
     const id = newId();
     const startedAt = instant(this.clock.now());
     await this.databases.actor.inTenant(context.tenant, async (tx) => {
@@ -38,14 +49,20 @@ export class Operations {
       const summary = `operation ${id}`;
       await audit(this.log, tx, context, { operation: kind, object: { kind: 'projection', id: object }, summary });
     });
-    void this.run(context.tenant, id, work);
-    return { id, kind, object, status: 'running', result: null, startedAt };
+    void this.run({ tenant: context.tenant, id }, work, counted);
+    return { id, kind, object, status: 'running', result: null, progress: null, startedAt };
   }
 
   /** Never rejects: how it ended is in the row, and in the log when even that could not be written. */
-  private async run(tenant: string, id: string, work: () => Promise<object>): Promise<void> {
+  private async run(
+    { tenant, id }: { tenant: string; id: string },
+    work: () => Promise<object>,
+    counted: () => Promise<Counted | undefined>,
+  ): Promise<void> {
+    // Behind its end, a look that took long must not call it running again.
+    const see = async () => this.note(tenant, id, 'running', (await counted()) ?? null);
     const seen = setInterval(() => {
-      this.note(tenant, id, 'running', null).catch((err: unknown) => this.logger.warn('operation.unseen', { id, err }));
+      see().catch((err: unknown) => this.logger.warn('operation.unseen', { id, err }));
     }, SEEN_EVERY_MS);
     seen.unref();
     try {
@@ -64,13 +81,10 @@ export class Operations {
 
   private note(tenant: string, id: string, status: 'running' | 'done' | 'failed', result: object | null) {
     return this.databases.actor.inTenant(tenant, (tx) =>
-      tx.query(`update ops.operation set status = $3, result = $4, seen_at = $5 where tenant = $1 and id = $2`, [
-        tenant,
-        id,
-        status,
-        result === null ? null : JSON.stringify(result),
-        instant(this.clock.now()),
-      ]),
+      tx.query(
+        `update ops.operation set status = $3, result = $4, seen_at = $5 where tenant = $1 and id = $2 and status = 'running'`,
+        [tenant, id, status, result === null ? null : JSON.stringify(result), instant(this.clock.now())],
+      ),
     );
   }
 }

@@ -3,7 +3,16 @@ import { QueryBus } from '@nestjs/cqrs';
 import type { Principal } from '#identity/index.js';
 import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { SupportsAsOf } from '#runtime/nest/runtime.module.js';
-import { AsOfQuery, CampaignIdParam, ProgressDto } from './progress.dto.js';
+import { ListCampaignDevices, ReadRate } from './campaign-devices.handler.js';
+import {
+  AsOfQuery,
+  CampaignDevicesPage,
+  CampaignDevicesQuery,
+  CampaignIdParam,
+  ProgressDto,
+  RateDto,
+  RateQuery,
+} from './progress.dto.js';
 import { ReadProgress } from './progress.handler.js';
 import { RequestEnded } from './request-ended.js';
 
@@ -23,5 +32,31 @@ export class ProgressController {
     @RequestEnded() ended: AbortSignal,
   ): Promise<ProgressDto> {
     return this.queries.execute(new ReadProgress(tenant, id, as_of, ended));
+  }
+
+  /** The devices of a campaign that came so far and no further, or that are not going on for a reason: who is behind each number of the progress. */
+  @Get(':id/devices')
+  @Needs('device:read')
+  @SupportsAsOf()
+  devices(
+    @Caller() { tenant }: Principal,
+    @Param() { id }: CampaignIdParam,
+    @Query() query: CampaignDevicesQuery,
+    @RequestEnded() ended: AbortSignal,
+  ): Promise<CampaignDevicesPage> {
+    return this.queries.execute(new ListCampaignDevices(tenant, id, query, ended));
+  }
+
+  /** How many devices came to each step when: points of equal width, for a chart. */
+  @Get(':id/rate')
+  @Needs('campaign:read')
+  @SupportsAsOf()
+  rate(
+    @Caller() { tenant }: Principal,
+    @Param() { id }: CampaignIdParam,
+    @Query() query: RateQuery,
+    @RequestEnded() ended: AbortSignal,
+  ): Promise<RateDto> {
+    return this.queries.execute(new ReadRate(tenant, id, query, ended));
   }
 }

@@ -1,5 +1,7 @@
 import type { CampaignStatus } from '../views/progress-fold.js';
-import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsISO8601, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { MayBeAbsent, PageQuery } from '#runtime/nest/runtime.module.js';
 
 export class CampaignIdParam {
   /** The campaign's id. */
@@ -50,6 +52,112 @@ export class ProgressDto {
   eventAt!: string;
   /** Where that fact stands in the log: topic/partition/offset. */
   seq!: string;
+  /** What the answer is as of; `as_of` takes it. */
+  position!: string;
+}
+
+export const DEVICE_STEPS = ['matched', 'requested', 'transferred', 'installed', 'confirmed'] as const;
+export type DeviceStep = (typeof DEVICE_STEPS)[number];
+export const DROP_KINDS = ['declined', 'withheld', 'failed'] as const;
+
+/** Which of a campaign's devices; all of it must hold. */
+export class CampaignDevicesQuery extends PageQuery {
+  /** That came so far. */
+  @MayBeAbsent()
+  @IsIn(DEVICE_STEPS)
+  reached?: DeviceStep;
+
+  /** That did not come so far. */
+  @MayBeAbsent()
+  @IsIn(DEVICE_STEPS)
+  missed?: DeviceStep;
+
+  /** That are not going on, for such a reason. */
+  @MayBeAbsent()
+  @IsIn(DROP_KINDS)
+  kind?: DroppedDto['kind'];
+
+  /** As `dropped` of the progress names it. */
+  @MayBeAbsent()
+  @Matches(/^[a-z][a-z0-9-]{0,40}$/)
+  reason?: string;
+
+  /** The past moment to answer for, as in the progress. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(4_096)
+  as_of?: string;
+}
+
+/** How far one device came with one content of the campaign. Instants are when the server learned it; null: not come that far. */
+export class CampaignDeviceDto {
+  deviceId!: string;
+  contentId!: string;
+  matchedAt!: string | null;
+  requestedAt!: string | null;
+  transferredAt!: string | null;
+  installedAt!: string | null;
+  confirmedAt!: string | null;
+  /** Why it is not going on; null: it is. */
+  kind!: DroppedDto['kind'] | null;
+  reason!: string | null;
+  changedAt!: string;
+  /** Where its newest fact stands in the log: topic/partition/offset. */
+  seq!: string;
+}
+
+export class CampaignDevicesPage {
+  items!: CampaignDeviceDto[];
+  /** Cursor of the next page; null on the last one. */
+  next!: string | null;
+  /** What the answer is as of; `as_of` takes it. */
+  position!: string;
+}
+
+export class RateQuery {
+  /** RFC 3339; the campaign's first step when absent. */
+  @MayBeAbsent()
+  @IsISO8601({ strict: true })
+  @MaxLength(40)
+  from?: string;
+
+  /** RFC 3339; the campaign's last step when absent. */
+  @MayBeAbsent()
+  @IsISO8601({ strict: true })
+  @MaxLength(40)
+  to?: string;
+
+  /** How many points at most. */
+  @MayBeAbsent()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  points: number = 240;
+
+  /** The past moment to answer for, as in the progress. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(4_096)
+  as_of?: string;
+}
+
+/** Contents on devices that came to each step between `at` and the next point. */
+export class RatePointDto {
+  at!: string;
+  matched!: number;
+  requested!: number;
+  transferred!: number;
+  installed!: number;
+  confirmed!: number;
+}
+
+export class RateDto {
+  campaignId!: string;
+  /** Seconds between two points: the smallest of a minute, 5, 15 minutes, an hour, 6 hours, a day, a week that needs no more points. */
+  stepSeconds!: number;
+  /** One after the other, without gaps; none while nothing has happened. */
+  points!: RatePointDto[];
   /** What the answer is as of; `as_of` takes it. */
   position!: string;
 }

@@ -1,14 +1,15 @@
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Res, UseGuards } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { NeverDry } from '#runtime/nest/runtime.module.js';
-import { ReadOperation } from './operation.handler.js';
+import { NeverDry, PageQuery } from '#runtime/nest/runtime.module.js';
+import { ListOperations, ReadOperation } from './operation.handler.js';
 import {
   OperationDto,
   OperationIdParam,
+  OperationsPage,
   ProjectionDetailsDto,
   ProjectionNameParam,
   ProjectionsDto,
@@ -80,6 +81,13 @@ export class ProjectionsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationDto> {
     return this.started(new RunProjection('verify', name, context), reply);
+  }
+
+  /** What went on after its 202, newest first. Uploads are listed by `/v1/uploads`: a service without their bytes cannot count them. */
+  @Get('operations')
+  @Needs('projection:read')
+  operations(@Caller() { tenant }: Principal, @Query() page: PageQuery): Promise<OperationsPage> {
+    return this.queries.execute(new ListOperations(tenant, page));
   }
 
   /** How something that went on after its 202 is doing. */

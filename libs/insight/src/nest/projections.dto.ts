@@ -101,6 +101,17 @@ export class UnparkedDto {
   passedOver!: PassedOverDto[];
 }
 
+/** How far an operation is. */
+export class OperationProgressDto {
+  /** Events of the log that are done, of those there are. */
+  done!: number;
+  total!: number;
+  percent!: number;
+  perSecond!: number;
+  /** At this rate; null while nothing is done. */
+  etaSeconds!: number | null;
+}
+
 /** Something that goes on after its 202. */
 export class OperationDto {
   id!: string;
@@ -111,6 +122,14 @@ export class OperationDto {
   status!: 'running' | 'done' | 'failed' | 'lost';
   /** Of a verification: whether it is equal, and the cells that differ. Of a failure: its code. */
   result!: object | null;
+  /** Of one that is running; null until something is known of it. */
+  progress!: OperationProgressDto | null;
   /** RFC 3339. */
   startedAt!: string;
+}
+
+export class OperationsPage {
+  items!: OperationDto[];
+  /** Cursor of the next page; null on the last one. */
+  next!: string | null;
 }

@@ -25,7 +25,7 @@ function stateOf({ stopped, isRebuilding, lag }: LaggingProjection): ProjectionD
   return lag > 0 ? 'behind' : 'live';
 }
 
-function viewOf(projection: LaggingProjection): ProjectionDto {
+export function viewOf(projection: LaggingProjection): ProjectionDto {
   const { name, version, lag: lagEvents, parked, partitions } = projection;
   const state = stateOf(projection);
   const lagging = partitions.filter(({ events }) => events > 0);
@@ -82,7 +82,9 @@ export class RunProjectionHandler implements ICommandHandler<RunProjection> {
     const known = await this.runner.list();
     if (!known.some((each) => each.name === name)) throw new InsightError('projection.unknown', { projection: name });
     const work = verb === 'rebuild' ? () => this.rebuild(name) : () => this.verify(name, context.tenant);
-    return this.operations.start({ kind: `projection.${verb}`, object: name }, context, work);
+    return this.operations.start({ kind: `projection.${verb}`, object: name }, context, work, () =>
+      this.runner.building(name),
+    );
   }
 
   private async rebuild(name: string): Promise<object> {

@@ -24,6 +24,7 @@ import { nestLogger } from './nest-logger.js';
 import { asProblem, sendProblem } from './problem.filter.js';
 import { HANDSET_ROUTES, type RouteSettings, streamsBody } from './route-settings.js';
 import { type ShortCut, ShortCuts } from './short-cut.js';
+import type { StaticPages } from './static-pages.js';
 
 export type { TlsIdentity } from './listener.js';
 
@@ -49,6 +50,8 @@ export interface ServerOptions {
   peopleTls?: boolean;
   /** Polls and enrolments a second that are let in even in a surge. */
   handsetLeastPerSecond?: number;
+  /** On the people's port. */
+  pages?: StaticPages;
 }
 
 const SHUTDOWN_GRACE_MS = 5_000;
@@ -56,7 +59,7 @@ const SHUTDOWN_GRACE_MS = 5_000;
 /** One Nest application behind two listeners, which see disjoint sets of its routes. */
 export async function createServer(
   module: Type | DynamicModule,
-  { log, peopleTls = false, handsetLeastPerSecond }: ServerOptions,
+  { log, peopleTls = false, handsetLeastPerSecond, pages }: ServerOptions,
 ): Promise<MusterServer> {
   let dispatch: RequestListener = () => undefined;
   const handler: RequestListener = (request, response) => dispatch(request, response);
@@ -80,6 +83,7 @@ export async function createServer(
       sendProblem(reply, asProblem(error, request)),
   });
   equip(adapter.getInstance<FastifyInstance>(), socketsOf(handset));
+  pages?.register(adapter.getInstance<FastifyInstance>());
   // Runs after Nest's `onModuleDestroy`, which ends live streams, and before its shutdown hooks, which close the pools.
   adapter.getInstance<FastifyInstance>().addHook('preClose', async () => {
     door.close();
