@@ -218,8 +218,8 @@ serve({
       found += matching;
     });
     process.stdout.write(`${rules} selectors, ${((found / DEVICES / rules) * 100).toFixed(2)} % true of a device\n`);
-    for (let i = 0; i < 2_000; i += 1) index.matching(checked[i % DEVICES]);
-    const count = lookUps(100_000_000 / (rules + 2_000));
+    for (let i = 0; i < 10_000; i += 1) index.matching(checked[i % DEVICES]);
+    const count = lookUps(300_000_000 / (rules + 2_000));
     return {
       work: async () => {
         for (let i = 0; i < count; i += 1) found += index.matching(checked[i % DEVICES]).length;

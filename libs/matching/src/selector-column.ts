@@ -108,17 +108,19 @@ export class SelectorColumn {
 
   /** Of those of the sets that are dense; one alone is what it comes to. */
   private combined(sets: readonly SlotSet[]): Bits {
-    let only: Bits | undefined;
+    let first: SlotSet | undefined;
     let isCombined = false;
-    for (const { dense } of sets) {
-      if (dense === undefined) continue;
-      if (only === undefined) only = dense;
-      else isCombined = true;
+    for (const set of sets) {
+      if (set.dense === undefined) continue;
+      if (first === undefined) first = set;
+      else if (isCombined) set.combineInto(this.scratch, this.whenPresent);
+      else {
+        this.scratch.set(first.dense!);
+        set.combineInto(this.scratch, this.whenPresent);
+        isCombined = true;
+      }
     }
-    if (!isCombined) return only ?? this.whenPresent;
-    this.scratch.set(this.whenPresent);
-    for (const set of sets) if (set.dense !== undefined) set.combineInto(this.scratch, this.whenPresent);
-    return this.scratch;
+    return isCombined ? this.scratch : (first?.dense ?? this.whenPresent);
   }
 
   private letPass(slot: number, everyone: boolean): void {
