@@ -4,13 +4,6 @@ import { isVersion, packVersion } from './semver.js';
 import { SlotRanges } from './slot-ranges.js';
 import { type Bits, clearBit, grown, setBit, SlotSet } from './slots.js';
 
-/** Slots that a device passes, and about how many of those that say something it does not pass. */
-export interface Passing {
-  /** Nobody's to change, and good until the next look-up. */
-  bits: Bits;
-  refuses: number;
-}
-
 const NOTHING: readonly Key[] = [];
 
 /** Which slots a device passes, as far as one attribute goes. */
@@ -75,10 +68,13 @@ export class SelectorColumn {
     this.letPass(slot, true);
   }
 
-  /** @returns undefined where this column cannot say: who passes the others is evaluated then */
-  passing(attributes: Readonly<Record<string, AttributeEntry>>): Passing | undefined {
+  /**
+   * Slots that a device passes. Nobody's to change, and good until the next look-up.
+   * @returns undefined where this column cannot say: who passes the others is evaluated then
+   */
+  passing(attributes: Readonly<Record<string, AttributeEntry>>): Bits | undefined {
     const value = Object.hasOwn(attributes, this.attribute) ? attributes[this.attribute] : undefined;
-    if (value === undefined) return { bits: this.whenMissing, refuses: this.size };
+    if (value === undefined) return this.whenMissing;
     if (Array.isArray(value)) return this.ofKeys(this.kind === ITEMS ? value : NOTHING);
     if (this.kind !== VERSION) {
       const key = keyOf(value as Key | bigint);
@@ -89,21 +85,19 @@ export class SelectorColumn {
     return isVersion(String(value)) ? undefined : this.ofKeys(NOTHING);
   }
 
-  private ofKeys(keys: readonly (Key | bigint)[], number?: number): Passing {
+  private ofKeys(keys: readonly (Key | bigint)[], number?: number): Bits {
     const sets: SlotSet[] = [];
     gather(this.accepted, keys, sets);
     const ranges = number === undefined ? undefined : this.ranges;
     if (ranges !== undefined) sets.push(ranges.near(number!));
-    let refuses = this.size;
-    for (const { size } of sets) refuses -= size;
     gather(this.refused, keys, sets);
     const bits = this.combined(sets);
-    if (ranges === undefined && sets.every(({ dense }) => dense !== undefined)) return { bits, refuses };
+    if (ranges === undefined && sets.every(({ dense }) => dense !== undefined)) return bits;
     // A copy costs less than taking back afterwards what a few thousand slots of lists and edges have done.
     if (bits !== this.scratch) this.scratch.set(bits);
     for (const set of sets) if (set.dense === undefined) set.applyTo(this.scratch);
     ranges?.edges(number!).applyTo(this.scratch, number!);
-    return { bits: this.scratch, refuses };
+    return this.scratch;
   }
 
   /** Of those of the sets that are dense; one alone is what it comes to. */

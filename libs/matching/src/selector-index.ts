@@ -1,7 +1,7 @@
 import type { Attributes } from './attributes.js';
 import { evaluate } from './evaluate.js';
 import type { CheckedRule } from './rule.js';
-import { type Passing, SelectorColumn } from './selector-column.js';
+import { SelectorColumn } from './selector-column.js';
 import { type Alternative, alternativesOf } from './selector-terms.js';
 import { type Bits, clearBit, grown, setBit, wordsFor } from './slots.js';
 
@@ -35,9 +35,9 @@ const AT_ONCE = 8;
  * that are missing included. Selectors come and go while it is in use; what that costs does not grow with their number.
  *
  * Each alternative of a rule (`selector-terms.ts`) has a slot. Each attribute that is named somewhere is a column which knows
- * the slots that a value passes, as bits; the slots that pass all columns are found word by word, the column that
- * refuses most first. What terms cannot say is evaluated. Memory: what is in the rules, and
- * two bits for each slot and column.
+ * the slots that a value passes, as bits; the slots that pass all columns are found word by word, in whatever order: to sort
+ * the columns by what they refuse costs more than it saves. What terms cannot say is evaluated. Memory: what is in the rules,
+ * and two bits for each slot and column.
  */
 export class SelectorIndex<K> {
   private readonly entries = new Map<K, Entry<K>>();
@@ -77,16 +77,14 @@ export class SelectorIndex<K> {
 
   /** Keys of the selectors that are true, in no order. @param device as `checkAttributes` answers them */
   matching(device: Attributes): K[] {
-    const passes: Passing[] = [];
+    const sets: Bits[] = [];
     let isUntold = false;
     for (const column of this.columns.values()) {
       const passing = column.passing(device);
       if (passing === undefined) isUntold = true;
-      else passes.push(passing);
+      else sets.push(passing);
     }
-    passes.sort((a, b) => b.refuses - a.refuses);
     this.lookUps += 1;
-    const sets = passes.map(({ bits }) => bits);
     sets.push(this.taken);
     return this.found.slice(0, this.collect(sets, { device, isUntold }));
   }
