@@ -11,6 +11,7 @@ export interface RouteSettings {
   streamsBody?: boolean;
   showsSecret?: boolean;
   neverDry?: boolean;
+  mayBeEmpty?: boolean;
 }
 
 /** Adds to what other decorators of the route have said: Nest's own `RouteConfig` would replace it. */
@@ -27,6 +28,12 @@ export const BodyLimit = (bytes: number): MethodDecorator => RouteSetting({ body
 
 /** The handler reads `request.raw` itself, of any size; the body only has to keep coming. Its answer is not kept for a retry. */
 export const StreamsBody = (): MethodDecorator => RouteSetting({ streamsBody: true });
+
+/** A body of no bytes is none, whatever type it is said to be of: some clients always say one. */
+export const MayBeEmpty = (): MethodDecorator => RouteSetting({ mayBeEmpty: true });
+
+export const mayBeEmpty = ({ routeOptions }: FastifyRequest): boolean =>
+  (routeOptions.config as RouteSettings | undefined)?.mayBeEmpty === true;
 
 /** What the route does cannot be taken back, or must not be had for nothing: `?dry_run=true` is refused. */
 export const NeverDry = (): MethodDecorator =>

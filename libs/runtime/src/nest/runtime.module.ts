@@ -35,7 +35,7 @@ export { createServer, type ListenOptions, type MusterServer, type TlsIdentity }
 export { requestTimes } from './http-metrics.js';
 export { type ShortCut, ShortCuts } from './short-cut.js';
 export { SupportsAsOf, supportsAsOf } from './as-of.js';
-export { BodyLimit, NeverDry, RouteSetting, StreamsBody } from './route-settings.js';
+export { BodyLimit, MayBeEmpty, NeverDry, RouteSetting, StreamsBody } from './route-settings.js';
 export { StaticPages } from './static-pages.js';
 export { CLOCK, IDEMPOTENCY_STORE, LOG, READINESS_CHECKS } from './tokens.js';
 export { MayBeAbsent } from './validation.js';

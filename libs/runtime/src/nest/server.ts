@@ -22,7 +22,7 @@ import {
 import type { TlsIdentity } from './listener.js';
 import { nestLogger } from './nest-logger.js';
 import { asProblem, sendProblem } from './problem.filter.js';
-import { HANDSET_ROUTES, type RouteSettings, streamsBody } from './route-settings.js';
+import { HANDSET_ROUTES, type RouteSettings, streamsBody, mayBeEmpty } from './route-settings.js';
 import { type ShortCut, ShortCuts } from './short-cut.js';
 import type { StaticPages } from './static-pages.js';
 
@@ -145,8 +145,11 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
     if (bodyLimit !== undefined) route.bodyLimit = bodyLimit;
   });
   fastify.removeContentTypeParser(['application/json', 'text/plain']);
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
-    bodyOf(body),
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) =>
+      body.length === 0 && mayBeEmpty(request) ? undefined : bodyOf(body),
   );
   fastify.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   // tus sends its bytes as this type; the route that reads them is marked @StreamsBody.
@@ -163,9 +166,8 @@ function equip(fastify: FastifyInstance, handsetSockets: WeakSet<Socket>): void 
   countRequests(fastify, (request) => (handsetSockets.has(request.raw.socket) ? 'handset' : 'people'));
 }
 
-/** A body of no bytes was left out, whatever type it is said to be of. No route takes null, which would look like that behind the parser. */
+/** No route takes null, and behind the parser it would look like a body that was left out. */
 function bodyOf(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) return undefined;
   const value = readJson(bytes);
   if (value !== null) return value;
   throw new DomainError('validation.failed', {}, 'null is no body', [{ pointer: '', message: 'null is no body' }]);

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res }
 import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Device, type DeviceIdentity } from '#identity/nest/identity.module.js';
+import { MayBeEmpty } from '#runtime/nest/runtime.module.js';
 import { confirmationBody } from '../../ddi/bodies.js';
 import { readAutoConfirm, readConfirmation } from '../../ddi/read-body.js';
 import { DdiArtifacts } from './ddi-artifacts.js';
@@ -27,12 +28,14 @@ export class DdiConsentController {
   @Post('activateAutoConfirm')
   @HttpCode(200)
   @TakesBody({ required: false })
+  @MayBeEmpty()
   activate(@Body() body: unknown, @Device() device: DeviceIdentity): Promise<void> {
     return this.consent.activate(device, readAutoConfirm(body));
   }
 
   @Post('deactivateAutoConfirm')
   @HttpCode(200)
+  @MayBeEmpty()
   deactivate(@Device() device: DeviceIdentity): Promise<void> {
     return this.consent.deactivate(device);
   }
