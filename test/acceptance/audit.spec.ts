@@ -71,7 +71,14 @@ async function whileChanged<T>(table: string, sql: string, look: () => Promise<T
   } finally {
     await inPeace(async (client) => {
       await client.query(`delete from ${table}`);
-      await client.query(`insert into ${table} select * from public.${kept}`);
+      // Columns that follow from others are made anew.
+      const { rows } = await client.query<{ names: string }>(
+        `select string_agg(quote_ident(attname), ', ') as names from pg_attribute
+         where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
+        [table],
+      );
+      const { names } = rows[0]!;
+      await client.query(`insert into ${table} (${names}) select ${names} from public.${kept}`);
       await client.query(`drop table public.${kept}`);
     });
   }

@@ -200,9 +200,15 @@ describe('a change that is only tried', () => {
     LEARNT[name]?.(earnest.body as Record<string, string>);
   });
 
+  // What the one before did in earnest may still have its consequences: those are awaited, and only what comes then is the attempt's.
   it.each(NEVER_DRY)('%s is refused', async (name) => {
     await muster.settledEnd();
-    const before = await standing();
+    let before = await standing();
+    for (let again: unknown; JSON.stringify(again) !== JSON.stringify(before); ) {
+      again = before;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      before = await standing();
+    }
     const answer = await ask(name, { headers: { ...ifMatch, 'tus-resumable': '1.0.0' } }, '?dry_run=true');
     expectProblem(answer, 400, 'dry-run.unsupported', '/dry_run');
     expect(await standing()).toEqual(before);
