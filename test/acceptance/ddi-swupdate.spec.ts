@@ -77,15 +77,26 @@ async function pollInPlaceOf({ controllerId, targetToken }: Device): Promise<str
 const act = (campaignId: string, verb: string, body: object) =>
   muster.ok('POST', `/v1/campaigns/${campaignId}/${verb}`, { body, headers: { 'if-match': '*' } });
 
+interface Progress {
+  funnel: Record<string, number>;
+}
 const funnel = async (campaignId: string): Promise<Record<string, number>> =>
-  (await muster.ok<{ funnel: Record<string, number> }>('GET', `/v1/campaigns/${campaignId}/progress`)).funnel;
+  (await muster.ok<Progress>('GET', `/v1/campaigns/${campaignId}/progress`)).funnel;
 const factsOf = async (deviceId: string): Promise<string[]> => {
   const at = `/v1/events?topic=muster.device&subject=${deviceId}&limit=200`;
   return (await muster.ok<{ items: { name: string }[] }>('GET', at)).items.map(({ name }) => name);
 };
 
 const comesTo = (campaignId: string, step: string) =>
-  eventually(`it is ${step}`, async () => (await funnel(campaignId))[step] === 1 || undefined, 60_000);
+  eventually(
+    `it is ${step}`,
+    async () => {
+      // On Kafka a view may not know a campaign yet that was made just now.
+      const { status, body } = await muster.people('GET', `/v1/campaigns/${campaignId}/progress`);
+      return (status === 200 && (body as Progress).funnel[step] === 1) || undefined;
+    },
+    60_000,
+  );
 const has = (deviceId: string, fact: string) =>
   eventually(fact, async () => (await factsOf(deviceId)).includes(fact) || undefined, 60_000);
 

@@ -201,6 +201,7 @@ describe('a wake', () => {
     expect(messages.slice(seen).map(({ body }) => (JSON.parse(body) as { deviceId: string }).deviceId)).toEqual([
       (await silent(campaignId)).items[2]!.deviceId,
     ]);
+    expectProblem(await wake(campaignId, { cursor: null }), 400, 'validation.failed', '/cursor');
     expectProblem(await wake(campaignId, { cursor: rest, days: 8 }), 400, 'cursor.malformed', '/cursor');
   });
 

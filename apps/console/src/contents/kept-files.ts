@@ -8,20 +8,31 @@ const done = <T>(request: IDBRequest<T>): Promise<T> =>
     request.onerror = () => reject(request.error ?? new Error('the browser keeps no files'));
   });
 
-async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
+/** Runs one request on the files; comes back when what it changed is in the store to stay. */
+async function inStore<T>(mode: IDBTransactionMode, ask: (files: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   const opening = indexedDB.open(NAME, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
   const database = await done(opening);
-  const transaction = database.transaction(STORE, mode);
-  transaction.oncomplete = () => database.close();
-  return transaction.objectStore(STORE);
+  try {
+    const transaction = database.transaction(STORE, mode);
+    const ended = new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error ?? new Error('the browser keeps no more files'));
+    });
+    const [answer] = await Promise.all([done(ask(transaction.objectStore(STORE))), ended]);
+    return answer;
+  } finally {
+    database.close();
+  }
 }
 
-/** A browser that keeps nothing asks for the file again; that is no reason not to upload. */
-const orNothing = <T>(work: Promise<T>): Promise<T | undefined> => work.catch(() => undefined);
-
-export const keepFile = (id: string, file: File) =>
-  orNothing(store('readwrite').then((files) => done(files.put(file, id))));
+/** A browser that keeps nothing asks for the file again; that is no reason not to upload. @returns whether it is kept */
+export const keepFile = (id: string, file: File): Promise<boolean> =>
+  inStore('readwrite', (files) => files.put(file, id)).then(
+    () => true,
+    () => false,
+  );
 export const keptFile = (id: string): Promise<File | undefined> =>
-  orNothing(store('readonly').then((files) => done(files.get(id) as IDBRequest<File | undefined>)));
-export const forgetFile = (id: string) => orNothing(store('readwrite').then((files) => done(files.delete(id))));
+  inStore('readonly', (files) => files.get(id) as IDBRequest<File | undefined>).catch(() => undefined);
+export const forgetFile = (id: string): Promise<void> =>
+  inStore('readwrite', (files) => files.delete(id)).catch(() => undefined);

@@ -10,7 +10,7 @@ export const useUploads = (): readonly UploadView[] => useSyncExternalStore(uplo
 /** One upload: how far, how fast, how long yet, and what can be done about it. */
 export function UploadLine({ upload }: { upload: UploadView }) {
   const { t, bytes, percent } = useWords();
-  const { id, name, size, sent, state, error } = upload;
+  const { id, name, size, sent, state, error, isKept } = upload;
   const input = useRef<HTMLInputElement>(null);
   const rate = state === 'running' ? uploads.rate(id) : undefined;
   const left = timeLeft(upload, rate);
@@ -32,7 +32,8 @@ export function UploadLine({ upload }: { upload: UploadView }) {
         aria-label={t('upload.of', { name })}
       />
       <div className="quiet">
-        {t(`upload.state.${state}`)} <span translate="no">{parts.join(' · ')}</span>
+        {t(`upload.state.${state}`)} <span translate="no">{parts.join(' · ')}</span>{' '}
+        {isKept && state === 'running' && t('upload.kept')}
       </div>
       {error !== null && state === 'failed' && (
         <div className="failed-count wrap" translate="no">

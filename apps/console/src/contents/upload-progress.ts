@@ -9,6 +9,8 @@ export interface UploadView {
   /** Address of the upload, once the server has made it. */
   url: string | null;
   error: string | null;
+  /** The browser has the file, and goes on with it after a reload. */
+  isKept: boolean;
 }
 
 /** When how much was sent: the last few seconds of it. */

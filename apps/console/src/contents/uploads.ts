@@ -14,6 +14,7 @@ type Listener = () => void;
 class Uploads {
   private views: readonly UploadView[] = kept();
   private readonly running = new Map<string, Upload>();
+  private readonly keeping = new Map<string, Promise<void>>();
   private readonly speeds = new Map<string, readonly Speed[]>();
   private readonly listeners = new Set<Listener>();
 
@@ -43,9 +44,13 @@ class Uploads {
       state: 'running',
       url: null,
       error: null,
+      isKept: false,
     };
     this.set([...this.views, view]);
-    void keepFile(id, file);
+    this.keeping.set(
+      id,
+      keepFile(id, file).then((isKept) => this.change(id, { isKept })),
+    );
     await this.send(view, file);
   }
 
@@ -77,7 +82,7 @@ class Uploads {
   forget(id: string): void {
     this.running.delete(id);
     this.speeds.delete(id);
-    void forgetFile(id);
+    void this.dropFile(id);
     this.set(this.views.filter((each) => each.id !== id));
   }
 
@@ -99,12 +104,19 @@ class Uploads {
       onError: (error) => this.change(id, { state: 'failed', error: error.message }),
       onSuccess: () => {
         this.running.delete(id);
-        void forgetFile(id);
+        void this.dropFile(id);
         this.change(id, { state: 'done', sent: file.size });
       },
     });
     this.running.set(id, upload);
     upload.start();
+  }
+
+  /** What is still being kept would stay behind for ever. */
+  private async dropFile(id: string): Promise<void> {
+    await this.keeping.get(id);
+    this.keeping.delete(id);
+    await forgetFile(id);
   }
 
   private change(id: string, change: Partial<UploadView>): void {

@@ -120,7 +120,7 @@ export class CampaignDto {
   windows: WindowDto[] = [];
 
   /** In the wave are devices whose bucket (0 to 9,999) is below this; absent = all, or as the first of `waves` says. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(0)
   @Max(10_000)
@@ -141,7 +141,7 @@ export class CampaignDto {
   holdOut: number = 0;
 
   /** Decides which bucket a device is in; absent = the campaign's id. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^[\x21-\x7e]{1,64}$/)
   salt?: string;
 
@@ -188,7 +188,7 @@ export class CampaignDto {
 /** Asks for a review. */
 export class SubmitDto {
   /** Digest of the dry run that you have seen, sha-256 hex: refused when it is not of this draft, or not fresh. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^[0-9a-f]{64}$/)
   report?: string;
 }
@@ -214,7 +214,7 @@ export class ApproveDto {
 
 export class ResumeDto {
   /** Asked for when a rule has halted it. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MinLength(1)
   @MaxLength(500)
@@ -224,7 +224,7 @@ export class ResumeDto {
 
 export class ScheduleDto {
   /** When it starts; absent = the draft's start, or now. */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(asInstant)
   @Matches(UTC, NOT_AN_INSTANT)
   start?: string;

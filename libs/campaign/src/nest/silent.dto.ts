@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { PageQuery } from '#runtime/nest/runtime.module.js';
+import { MayBeAbsent, PageQuery } from '#runtime/nest/runtime.module.js';
 import type { Eligibility } from '../silent.js';
 
 export class SilentQuery extends PageQuery {
@@ -27,7 +27,7 @@ export class WakeSilentDto {
   limit: number = 500;
 
   /** `next` of the call before, to go on behind the devices that it came to; absent to begin with the first. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(1_024)
   cursor?: string;

@@ -1,5 +1,6 @@
-import { IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsArray, IsIn, IsInt, IsObject, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { CHANNEL } from '#identity/index.js';
+import { MayBeAbsent } from '#runtime/nest/runtime.module.js';
 import type { KeyRole } from './channel-keys.js';
 
 export class ChannelParams {
@@ -49,7 +50,7 @@ export class RotateKeysDto {
   role!: KeyRole;
 
   /** Opens the offline keys; shown once when the channel was made. Not needed for `grant`. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(128)
   passphrase?: string;
