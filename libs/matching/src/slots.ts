@@ -38,7 +38,7 @@ export class SlotSet {
     this.size += 1;
   }
 
-  /** Of many, `fold` has to be told what the slot does now. */
+  /** Of many, the bit in `dense` is set by the column, as the slot stands now. */
   remove(slot: number): void {
     const { list } = this;
     if (list !== undefined) {

@@ -21,6 +21,7 @@ import { DdiGuard } from './ddi/ddi-guard.js';
 import { DdiPolls } from './ddi/ddi-polls.js';
 import { DdiRecord } from './ddi/ddi-record.js';
 import { DdiReports } from './ddi/ddi-reports.js';
+import { DdiDevices } from './ddi/ddi-devices.js';
 import { DdiRows } from './ddi/ddi-rows.js';
 import { Described } from './described.js';
 import { DeviceController } from './device.controller.js';
@@ -125,6 +126,7 @@ const ddi = [
   DdiPolls,
   DdiRecord,
   DdiReports,
+  DdiDevices,
   DdiRows,
 ];
 const storing = [ContentDigests, DryRuns, FileStore, PollIntervals, PollRecorder, ServedFiles, Transfers, Uploads];

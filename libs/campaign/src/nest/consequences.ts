@@ -3,6 +3,7 @@ import type { EventRecord } from '#event-log/index.js';
 import type { DeviceFactByHandset } from '#handset/events.js';
 import type { HandsetEvent } from '#identity/events.js';
 import type { CampaignEvent, DeviceFactByServer } from '../events.js';
+import { DdiDevices } from './ddi/ddi-devices.js';
 import { DdiRows } from './ddi/ddi-rows.js';
 import { Described } from './described.js';
 import { InboxOrders } from './inbox-orders.js';
@@ -22,7 +23,8 @@ export class Consequences {
     @Inject(InboxOrders) private readonly orders: InboxOrders,
     @Inject(Leases) private readonly leases: Leases,
     @Inject(Described) private readonly described: Described,
-    @Inject(DdiRows) private readonly ddi: DdiRows,
+    @Inject(DdiRows) private readonly ddiActions: DdiRows,
+    @Inject(DdiDevices) private readonly ddiDevices: DdiDevices,
   ) {}
 
   async of(record: EventRecord): Promise<void> {
@@ -42,7 +44,8 @@ export class Consequences {
       case 'CampaignAborted':
         return this.orders.afterAbort(tenant, data as DataOf<'CampaignAborted'>);
       case 'SubjectForgotten':
-        await this.ddi.forget(device);
+        await this.ddiDevices.forget(device);
+        await this.ddiActions.forget(device);
         return this.described.forget(device);
       default: // nothing follows from it
     }

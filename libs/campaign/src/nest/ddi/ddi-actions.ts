@@ -10,6 +10,7 @@ import { refusal } from '../../errors.js';
 import { type HeldBack, outsideWindow } from '../../offers.js';
 import type { FactOfServer } from '../fact-writer.js';
 import { Leases } from '../leases.js';
+import { DdiDevices } from './ddi-devices.js';
 import { busy, DdiRecord } from './ddi-record.js';
 import { type Action, DdiRows, type Turn } from './ddi-rows.js';
 
@@ -21,6 +22,7 @@ const TRIES = 3;
 export class DdiActions {
   constructor(
     @Inject(DdiRows) readonly rows: DdiRows,
+    @Inject(DdiDevices) readonly devices: DdiDevices,
     @Inject(Leases) private readonly leases: Leases,
     @Inject(DdiRecord) readonly record: DdiRecord,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -47,7 +49,6 @@ export class DdiActions {
   /**
    * Decides on an action as it stands, and again when another request was first.
    * @param rule what becomes of it; undefined: nothing
-   * @returns the action as the last decision found it
    * @throws CampaignError `ddi.unknown`, `ddi.busy` and what the rule throws
    */
   async decide(
@@ -55,11 +56,11 @@ export class DdiActions {
     device: DeviceIdentity,
     actionId: number,
     rule: (action: Action) => Turn | undefined,
-  ): Promise<Action> {
+  ): Promise<void> {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const action = await this.one(board, device, actionId);
       const turn = rule(action);
-      if (turn === undefined || (await this.turn(device, action, turn))) return action;
+      if (turn === undefined || (await this.record.turn(device, action, turn))) return;
     }
     throw busy();
   }
@@ -84,11 +85,6 @@ export class DdiActions {
     return action;
   }
 
-  /** @returns false when another request was first */
-  turn(device: DeviceIdentity, action: Action, turn: Turn): Promise<boolean> {
-    return this.record.turn(device, action, turn);
-  }
-
   /** Its campaign may have been recalled, or be over. */
   private async settle(board: TenantBoard, device: DeviceIdentity, action: Action): Promise<Action> {
     if (!isOpen(action.state)) return action;
@@ -96,7 +92,7 @@ export class DdiActions {
     const now = this.clock.now();
     const state = standingNow(action, campaigns.get(action.campaignId), contents.get(action.contentId), now);
     if (state === action.state) return action;
-    const isTurned = await this.turn(device, action, turnTo(state, action));
+    const isTurned = await this.record.turn(device, action, turnTo(state, action));
     return isTurned
       ? { ...action, state, changedAt: now }
       : ((await this.rows.action(device, action.actionId)) ?? action);

@@ -82,7 +82,7 @@ export class DdiArtifacts {
   /** Its bytes keep to its window and caps as its link does. @throws CampaignError `ddi.held` */
   async mayFetch(device: DeviceIdentity, { action }: Artifact): Promise<void> {
     const board = await this.board.tenant(device.tenant);
-    const { told } = await this.actions.rows.device(device);
+    const { told } = await this.actions.devices.get(device);
     const held = await this.actions.withheld(board, device, action, zoneOf(told));
     if (held === undefined) return;
     const { gate, retryAfterSeconds = AGAIN_SECONDS } = held;

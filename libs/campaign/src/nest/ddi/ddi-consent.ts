@@ -23,7 +23,7 @@ export class DdiConsent {
   ) {}
 
   async show(device: DeviceIdentity, root: Root): Promise<object> {
-    const { autoConfirm } = await this.actions.rows.device(device);
+    const { autoConfirm } = await this.actions.devices.get(device);
     if (autoConfirm === null) return { autoConfirm: { active: false }, _links: linkTo(root, 'activateAutoConfirm') };
     return { autoConfirm: { active: true, ...autoConfirm }, _links: linkTo(root, 'deactivateAutoConfirm') };
   }
@@ -31,19 +31,19 @@ export class DdiConsent {
   /** @throws CampaignError `ddi.auto-confirmed` when it is so already */
   async activate(device: DeviceIdentity, by: AutoConfirm): Promise<void> {
     this.budget.spend(device, 1);
-    await this.actions.rows.change(device, (kept) => {
+    await this.actions.devices.change(device, (kept) => {
       if (kept.autoConfirm !== null) throw new CampaignError('ddi.auto-confirmed', {}, 'it confirms by itself already');
       return { ...kept, autoConfirm: { ...by, activatedAt: this.clock.now() } };
     });
     // What waits still, because another request came between, is confirmed by the next poll.
     const waiting = (await this.actions.rows.actions(device)).find(({ state }) => state === 'waiting');
-    if (waiting !== undefined) await this.actions.turn(device, waiting, { state: 'offered', owes: [] });
+    if (waiting !== undefined) await this.actions.record.turn(device, waiting, { state: 'offered', owes: [] });
   }
 
   /** Repeating it is harmless. */
   async deactivate(device: DeviceIdentity): Promise<void> {
     this.budget.spend(device, 1);
-    await this.actions.rows.change(device, (kept) => ({ ...kept, autoConfirm: null }));
+    await this.actions.devices.change(device, (kept) => ({ ...kept, autoConfirm: null }));
   }
 
   /**

@@ -12,7 +12,8 @@ import { LiveBoard } from '../live-board.js';
 import { PollIntervals } from '../poll-intervals.js';
 import { DdiActions } from './ddi-actions.js';
 import { DdiChoice } from './ddi-choice.js';
-import type { Action, KeptDevice } from './ddi-rows.js';
+import type { KeptDevice } from './ddi-devices.js';
+import type { Action } from './ddi-rows.js';
 
 /** No gate that opens sooner is worth a question of every device that it holds. */
 const LEAST_SECONDS = 60;
@@ -33,7 +34,7 @@ export class DdiPolls {
   /** @throws CampaignError `facts.too-many` */
   async answer(device: DeviceIdentity, root: Root): Promise<object> {
     const board = await this.board.tenant(device.tenant);
-    const kept = await this.actions.rows.device(device);
+    const kept = await this.actions.devices.get(device);
     this.choice.charge(device, kept.told);
     const all = await this.actions.all(board, device);
     const { shown, held } = await this.exposed(board, device, kept, all);
@@ -56,7 +57,7 @@ export class DdiPolls {
   ): Promise<{ shown?: Action; held: readonly HeldBack[] }> {
     let open = all.find(({ state }) => isOpen(state));
     if (open?.state === 'waiting' && kept.autoConfirm !== null) {
-      const isTurned = await this.actions.turn(device, open, { state: 'offered', owes: [] });
+      const isTurned = await this.actions.record.turn(device, open, { state: 'offered', owes: [] });
       open = isTurned ? { ...open, state: 'offered' } : open;
     }
     if (open !== undefined) {

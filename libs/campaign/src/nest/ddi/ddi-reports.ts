@@ -63,11 +63,11 @@ export class DdiReports {
 
   /** @throws CampaignError `ddi.too-many`, `facts.too-many` */
   async tell(device: DeviceIdentity, config: ConfigData): Promise<void> {
-    const { told: before } = await this.actions.rows.device(device);
+    const { told: before } = await this.actions.devices.get(device);
     const all = { ...before, ...Object.fromEntries(Object.entries(config.data).map(([k]) => [k, k])) };
     this.choice.charge(device, all);
     const now = { told: before };
-    await this.actions.rows.change(device, (kept) => {
+    await this.actions.devices.change(device, (kept) => {
       now.told = afterTelling(kept.told, config);
       return { ...kept, told: now.told, asks: false };
     });

@@ -1,23 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OfferRef } from '#device-protocol/index.js';
-import { decrypt, encrypt, Keyring, type RowName, type Tx } from '#event-log/index.js';
+import { Keyring, type RowName, type Tx } from '#event-log/index.js';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { type Clock, instant } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import { type ActionState } from '../../ddi/action.js';
-import type { AutoConfirm } from '../../ddi/read-body.js';
-import type { ToldAttributes } from '../../ddi/told-attributes.js';
 import type { FactOfServer } from '../fact-writer.js';
 import { endLease } from '../leases.js';
-
-/** What is kept of a hawkBit client. */
-export interface KeptDevice {
-  told: ToldAttributes;
-  /** Confirms for its user, since then; null: its user is asked. */
-  autoConfirm: (AutoConfirm & { activatedAt: number }) | null;
-  /** Its next poll asks it to tell what it is. */
-  asks: boolean;
-}
+import { openOf, openWith, sealWith } from './sealed.js';
 
 export interface Action extends OfferRef {
   actionId: number;
@@ -50,13 +40,6 @@ export interface Turn {
 /** Whose it is to put on the record what an action owes; good for a while, and until it is given back. */
 export type Claim = Date;
 
-type Sealed = Omit<KeptDevice, 'asks'>;
-interface DeviceRow {
-  kept: Buffer | null;
-  asks: boolean;
-}
-const DEVICE = 'select kept, asks from ops.ddi_device where tenant = $1 and device_id = $2';
-
 interface ActionRow {
   action_id: number;
   campaign_id: string;
@@ -84,7 +67,7 @@ const PAID_AT_ONCE = 100;
 /** Pieces that one who fetches in disorder is kept account of. */
 const PIECES = 1_000;
 
-/** Rows of the hawkBit device API. What a client said is sealed by its own key, and ends with it. */
+/** The actions of hawkBit clients. What a client said is sealed by its own key, and ends with it. */
 @Injectable()
 export class DdiRows {
   constructor(
@@ -92,33 +75,6 @@ export class DdiRows {
     @Inject(Keyring) private readonly keyring: Keyring,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
-
-  async device(device: RowName): Promise<KeptDevice> {
-    const [row] = await this.query<DeviceRow>(device, DEVICE, []);
-    const kept = await this.open<Sealed>(device, 'ddi_device', row?.kept);
-    return { told: {}, autoConfirm: null, ...kept, asks: row?.asks ?? true };
-  }
-
-  /** Changes what is kept of it; two changes at once follow one another. */
-  async change(device: RowName, to: (kept: KeptDevice) => KeptDevice): Promise<void> {
-    const { tenant, deviceId } = device;
-    await this.databases.actor.inTenant(tenant, async (tx) => {
-      await tx.query(
-        'insert into ops.ddi_device (tenant, device_id, asks) values ($1, $2, true) on conflict do nothing',
-        [tenant, deviceId],
-      );
-      const [row] = await tx.query<DeviceRow>(`${DEVICE} for update`, [tenant, deviceId]);
-      const key = (await this.keyring.sealingKeys(tx, tenant, [deviceId])).get(deviceId)!;
-      const before = row!.kept ? openWith<Sealed>(key, row!.kept, `ddi_device ${deviceId}`) : undefined;
-      const { asks, ...kept } = to({ told: {}, autoConfirm: null, ...before, asks: row!.asks });
-      await tx.query('update ops.ddi_device set kept = $3, asks = $4 where tenant = $1 and device_id = $2', [
-        tenant,
-        deviceId,
-        sealWith(key, kept, `ddi_device ${deviceId}`),
-        asks,
-      ]);
-    });
-  }
 
   /** All that it ever had, oldest first; one at most is open. */
   async actions(device: RowName): Promise<Action[]> {
@@ -272,12 +228,11 @@ export class DdiRows {
   async messages(device: RowName, actionId: number): Promise<string[]> {
     const sql = 'select messages from ops.ddi_action where tenant = $1 and device_id = $2 and action_id = $3';
     const [row] = await this.query<{ messages: Buffer | null }>(device, sql, [actionId]);
-    return (await this.open<string[]>(device, `ddi_action/${actionId}`, row?.messages)) ?? [];
+    return (await openOf<string[]>(this.keyring, device, `ddi_action/${actionId}`, row?.messages)) ?? [];
   }
 
-  /** What it said cannot be read any more, and need not lie here. */
+  /** What it said of its actions cannot be read any more, and need not lie here. */
   async forget(device: RowName): Promise<void> {
-    await this.query(device, 'delete from ops.ddi_device where tenant = $1 and device_id = $2', []);
     await this.query(device, 'update ops.ddi_action set messages = null where tenant = $1 and device_id = $2', []);
   }
 
@@ -295,20 +250,6 @@ export class DdiRows {
     const before = row.messages ? (openWith<string[]>(key, row.messages, about) ?? []) : [];
     return sealWith(key, [...[...said].reverse(), ...before].slice(0, MESSAGES), about);
   }
-
-  private async open<T>({ tenant, deviceId }: RowName, about: string, sealed: Buffer | null | undefined) {
-    if (!sealed) return undefined;
-    const key = (await this.keyring.subjectKeys(tenant, [deviceId])).get(deviceId);
-    return key && openWith<T>(key, sealed, `${about} ${deviceId}`);
-  }
-}
-
-const sealWith = (key: Uint8Array, value: object, about: string): Buffer =>
-  encrypt(key, Buffer.from(JSON.stringify(value), 'utf8'), about);
-
-function openWith<T>(key: Uint8Array, sealed: Buffer, about: string): T | undefined {
-  const plain = decrypt(key, sealed, about);
-  return plain === undefined ? undefined : (JSON.parse(plain.toString('utf8')) as T);
 }
 
 /** Another request was first. */
