@@ -4,7 +4,8 @@ import { addressOf, describedRoutes, type Route } from '../support/routes.js';
 
 /*
  * Who may call what, every route of the OpenAPI document by every role. The table is written by hand from what the roles
- * are for, and knows nothing of the one that the server has.
+ * are for, and knows nothing of the one that the server has. Of the scopes, the tenant's is in the table; who is confined to
+ * a security domain may do nothing about what belongs to none, whatever the role; `tenants.spec.ts` has the other tenants.
  */
 
 const ROLES = ['viewer', 'author', 'approver', 'operator', 'analyst', 'admin'] as const;
@@ -173,6 +174,12 @@ describe('the table of who may call what', () => {
 
   it.each<Who>([...ROLES, 'nobody in particular', 'who runs the installation'])('holds for %s', async (who) => {
     expect(await letIn(sessions.get(who)!)).toEqual(expected(who));
+  });
+
+  it.each<Who>(ROLES)('lets %s do nothing about the tenant when confined to a security domain', async (role) => {
+    const confined = await muster.addPerson('main', muster.admin, [role], { domain: 'A000000151000000' });
+    const open = patient.map(({ name }) => name).filter((name) => MAY[name] === signedIn);
+    expect(await letIn(confined.token)).toEqual(open);
   });
 
   it('holds for who is not signed in: only the door and the health of the house are open', async () => {

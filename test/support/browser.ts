@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page, type Request } from 'playwright-core';
 import { PASSWORD } from './installation.js';
 
 /** Debian's own; nothing is downloaded. */
@@ -14,6 +14,10 @@ const ALONE = [
 
 export const startBrowser = (): Promise<Browser> =>
   chromium.launch({ executablePath: `/usr/bin/${CHROMIUM}`, args: ALONE });
+
+/** An answer may make a page ask for more. */
+const CALM_LOOKS = 2;
+const CALM_MS = 50;
 
 /** How a page looks: width of the window and colours. */
 export interface Look {
@@ -45,6 +49,8 @@ export class AtConsole {
   readonly complaints: string[] = [];
   /** Addresses that were asked, in their order. */
   readonly asked: string[] = [];
+  /** Requests under way, but for the stream that never ends. */
+  private readonly pending = new Set<Request>();
 
   private constructor(
     readonly page: Page,
@@ -55,7 +61,12 @@ export class AtConsole {
       if (message.type() === 'error') this.complaints.push(message.text());
     });
     page.on('pageerror', (error) => this.complaints.push(error.message));
-    page.on('request', (request) => this.asked.push(request.url()));
+    page.on('request', (request) => {
+      this.asked.push(request.url());
+      if (!request.url().includes('/v1/live')) this.pending.add(request);
+    });
+    page.on('requestfinished', (request) => this.pending.delete(request));
+    page.on('requestfailed', (request) => this.pending.delete(request));
   }
 
   /** @param language that the console shall speak; the browser's otherwise */
@@ -88,10 +99,14 @@ export class AtConsole {
     await this.settled();
   }
 
-  /** Nothing on the page says that it still loads. */
+  /** Nothing on the page says that it still loads, and nothing is asked any more. */
   async settled(): Promise<void> {
     const busy = this.page.locator('[aria-busy=true]');
-    while ((await busy.count()) > 0) await busy.first().waitFor({ state: 'detached' });
+    for (let calm = 0; calm < CALM_LOOKS; ) {
+      while ((await busy.count()) > 0) await busy.first().waitFor({ state: 'detached' });
+      await this.page.waitForTimeout(CALM_MS);
+      calm = this.pending.size === 0 ? calm + 1 : 0;
+    }
   }
 
   /** What axe-core finds against WCAG 2.2 AA. It is injected past the page's own policy, by the debugger. */

@@ -127,9 +127,14 @@ export class Installation {
   }
 
   /** Adds a person and answers their session's token. */
-  async addPerson(tenant: string, token: string, roles: readonly string[]): Promise<{ id: string; token: string }> {
+  async addPerson(
+    tenant: string,
+    token: string,
+    roles: readonly string[],
+    scope: { domain?: string } = {},
+  ): Promise<{ id: string; token: string }> {
     const email = `person-${randomBytes(4).toString('hex')}@${tenant}.test`;
-    const body = { email, name: 'Person', password: PASSWORD, roles };
+    const body = { email, name: 'Person', password: PASSWORD, roles, ...scope };
     const { id } = await this.ok('POST', '/v1/users', { token, body });
     return { id, token: await this.login(tenant, email) };
   }

@@ -21,9 +21,14 @@ import { SettingsPanel } from './settings-panel.js';
 import { WavesPanel } from './waves-panel.js';
 
 export function CampaignPage() {
+  const { t } = useWords();
   const { campaignId } = useParams({ from: '/inside/campaigns/$campaignId' });
   const query = useQuery(campaignQuery(campaignId));
-  return <Answer of={query}>{(campaign) => <OneCampaign campaign={campaign} />}</Answer>;
+  return (
+    <Answer of={query} title={t('nav.campaigns')}>
+      {(campaign) => <OneCampaign campaign={campaign} />}
+    </Answer>
+  );
 }
 
 /** An hour before the start is as far back as the slider goes. */

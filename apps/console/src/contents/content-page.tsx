@@ -16,9 +16,14 @@ import { EVERYBODY } from '../wizard/draft-form.js';
 import { contentQuery } from './content-query.js';
 
 export function ContentPage() {
+  const { t } = useWords();
   const { contentId } = useParams({ from: '/inside/contents/$contentId' });
   const query = useQuery(contentQuery(contentId));
-  return <Answer of={query}>{(content) => <OneContent content={content} />}</Answer>;
+  return (
+    <Answer of={query} title={t('nav.contents')}>
+      {(content) => <OneContent content={content} />}
+    </Answer>
+  );
 }
 
 function OneContent({ content }: { content: Content }) {

@@ -16,9 +16,14 @@ import { Timeline } from './timeline.js';
 import { WhyPanel } from './why-panel.js';
 
 export function DevicePage() {
+  const { t } = useWords();
   const { deviceId } = useParams({ from: '/inside/devices/$deviceId' });
   const query = useQuery(deviceQuery(deviceId));
-  return <Answer of={query}>{(device) => <OneDevice device={device} />}</Answer>;
+  return (
+    <Answer of={query} title={t('nav.devices')}>
+      {(device) => <OneDevice device={device} />}
+    </Answer>
+  );
 }
 
 function OneDevice({ device }: { device: Device }) {

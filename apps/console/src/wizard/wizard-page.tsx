@@ -35,18 +35,29 @@ function keptDraft(): DraftForm {
 export function NewCampaignPage() {
   const { t } = useWords();
   const may = useMay();
-  return may('campaign:write') ? <Wizard title={t('campaigns.new')} initial={keptDraft()} /> : <Denied />;
+  return may('campaign:write') ? <Wizard title={t('campaigns.new')} initial={keptDraft()} /> : <NotForYou />;
 }
 
 export function EditCampaignPage() {
+  const { t } = useWords();
   const { campaignId } = useParams({ from: '/inside/campaigns/$campaignId/edit' });
   const may = useMay();
   const query = useQuery(campaignQuery(campaignId));
-  if (!may('campaign:write')) return <Denied />;
+  if (!may('campaign:write')) return <NotForYou />;
   return (
-    <Answer of={query}>
+    <Answer of={query} title={t('nav.campaigns')}>
       {(campaign) => <Wizard title={campaign.name} initial={draftOf(campaign)} campaign={campaign} />}
     </Answer>
+  );
+}
+
+function NotForYou() {
+  const { t } = useWords();
+  return (
+    <>
+      <PageHead title={t('campaigns.new')} />
+      <Denied />
+    </>
   );
 }
 
