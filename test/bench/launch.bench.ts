@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { GivenPostgres } from '../support/given-postgres.js';
 import { Installation } from '../support/installation.js';
+import { knowDevices } from '../support/known-devices.js';
 import { eventually } from '../support/processes.js';
 import type { Cost } from './figures.js';
 import { bench } from './harness.js';
@@ -33,7 +34,7 @@ beforeAll(async () => {
     const admin = await muster.addTenant(name);
     await muster.ok('GET', '/v1/channels', { token: admin });
     const contentId = await muster.publish(Buffer.from('content'), admin);
-    await know(name, count);
+    await knowDevices(sql, name, count);
     tenants.set(count, { name, admin, contentId });
   }
 }, 900_000);
@@ -42,20 +43,6 @@ afterAll(async () => {
   await muster?.stop({ isSound: false }); // its devices stand in no log
   await postgres?.remove();
 });
-
-/** Devices as an enrolment leaves them, in the rows of identity and in the read models. */
-async function know(tenant: string, count: number): Promise<void> {
-  const ids = `from generate_series(1, ${count}) n`;
-  const id = `('01890a5d-ac96-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`;
-  await sql.query(
-    `insert into ops.device select $1, ${id}, n, 'main', null, 'active', 1, now(), now() + interval '90 days', 1 ${ids}`,
-    [tenant],
-  );
-  await sql.query(`insert into ops.device_key select $1, lpad(to_hex(n), 64, '0'), ${id}, null ${ids}`, [tenant]);
-  await sql.query(`insert into proj.p_campaign_progress_handset_v1 select $1, n, ${id}::text, 'main' ${ids}`, [tenant]);
-  await sql.query(`insert into proj.p_device_timeline_number_v1 select $1, n, ${id}::text ${ids}`, [tenant]);
-  await sql.query('analyze');
-}
 
 async function launch(count: number): Promise<Cost> {
   const { name, admin, contentId } = tenants.get(count)!;

@@ -880,7 +880,7 @@ describe('the log lines of all this', () => {
 
 describe('the search for devices', () => {
   interface Found {
-    items: { id: string; label: string | null; channel: string; status: string; kind: string }[];
+    items: { id: string; deviceNo: number; label: string | null; channel: string; status: string; kind: string }[];
     next: string | null;
   }
   const labels = ['Van 1', 'van 2', 'VAN 10', 'Äpfel', 'a%b', 'beef'];
@@ -935,6 +935,19 @@ describe('the search for devices', () => {
     expect(await labelsOf('status=revoked')).toEqual(['beef']);
     for (const query of ['status=gone', 'kind=x', 'channel=X', 'q=', 'q=%0a'])
       await admin.get(`/v1/devices?${query}`).expect(400);
+  });
+
+  it('begins with a number where that is asked for', async () => {
+    const numbersOf = async (query: string) => (await find(query)).items.map(({ deviceNo }) => deviceNo);
+    const all = await numbersOf('limit=200');
+    expect(all).toEqual(all.map((_, i) => i)); // they are dense, so a number is a place
+    expect(await numbersOf('from=2&limit=3')).toEqual([2, 3, 4]);
+    const { next } = await find('from=2&limit=3');
+    expect(await numbersOf(`limit=2&cursor=${next}`)).toEqual([5, 6]);
+    expect(await numbersOf('from=2&limit=200&kind=hawkbit')).toEqual([7]);
+    expect(await numbersOf('from=4294967295')).toEqual([]);
+    for (const query of ['from=-1', 'from=x', 'from=1.5', 'from=4294967296', 'from=1&q=van', `from=1&cursor=${next}`])
+      expect((await admin.get(`/v1/devices?${query}`).expect(400)).body).toHaveProperty('errors.0.pointer', '/from');
   });
 
   it('says how many there are of each sort', async () => {

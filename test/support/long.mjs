@@ -34,6 +34,11 @@ const PARTS = {
     env: { MUSTER_SIMULATION_DEVICES: '1000000' },
     args: ['--project', 'unit', 'libs/campaign/src/simulation.spec.ts'],
   },
+  // A million devices in the console's table, in real Chromium.
+  'console-table': {
+    env: { MUSTER_TABLE_DEVICES: '1000000' },
+    args: ['--project', 'acceptance', 'test/acceptance/console-table.spec.ts'],
+  },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
   rules: { env: { MUSTER_FUZZ_RULES: '10000' }, args: ['--project', 'integration', 'rule-fuzz'] },
   // Everything once, and the benches after it, on the other line of Node that is in support.

@@ -10,7 +10,7 @@ import {
 import { ApiProblem } from './api/problem.js';
 import { meQuery } from './api/queries.js';
 import { listSearch } from './campaigns/list-state.js';
-import { deviceSearch } from './devices/device-state.js';
+import { deviceSearch, filterIn } from './devices/device-state.js';
 import { wizardSearch } from './wizard/wizard-state.js';
 import { hasSignedIn } from './session/door.js';
 import { NotFoundPage } from './shell/not-found-page.js';
@@ -107,7 +107,7 @@ const rules = createRoute({
 const devices = createRoute({
   getParentRoute: () => inside,
   path: 'devices',
-  validateSearch: (search: Record<string, unknown>): { q?: string; status?: string } => textIn(search, 'q', 'status'),
+  validateSearch: filterIn,
   component: lazyRouteComponent(() => import('./devices/devices-page.js'), 'DevicesPage'),
 });
 

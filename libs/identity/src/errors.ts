@@ -33,7 +33,8 @@ export type IdentityErrorCode =
   | 'device.unknown'
   | 'device.revoked'
   | 'device.key-taken'
-  | 'device.exists';
+  | 'device.exists'
+  | 'device.search';
 
 /** A refused act of identity. The message never holds a code, token, password or label. */
 export class IdentityError extends DomainError<IdentityErrorCode> {

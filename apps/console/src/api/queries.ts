@@ -60,14 +60,6 @@ export const contentsQuery = infiniteQueryOptions({
   getNextPageParam: ({ next }) => next,
 });
 
-export const devicesQuery = infiniteQueryOptions({
-  queryKey: ['device-search'],
-  queryFn: ({ pageParam, signal }) =>
-    dataOf(api.GET('/v1/devices', { signal, params: { query: { limit: 200, ...cursorOf(pageParam) } } })),
-  initialPageParam: null as string | null,
-  getNextPageParam: ({ next }) => next,
-});
-
 export const deviceQuery = (id: string) =>
   queryOptions({
     queryKey: ['device', id],

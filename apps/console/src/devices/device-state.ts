@@ -1,5 +1,11 @@
+import type { components } from 'openapi-schema';
 import type { Device } from '../api/wire.js';
 import { oneOf, textIn } from '../shell/search.js';
+
+type Schemas = components['schemas'];
+
+/** Characters of a label. */
+const LONGEST = 100;
 
 export const TABS = ['timeline', 'why', 'data'] as const;
 export type Tab = (typeof TABS)[number];
@@ -18,17 +24,28 @@ export function deviceSearch(search: Record<string, unknown>): DeviceSearch {
 
 export const STATUSES = ['active', 'revoked', 'forgotten'] as const satisfies readonly Device['status'][];
 
-/** What the search asks for, among what there is. */
-export function matches(
-  { id, label, channel, status, deviceNo }: Device,
-  q: string,
-  wanted: string | undefined,
-): boolean {
-  if (wanted !== undefined && status !== wanted) return false;
-  const text = `${label ?? ''} ${id} ${channel} #${deviceNo}`.toLowerCase();
-  return q
-    .toLowerCase()
-    .split(/\s+/)
-    .filter(Boolean)
-    .every((word) => text.includes(word));
+export const KINDS = ['handset', 'hawkbit'] as const satisfies readonly Device['kind'][];
+
+export type Facet = Schemas['DeviceFacet'];
+
+/** Which devices, as the address and the server have it. */
+export interface DeviceFilter {
+  q?: string;
+  channel?: string;
+  status?: Device['status'];
+  kind?: Device['kind'];
 }
+
+/** What the server would refuse is let go. */
+export function filterIn(search: Record<string, unknown>): DeviceFilter {
+  const { q, channel, status, kind } = textIn(search, 'q', 'channel', 'status', 'kind');
+  const known: DeviceFilter = {
+    q: q?.slice(0, LONGEST),
+    channel,
+    status: oneOf(STATUSES, status),
+    kind: oneOf(KINDS, kind),
+  };
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+}
+
+export const sumOf = (facets: readonly Facet[]): number => facets.reduce((sum, { devices }) => sum + devices, 0);

@@ -1,52 +1,43 @@
 import { Link } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef } from 'react';
+import { memo, type ReactNode, useEffect, useRef } from 'react';
 import type { Device } from '../api/wire.js';
-import { Trouble } from '../shell/panels.js';
 import { When } from '../shell/when.js';
 import { useWords } from '../shell/words.js';
 import { DeviceStateSign } from './device-state-sign.js';
-import { type DeviceIndex, type DeviceRows, useDeviceIndex, useDeviceRows } from './device-pages.js';
 
-/** A million rows of 32 px are just below what Chromium lets an element be high. */
 const ROW = 32;
 const OVERSCAN = 12;
+/** What is higher than 33,554,428 px Chromium cuts off; a million rows of 32 px are just below that. */
+export const MOST_ROWS = 1_000_000;
 
-/** All devices, of which those in sight are in the page; a real table all the same. */
-export function DeviceTable() {
+interface TableProps {
+  count: number;
+  row: (index: number) => Device | undefined;
+  /** Is told the first row in sight. */
+  onFirst?: (index: number) => void;
+  children: ReactNode;
+}
+
+/** A table of so many devices, of which those in sight are in the page; a real table all the same. */
+export function DeviceTable({ count, row, onFirst, children }: TableProps) {
+  const { t } = useWords();
   const box = useRef<HTMLDivElement>(null);
-  const index = useDeviceIndex();
   const virtual = useVirtualizer({
-    count: index.count,
+    count: Math.min(count, MOST_ROWS),
     getScrollElement: () => box.current,
     estimateSize: () => ROW,
     overscan: OVERSCAN,
   });
   const items = virtual.getVirtualItems();
-  const rows = useDeviceRows(index, items[0]?.index ?? 0, items.at(-1)?.index ?? 0);
+  const first = items[0]?.index ?? 0;
+  useEffect(() => onFirst?.(first), [first, onFirst]);
   const above = items[0]?.start ?? 0;
   const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
-  if (rows.error !== null) return <Trouble error={rows.error} onRetry={rows.retry} />;
-  return (
-    <Body box={box} list={index} rows={rows} indexes={items.map((item) => item.index)} above={above} below={below} />
-  );
-}
-
-interface BodyProps {
-  box: React.RefObject<HTMLDivElement | null>;
-  list: DeviceIndex;
-  rows: DeviceRows;
-  indexes: number[];
-  above: number;
-  below: number;
-}
-
-function Body({ box, list, rows, indexes, above, below }: BodyProps) {
-  const { t, count } = useWords();
   return (
     <>
       <div ref={box} className="table-box device-scroll" role="region" aria-label={t('nav.devices')} tabIndex={0}>
-        <table className="table fixed" aria-rowcount={list.isWhole ? list.count + 1 : -1}>
+        <table className="table fixed" aria-rowcount={count + 1}>
           <caption className="visually-hidden">{t('nav.devices')}</caption>
           <thead>
             <tr aria-rowindex={1}>
@@ -61,17 +52,15 @@ function Body({ box, list, rows, indexes, above, below }: BodyProps) {
           </thead>
           <tbody>
             {above > 0 && <Space height={above} />}
-            {indexes.map((index) => (
-              <Row key={index} index={index} device={rows.row(index)} />
+            {items.map(({ index }) => (
+              <Row key={index} index={index} device={row(index)} />
             ))}
             {below > 0 && <Space height={below} />}
           </tbody>
         </table>
       </div>
       <p className="quiet" role="status">
-        {list.isWhole
-          ? t('devices.total', { count: list.count, shown: count(list.count) })
-          : t('devices.atLeast', { shown: count(list.count) })}
+        {children}
       </p>
     </>
   );
@@ -85,7 +74,8 @@ function Space({ height }: { height: number }) {
   );
 }
 
-function Row({ index, device }: { index: number; device: Device | undefined }) {
+/** Rows that stay in sight are not drawn anew while others come and go. */
+const Row = memo(function Row({ index, device }: { index: number; device: Device | undefined }) {
   const { t, count } = useWords();
   if (device === undefined)
     return (
@@ -115,4 +105,4 @@ function Row({ index, device }: { index: number; device: Device | undefined }) {
       </td>
     </tr>
   );
-}
+});

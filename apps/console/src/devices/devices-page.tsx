@@ -1,65 +1,38 @@
 import { Button, NativeSelect, TextInput } from '@mantine/core';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useDebouncedValue } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
-import { devicesQuery } from '../api/queries.js';
 import { useMay } from '../session/session.js';
 import { Answer } from '../shell/answer.js';
 import { PageHead } from '../shell/page-head.js';
-import { FilteredEmpty, Panel } from '../shell/panels.js';
+import { Panel } from '../shell/panels.js';
 import { useWords } from '../shell/words.js';
 import { ConnectDialog } from './connect-dialog.js';
-import { devicePage } from './device-pages.js';
-import { DeviceStateSign } from './device-state-sign.js';
-import { matches, STATUSES } from './device-state.js';
-import { DeviceTable } from './device-table.js';
+import { AllDevices, FoundDevices } from './device-lists.js';
+import { facetsQuery } from './device-queries.js';
+import { type DeviceFilter, type Facet, KINDS, STATUSES, sumOf } from './device-state.js';
+
+/** A word is looked for when it has been written, not at each letter. */
+const TYPING_MS = 300;
 
 export function DevicesPage() {
   const { t } = useWords();
   const may = useMay();
   const [isConnecting, setConnecting] = useState(false);
-  const { q = '', status } = useSearch({ from: '/inside/devices' });
-  const navigate = useNavigate({ from: '/devices' });
-  const first = useQuery(devicePage(null));
+  const facets = useQuery(facetsQuery({}));
   const connect = may('enrolment:write') && <Button onClick={() => setConnecting(true)}>{t('devices.connect')}</Button>;
-  const search = (next: { q?: string; status?: string }) =>
-    void navigate({ search: (old) => ({ ...old, ...next }), replace: true });
-  const isAsking = q !== '' || status !== undefined;
   return (
     <>
       <PageHead title={t('nav.devices')} acts={connect} />
-      <Answer of={first}>
-        {({ items }) =>
-          items.length === 0 ? (
+      <Answer of={facets}>
+        {(all) =>
+          all.length === 0 ? (
             <Panel kind="empty" title={t('devices.none')} acts={connect}>
               <p>{t('devices.noneHint')}</p>
             </Panel>
           ) : (
-            <>
-              <div className="filters">
-                <TextInput
-                  data-filter
-                  type="search"
-                  label={t('devices.search')}
-                  value={q}
-                  onChange={({ currentTarget: { value } }) => search({ q: value || undefined })}
-                />
-                <NativeSelect
-                  label={t('devices.column.status')}
-                  value={status ?? ''}
-                  onChange={({ currentTarget: { value } }) => search({ status: value || undefined })}
-                  data={[
-                    { value: '', label: t('devices.any') },
-                    ...STATUSES.map((value) => ({ value, label: t(`device.status.${value}`) })),
-                  ]}
-                />
-              </div>
-              {isAsking ? (
-                <Found q={q} status={status} onClear={() => void navigate({ search: {} })} />
-              ) : (
-                <DeviceTable />
-              )}
-            </>
+            <Filtered all={all} />
           )
         }
       </Answer>
@@ -68,58 +41,50 @@ export function DevicesPage() {
   );
 }
 
-/** The server lists devices by their enrolment and searches nothing: pages are looked through, as many as are asked for. */
-function Found({ q, status, onClear }: { q: string; status: string | undefined; onClear: () => void }) {
+function Filtered({ all }: { all: readonly Facet[] }) {
   const { t, count } = useWords();
-  const query = useInfiniteQuery(devicesQuery);
+  const filter = useSearch({ from: '/inside/devices' });
+  const [written] = useDebouncedValue(filter, TYPING_MS);
+  const navigate = useNavigate({ from: '/devices' });
+  const search = (next: DeviceFilter) => void navigate({ search: (old) => ({ ...old, ...next }), replace: true });
+  const choice = <Name extends 'channel' | 'status' | 'kind'>(
+    name: Name,
+    values: readonly NonNullable<DeviceFilter[Name]>[],
+    label: (value: NonNullable<DeviceFilter[Name]>) => string,
+  ) => (
+    <NativeSelect
+      label={t(`devices.column.${name}`)}
+      value={filter[name] ?? ''}
+      onChange={({ currentTarget: { value } }) => search({ [name]: value || undefined })}
+      data={[
+        { value: '', label: t('devices.any') },
+        ...values.map((value) => ({
+          value,
+          label: `${label(value)} (${count(sumOf(all.filter((facet) => facet[name] === value)))})`,
+        })),
+      ]}
+    />
+  );
+  const channels = [...new Set(all.map(({ channel }) => channel))];
   return (
-    <Answer of={query}>
-      {({ pages }) => {
-        const all = pages.flatMap(({ items }) => items);
-        const found = all.filter((device) => matches(device, q, status));
-        return (
-          <>
-            {found.length === 0 && !query.hasNextPage && <FilteredEmpty onClear={onClear} />}
-            {found.length > 0 && (
-              <div className="table-box">
-                <table className="table">
-                  <caption className="visually-hidden">{t('nav.devices')}</caption>
-                  <thead>
-                    <tr>
-                      <th scope="col">{t('devices.column.label')}</th>
-                      <th scope="col">{t('devices.column.status')}</th>
-                      <th scope="col">{t('devices.column.channel')}</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {found.slice(0, 200).map((device) => (
-                      <tr key={device.id}>
-                        <td>
-                          <Link to="/devices/$deviceId" params={{ deviceId: device.id }} preload={false} translate="no">
-                            {device.label ?? device.id}
-                          </Link>
-                        </td>
-                        <td>
-                          <DeviceStateSign status={device.status} />
-                        </td>
-                        <td translate="no">{device.channel}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            )}
-            <p className="quiet" role="status">
-              {t('devices.searched', { found: count(found.length), of: count(all.length) })}
-            </p>
-            {query.hasNextPage && (
-              <Button variant="default" loading={query.isFetching} onClick={() => void query.fetchNextPage()}>
-                {t('devices.further')}
-              </Button>
-            )}
-          </>
-        );
-      }}
-    </Answer>
+    <>
+      <div className="filters">
+        <TextInput
+          data-filter
+          type="search"
+          label={t('devices.search')}
+          value={filter.q ?? ''}
+          onChange={({ currentTarget: { value } }) => search({ q: value || undefined })}
+        />
+        {choice('status', STATUSES, (value) => t(`device.status.${value}`))}
+        {choice('channel', channels, (value) => value)}
+        {choice('kind', KINDS, (value) => t(`devices.kind.${value}`))}
+      </div>
+      {Object.keys(written).length === 0 ? (
+        <AllDevices total={sumOf(all)} />
+      ) : (
+        <FoundDevices filter={written} onClear={() => void navigate({ search: {} })} />
+      )}
+    </>
   );
 }

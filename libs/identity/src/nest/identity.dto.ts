@@ -246,7 +246,15 @@ export class DeviceFilter {
   kind?: (typeof DEVICE_KINDS)[number];
 }
 
-export class DevicesQuery extends IntersectionType(PageQuery, DeviceFilter) {}
+export class DevicesQuery extends IntersectionType(PageQuery, DeviceFilter) {
+  /** Number of the device that the page begins with, or the next there is: a place in the order of enrolment, so without `q` and `cursor`. */
+  @MayBeAbsent()
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(2 ** 32 - 1)
+  from?: number;
+}
 
 export class ReasonDto {
   @IsString()

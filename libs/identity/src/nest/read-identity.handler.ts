@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { Databases } from '#event-log/nest/event-log.module.js';
 import { type CursorKey, Cursors, type Page, type PageQuery } from '#runtime/nest/runtime.module.js';
-import { IdentityError } from '../errors.js';
+import { IdentityError, refusedField } from '../errors.js';
 import type { Principal } from '../roles.js';
 import { CODE_COLUMNS, type CodeRow, viewOfCode } from './code.rows.js';
 import { Devices, isIdPrefix, type SearchOrder } from './devices.js';
@@ -96,12 +96,15 @@ export class SearchDevicesHandler implements IQueryHandler<SearchDevices> {
     @Inject(Cursors) private readonly cursors: Cursors,
   ) {}
 
-  /** What looks like an id is looked for among ids first, and among labels when there is none. */
+  /**
+   * What looks like an id is looked for among ids first, and among labels when there is none.
+   * @throws IdentityError `device.search`; CursorError `cursor.malformed`
+   */
   async execute({ tenant, query }: SearchDevices): Promise<Page<DeviceView>> {
     const { q, channel, status, kind, limit } = query;
     const filter: DeviceFilter = { q, channel, status, kind };
     const list = `devices:${tenant}:${JSON.stringify([q, channel, status, kind])}`;
-    const [from, ...after] = this.cursors.after(list, query) ?? [];
+    const [from, ...after] = placeOf(query) ?? this.cursors.after(list, query) ?? [];
     const orders: SearchOrder[] = q === undefined ? ['number'] : isIdPrefix(q) ? ['id', 'label'] : ['label'];
     for (const by of from === undefined ? orders : [from as SearchOrder]) {
       const found = await this.devices.search(tenant, { by, filter, after, limit });
@@ -109,6 +112,18 @@ export class SearchDevicesHandler implements IQueryHandler<SearchDevices> {
     }
     return { items: [], next: null };
   }
+}
+
+/** Where a page begins that was asked for by number. */
+function placeOf({ from, q, cursor }: DevicesQuery): [SearchOrder, number] | undefined {
+  if (from === undefined) return undefined;
+  if (q !== undefined || cursor !== undefined)
+    throw refusedField(
+      'device.search',
+      '/from',
+      'a number is a place in the order of enrolment: leave out `q` and `cursor`',
+    );
+  return ['number', from - 1];
 }
 
 /** How many devices there are of each channel, status and kind. */

@@ -18,6 +18,7 @@ export const STATUSES = {
   'device.revoked': 403,
   'device.key-taken': 409,
   'device.exists': 409,
+  'device.search': 400,
 } satisfies Partial<Record<IdentityErrorCode, number>>;
 
 /** On the handset's port the credential is the certificate of the connection; a scheme of ours, because none is registered. hawkBit's has one of its own. */
