@@ -155,6 +155,23 @@ describe('progress and timeline', () => {
     expect(next).toBeNull();
   });
 
+  it('find what was acknowledged a moment ago, although the read model trails', async () => {
+    const campaign = newId();
+    const held = database.database('muster_projector').transaction(async (tx) => {
+      const [live] = await tx.query<{ schema: string }>(
+        `select schema from proj.generation where projection = 'campaign_progress'`,
+      );
+      await tx.query(`select 1 from ${live!.schema}.checkpoint for update`); // nothing is applied meanwhile
+      await append('muster.campaign', campaign, withIds(drafted(campaign, 'new')), 'globex');
+      await sleep(500);
+    });
+    await sleep(100);
+    const found = bodyOf(await stranger.get(`/v1/campaigns/${campaign}/progress`).expect(200));
+    expect(found).toMatchObject({ campaignId: campaign, status: 'draft' });
+    await held;
+    await stranger.get(`/v1/campaigns/${newId()}/progress`).expect(404);
+  });
+
   it('come by pages that leave nothing out', async () => {
     const whole = await timeline();
     const seqs: string[] = [];

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import {
+  decodePosition,
   encodePosition,
   liveSchema,
   type Moment,
@@ -18,6 +20,10 @@ import { insightProjections } from '../views/projections.js';
 
 /** About as long as a copy takes. */
 const RETRY_SECONDS = 5;
+
+/** A model trails by less, or by so much that an answer is due without it. */
+const PATIENCE_MS = 2_000;
+const LOOK_MS = 50;
 
 /** Name of the data source with role `muster_insight`. */
 export const INSIGHT = 'insight';
@@ -48,9 +54,17 @@ export class ReadModels {
     @Inject(TailLog) private readonly log: TailLog,
   ) {}
 
-  /** @throws EventLogError `as-of.malformed`, `as-of.future`; InsightError `as-of.busy` */
+  /**
+   * What nobody knows is looked for once more when the model has caught up with what the log held by then: whoever has
+   * just made a thing finds it.
+   * @throws EventLogError `as-of.malformed`, `as-of.future`; InsightError `as-of.busy`
+   */
   async read<T>(model: string, { tenant, asOf, ended }: ReadOptions, work: Read<T>): Promise<T> {
-    if (asOf === undefined) return this.readIn(undefined, model, tenant, work);
+    if (asOf === undefined)
+      return this.readIn(undefined, model, tenant, work).catch(async (error: unknown) => {
+        if (!isUnknown(error) || !(await this.catchesUp(model, tenant))) throw error;
+        return this.readIn(undefined, model, tenant, work);
+      });
     const moment = await this.momentOf(asOf);
     return this.copies.take(async () => {
       const copy = await this.runner.buildAsOf(model, 'instant' in moment ? moment.instant : moment.position);
@@ -86,6 +100,18 @@ export class ReadModels {
     });
   }
 
+  /** @returns false when it is not there within the patience of whoever waits */
+  private async catchesUp(model: string, tenant: string): Promise<boolean> {
+    const heads = await this.log.heads(projectionOf(model)?.topics);
+    const isThere = () =>
+      this.readIn(undefined, model, tenant, (_, position) => Promise.resolve(reaches(decodePosition(position), heads)));
+    for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+      if (await isThere()) return true;
+      await sleep(LOOK_MS);
+    }
+    return false;
+  }
+
   private async momentOf(asOf: string): Promise<Moment> {
     const moment = parseAsOf(asOf, await this.log.now());
     if ('position' in moment && !reaches(await this.log.heads(), moment.position)) throw notYet();
@@ -100,9 +126,13 @@ async function enter(db: EntityManager, tenant: string): Promise<void> {
 }
 
 async function schemaOf(db: EntityManager, model: string): Promise<string> {
-  const projection = insightProjections.find(({ name }) => name === model);
+  const projection = projectionOf(model);
   const tx: Tx = { query: (sql, params = []) => db.query(sql, [...params]) };
   const schema = projection === undefined ? undefined : await liveSchema(tx, projection);
   if (schema === undefined) throw new Error(`${model} has no tables yet`);
   return schema;
 }
+
+const projectionOf = (model: string) => insightProjections.find(({ name }) => name === model);
+
+const isUnknown = (error: unknown): boolean => error instanceof InsightError && error.code.endsWith('.unknown');
