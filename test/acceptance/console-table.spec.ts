@@ -140,9 +140,10 @@ describe.runIf(canRun(CHROMIUM, 'the table of devices'))(`a table of ${DEVICES} 
 
   it('is searched and counted by the server', async () => {
     const took: Record<string, number> = {};
-    for (const query of ['', '?q=Handset%2019', '?status=revoked', '/facets', '/facets?q=handset%201']) {
+    const ofDevices = ['', '?q=Handset%2019', '?status=revoked', '/facets', '/facets?q=handset%201'];
+    for (const query of [...ofDevices.map((each) => `devices${each}`), 'audience', 'audience?sample=10000']) {
       const begun = performance.now();
-      await muster.ok('GET', `/v1/devices${query}`);
+      await muster.ok('GET', `/v1/${query}`);
       took[query] = Math.round(performance.now() - begun);
     }
     console.log(`table: milliseconds of the server among ${DEVICES} devices: ${JSON.stringify(took)}`);

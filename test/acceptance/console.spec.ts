@@ -94,6 +94,7 @@ const PAGES: readonly (readonly [name: string, path: () => string])[] = [
   ['contents', () => '/contents'],
   ['content', () => `/contents/${ids.content}`],
   ['rules', () => '/rules'],
+  ['a rule', () => `/rules?rule=${encodeURIComponent('device.model == "Aurora 6" && device.freeMiB > 5')}`],
   ['devices', () => '/devices'],
   ['device', () => `/devices/${ids.device}`],
   ['why', () => `/devices/${ids.device}?tab=why&campaign=${ids.campaign}`],
@@ -264,6 +265,27 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
       expect(complaints.join('\n')).toBe('');
       await each.close();
     }
+  });
+
+  it('says whom a rule is for, what it changes, and what it comes to for one device', async () => {
+    const at = await open('everything');
+    await at.go(`/rules?rule=${encodeURIComponent('device.model == "Aurora 6"')}`);
+    const counted = at.page.getByRole('status', { name: 'Whom the rule is for' });
+    await counted.getByText('of this audience').waitFor();
+    expect(await counted.locator('dd').first().textContent()).toMatch(/^[1-9]/);
+    await at.page.getByText('Compare with what is there').click();
+    await at.page.getByLabel('Compared with').selectOption({ label: 'A draft' });
+    await at.page.getByText('added').waitFor();
+    await at.page.getByText('Try it on one device').click();
+    await at.page.getByLabel('Label or identifier begins with').fill(ids.device);
+    await at.page.locator('input[name=tried-device]').first().check();
+    await at.page.getByText('The rule holds for it.').waitFor();
+    expect(await at.axe()).toEqual([]);
+    await at.page.getByText('CEL', { exact: true }).click();
+    await at.page.getByLabel('CEL', { exact: true }).last().fill('device.nonsense == 1');
+    await counted.getByText('is not in the schema').waitFor();
+    expect(at.complaints.filter((text) => !text.includes('422'))).toEqual([]);
+    await at.close();
   });
 
   it('works by the keyboard', async () => {

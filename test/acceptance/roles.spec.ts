@@ -20,6 +20,7 @@ const admin: Who[] = ['admin'];
 
 /** Besides, who runs the installation has every role here. */
 const MAY: Record<string, Who[]> = {
+  'GET /v1/audience': author,
   'GET /v1/campaigns': everyRole,
   'POST /v1/campaigns': author,
   'GET /v1/campaigns/{campaignId}': everyRole,
@@ -57,6 +58,7 @@ const MAY: Record<string, Who[]> = {
   'GET /v1/devices/facets': everyRole,
   'GET /v1/devices/{id}': everyRole,
   'GET /v1/devices/{id}/explain': everyRole,
+  'GET /v1/devices/{id}/fit': author,
   'GET /v1/devices/{id}/attributes': everyRole,
   'PUT /v1/devices/{id}/attributes': fleet,
   'POST /v1/devices/{id}/forget': fleet,

@@ -53,6 +53,8 @@ export type CampaignErrorCode =
   | 'offer.unknown'
   | 'device.unknown'
   | 'explain.busy'
+  | 'audience.busy'
+  | 'audience.than'
   | 'explain.unavailable'
   | 'tuf.not-found'
   | 'grant.missing'

@@ -3,6 +3,7 @@ import { useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, dataOf } from '../api/client.js';
 import { ApiProblem } from '../api/problem.js';
+import { RuleCheck } from '../rules/rule-check.js';
 import { RuleField } from '../rules/rule-field.js';
 import { tell } from '../shell/act-notice.js';
 import { useWords } from '../shell/words.js';
@@ -73,6 +74,7 @@ export function PublishForm({ upload }: { upload: UploadView }) {
           onChange={(selector) => form.setFieldValue('selector', selector)}
           error={at('/selector')}
         />
+        <RuleCheck selector={form.values.selector} />
         {problem !== undefined && (
           <Alert color="red" role="alert" title={t('act.refused')}>
             <span translate="no">{`${problem.message} (${problem.code})`}</span>

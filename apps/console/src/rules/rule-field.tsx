@@ -56,7 +56,7 @@ export function RuleField({ label, hint, value, onChange, error }: RuleFieldProp
       )}
       {form === 'builder' && value !== '' && (
         <p className="quiet">
-          CEL:{' '}
+          {t('rule.cel')}:{' '}
           <code className="mono" translate="no">
             {value}
           </code>

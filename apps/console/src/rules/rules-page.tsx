@@ -9,6 +9,7 @@ import { DataTable } from '../shell/data-table.js';
 import { PageHead } from '../shell/page-head.js';
 import { Panel } from '../shell/panels.js';
 import { useWords } from '../shell/words.js';
+import { RuleCheck } from './rule-check.js';
 import { RuleField } from './rule-field.js';
 import { attributesOf } from './rule-query.js';
 
@@ -28,6 +29,7 @@ export function RulesPage() {
             value={rule}
             onChange={(cel) => void navigate({ search: { rule: cel || undefined }, replace: true })}
           />
+          <RuleCheck selector={rule} />
         </section>
         <div className="split">
           <Schema />

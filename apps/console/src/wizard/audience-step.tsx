@@ -1,6 +1,7 @@
 import { NativeSelect } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { channelsQuery } from '../api/queries.js';
+import { RuleCheck } from '../rules/rule-check.js';
 import { RuleField } from '../rules/rule-field.js';
 import { useWords } from '../shell/words.js';
 import type { StepProps } from './step-props.js';
@@ -31,6 +32,7 @@ export function AudienceStep({ form, change, at }: StepProps) {
           onChange={(selector) => change({ selector })}
           error={at('/selector')}
         />
+        <RuleCheck selector={form.selector} channel={form.channel} mode={form.mode} contents={form.contents} />
       </section>
       <fieldset className="card">
         <legend>{t('settings.mode')}</legend>

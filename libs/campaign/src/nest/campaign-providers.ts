@@ -1,4 +1,7 @@
 import { Admissions } from './admissions.js';
+import { AudienceController } from './audience.controller.js';
+import { CountAudienceHandler, TryRuleHandler } from './audience.handler.js';
+import { Audiences } from './audiences.js';
 import { Availability } from './availability.js';
 import { CampaignClock } from './campaign-clock.js';
 import { CampaignController } from './campaign.controller.js';
@@ -78,6 +81,7 @@ import { Supervisor } from './supervisor.js';
 import { TargetDoor } from './target-door.js';
 import { Tellings } from './tellings.js';
 import { PerTenant, TENANT_DUTIES, Timer } from './timer.js';
+import { ToldValues } from './told-values.js';
 import { Transfers } from './transfers.js';
 import { Transmissions } from './transmissions.js';
 import { TufController } from './tuf.controller.js';
@@ -136,6 +140,8 @@ const telling = [
   NoticeQueue,
   NoticeSender,
   SilentDevices,
+  Audiences,
+  ToldValues,
   TargetDoor,
   WakeTargets,
   WebhookRows,
@@ -162,6 +168,8 @@ const commands = [
 ];
 const queries = [
   ExplainDeviceHandler,
+  CountAudienceHandler,
+  TryRuleHandler,
   GetAttributesHandler,
   GetOneHandler,
   GetVocabularyHandler,
@@ -194,6 +202,7 @@ export const campaignControllers = [
   DeviceController,
   DryRunController,
   ExplainController,
+  AudienceController,
   KeptController,
   SilentController,
   TufController,

@@ -14,6 +14,7 @@ import { takeTokens } from '../wake.js';
 import type { FactWriter } from './fact-writer.js';
 import type { LiveBoard } from './live-board.js';
 import { SilentDevices } from './silent-devices.js';
+import { ToldValues } from './told-values.js';
 import type { WokenView } from './silent.dto.js';
 import { WakeSilent, WakeSilentHandler } from './silent.handler.js';
 import type { TargetDoor } from './target-door.js';
@@ -62,13 +63,11 @@ beforeAll(async () => {
   };
   const campaign: CampaignState = { ...noCampaign, status: 'running', settings };
   const board = { campaigns: new Map([[campaignId, campaign]]), contents: new Map() } as unknown as TenantBoard;
-  const silent = new SilentDevices(
-    { actor, insight: database.database('muster_insight') } as Databases,
-    {} as PostgresLog, // devices that compare by themselves have told nothing
-    { tenant: () => Promise.resolve(board) } as unknown as LiveBoard,
-    {} as KeptAttributes,
-    { now: () => NOW },
-  );
+  const databases = { actor, insight: database.database('muster_insight') } as Databases;
+  const live = { tenant: () => Promise.resolve(board) } as unknown as LiveBoard;
+  // Devices that compare by themselves have told nothing: neither log nor what is kept is asked.
+  const told = new ToldValues(databases, {} as PostgresLog, {} as KeptAttributes);
+  const silent = new SilentDevices(databases, live, told, { now: () => NOW });
   const targets = {
     take: (_: string, __: string, wanted: number) => {
       const { taken, ...left } = takeTokens(bucket, perMinute, wanted, now);

@@ -1,18 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type PostgresLog } from '#event-log/index.js';
-import { Databases, TailLog } from '#event-log/nest/event-log.module.js';
-import { KeptAttributes } from '#identity/nest/identity.module.js';
-import type { Attributes } from '#matching/index.js';
+import { Databases } from '#event-log/nest/event-log.module.js';
 import { type Clock, instant } from '#runtime/index.js';
 import { CLOCK } from '#runtime/nest/runtime.module.js';
 import type { TenantBoard } from '../board.js';
 import type { CampaignStatus } from '../campaign.js';
 import { CampaignError } from '../errors.js';
-import type { DeviceFactByServer } from '../events.js';
 import { Audience } from '../silent.js';
-import { knownBy } from '../values.js';
 import { LiveBoard } from './live-board.js';
 import type { SilentDeviceView } from './silent.dto.js';
+import { type KnownRow, type ToldPlace, ToldValues } from './told-values.js';
 
 const DAY_MS = 86_400_000;
 /** Devices that are looked at together, and for one answer at most: of a million nearly all may be awake. */
@@ -21,15 +17,13 @@ const LOOKED_AT_MOST = 10_000;
 /** Numbers of devices begin at 0. */
 export const BEFORE_ALL = -1;
 
-interface DeviceRow {
+interface DeviceRow extends KnownRow {
   device_no: number;
-  device_id: string;
   enrolled_at: Date;
-  kept_version: number;
 }
 interface Seen {
   polls: ReadonlyMap<number, Date>;
-  told: ReadonlyMap<string, { asked_at: Date | null; part: number | null; off: number | null }>;
+  told: ReadonlyMap<string, ToldPlace>;
 }
 interface Question {
   tenant: string;
@@ -51,9 +45,8 @@ export interface SilentDevicesPage {
 export class SilentDevices {
   constructor(
     @Inject(Databases) private readonly databases: Databases,
-    @Inject(TailLog) private readonly log: PostgresLog,
     @Inject(LiveBoard) private readonly board: LiveBoard,
-    @Inject(KeptAttributes) private readonly kept: KeptAttributes,
+    @Inject(ToldValues) private readonly told: ToldValues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -108,53 +101,25 @@ export class SilentDevices {
   private async seen(tenant: string, rows: readonly DeviceRow[]): Promise<Seen> {
     const numbers = rows.map(({ device_no }) => device_no);
     const ids = rows.map(({ device_id }) => device_id);
-    return this.databases.insight.inTenant(tenant, async (tx) => {
+    const polls = await this.databases.insight.inTenant(tenant, async (tx) => {
       const polls = await tx.query<{ device_no: number; polled_at: Date }>(
         'select device_no, polled_at from proj.p_device_seen_poll_v1 where tenant = $1 and device_no = any($2)',
         [tenant, numbers],
       );
-      const told = await tx.query<{
-        device_id: string;
-        asked_at: Date | null;
-        part: number | null;
-        off: number | null;
-      }>(
-        'select device_id, asked_at, part, off from proj.p_device_seen_told_v1 where tenant = $1 and device_id = any($2)',
-        [tenant, ids],
-      );
-      return {
-        polls: new Map(polls.map(({ device_no, polled_at }) => [device_no, polled_at])),
-        told: new Map(told.map(({ device_id, ...row }) => [device_id, row])),
-      };
+      return new Map(polls.map(({ device_no, polled_at }) => [device_no, polled_at]));
     });
+    return { polls, told: await this.told.places(tenant, ids) };
   }
 
   private async look(question: Question, row: DeviceRow, seen: Seen): Promise<SilentDeviceView | undefined> {
     const { device_id: deviceId, device_no: deviceNo, enrolled_at: enrolledAt } = row;
     const told = seen.told.get(deviceId);
-    const last = Math.max(seen.polls.get(deviceNo)?.getTime() ?? 0, told?.asked_at?.getTime() ?? 0);
+    const last = Math.max(seen.polls.get(deviceNo)?.getTime() ?? 0, told?.askedAt?.getTime() ?? 0);
     if ((last || enrolledAt.getTime()) >= question.before || !question.audience.mayHave(deviceId)) return undefined;
-    const attributes = await this.attributes(question, row, told);
+    const attributes = await this.told.of(question.tenant, question.board.schema, row, told);
     const eligibility = question.audience.eligibility(attributes);
     if (eligibility === undefined) return undefined;
     const lastSeenAt = last === 0 ? null : instant(last);
     return { deviceId, deviceNo, lastSeenAt, enrolledAt: enrolledAt.toISOString(), eligibility };
-  }
-
-  /** What it told last, where the log has it and the schema knows it, with what is kept of it. */
-  private async attributes(
-    { tenant, board }: Question,
-    { device_id: deviceId, kept_version: keptVersion }: DeviceRow,
-    place: { part: number | null; off: number | null } | undefined,
-  ): Promise<Attributes | null> {
-    if (place === undefined || place.part === null || place.off === null) return null;
-    const [record] = await this.log.readTolerantly('muster.device', place.part, place.off, 1);
-    const { attributes } = (record?.data ?? {}) as Partial<
-      Extract<DeviceFactByServer, { type: 'HandsetDescribed' }>['data']
-    >;
-    const isOurs = record?.tenant === tenant && record.subject === deviceId && record.type === 'HandsetDescribed';
-    if (!isOurs || record.fault !== undefined || !attributes) return null;
-    const kept = await this.kept.of({ tenant, deviceId, keptVersion });
-    return knownBy(board.schema, { attributes, at: record.receivedAt }, kept);
   }
 }

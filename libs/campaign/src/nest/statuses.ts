@@ -13,6 +13,8 @@ export const STATUSES = {
   'campaign.dry-run-busy': 429,
   'campaign.report-stale': 409,
   'explain.busy': 503,
+  'audience.busy': 503,
+  'audience.than': 404,
   'campaign.halted': 409,
   'campaign.nothing-to-undo': 409,
   'campaign.undo-late': 409,

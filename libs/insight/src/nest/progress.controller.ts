@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param, Query, UseGuards } from '@nestjs/common
 import { QueryBus } from '@nestjs/cqrs';
 import type { Principal } from '#identity/index.js';
 import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { SupportsAsOf } from '#runtime/nest/runtime.module.js';
+import { RequestEnded, SupportsAsOf } from '#runtime/nest/runtime.module.js';
 import { ListCampaignDevices, ReadRate } from './campaign-devices.handler.js';
 import {
   AsOfQuery,
@@ -14,7 +14,6 @@ import {
   RateQuery,
 } from './progress.dto.js';
 import { ReadProgress } from './progress.handler.js';
-import { RequestEnded } from './request-ended.js';
 
 @Controller('v1/campaigns')
 @UseGuards(PeopleGuard)

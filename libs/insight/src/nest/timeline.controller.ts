@@ -2,9 +2,8 @@ import { Controller, Get, Inject, Param, Query, UseGuards } from '@nestjs/common
 import { QueryBus } from '@nestjs/cqrs';
 import type { Principal } from '#identity/index.js';
 import { Caller, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
-import { SupportsAsOf } from '#runtime/nest/runtime.module.js';
+import { RequestEnded, SupportsAsOf } from '#runtime/nest/runtime.module.js';
 import { maySeePersonal } from './event-view.js';
-import { RequestEnded } from './request-ended.js';
 import { DeviceIdParam, TimelineDto, TimelineQuery } from './timeline.dto.js';
 import { ReadTimeline } from './timeline.handler.js';
 

@@ -29,6 +29,7 @@ export {
   type StoredAnswer,
 } from './idempotency.interceptor.js';
 export { type Page, PageQuery } from './page.dto.js';
+export { RequestEnded } from './request-ended.js';
 export { etagOf, IfMatch, PreconditionError, requireVersion } from './preconditions.js';
 export { asProblem, registerProblemForm, sendProblem } from './problem.filter.js';
 export { createServer, type ListenOptions, type MusterServer, type TlsIdentity } from './server.js';
