@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Enrolled, expectProblem, expectStatus, Installation } from '../support/installation.js';
+import { Cli } from '../support/server.js';
 
 /*
  * A rule that somebody writes, before anything is made of it: whom it is for among the devices that the server knows, what it
@@ -137,4 +140,15 @@ describe('a rule tried on one device', () => {
     const parse = await muster.people('GET', `${url}?selector=)`, { token: author });
     expectProblem(parse, 422, 'rule.parse', '/selector');
   });
+});
+
+it('is there for the command line', async () => {
+  const file = path.join(muster.folder.path, 'token');
+  writeFileSync(file, author, { mode: 0o600 });
+  const cli = new Cli(muster.server, path.join(muster.folder.path, 'author'));
+  const rule = (...args: string[]) => cli.text('rule', ...args, '--token-file', file);
+  const counted = JSON.parse(await rule('count', 'device.model == "m1"', '--json')) as Audience;
+  expect(counted).toMatchObject({ devices: 12, matching: (await count('device.model == "m1"')).matching });
+  expect(await rule('count', 'true', '--mode', 'device')).toContain('not knowable');
+  expect(await rule('test', 'device.free > 5', '--device', devices[0]!.deviceId)).toMatch(/^false/);
 });

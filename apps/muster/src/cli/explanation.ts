@@ -40,7 +40,8 @@ function gateLine({ gate, passes, because, value, source, at }: ExplainedGate, c
   return `  ${mark(passes, colours)} ${gate.padEnd(12)} ${about}${about === '' ? '' : ' '}${colours.dim(`[${from}]`)}`;
 }
 
-function ruleLines(rule: ExplainedRule | null, colours: Colours): string[] {
+/** What a rule comes to, condition by condition. */
+export function ruleLines(rule: ExplainedRule | null, colours: Colours): string[] {
   if (rule === null) return [];
   const changes = rule.wouldMatchIf?.map(({ condition, to }) => `${plain(condition)} were ${to}`);
   return [

@@ -1,5 +1,7 @@
 import { ask, readSecretFile } from '../cli/ask.js';
+import type { ExplainedRule } from '#matching/index.js';
 import { type Command, command } from '../cli/command.js';
+import { ruleLines } from '../cli/explanation.js';
 import { jsonFile } from '../cli/parse.js';
 
 interface Schema {
@@ -141,6 +143,72 @@ const rulePublish = command({
   },
 });
 
+interface Share {
+  devices: number;
+  from: number;
+  to: number;
+}
+interface Audience extends Record<'matching' | 'notMatching' | 'unknown' | 'untold' | 'gained' | 'lost', Share | null> {
+  isKnowable: boolean;
+  devices: number | null;
+  looked: number | null;
+  isPartial: boolean;
+}
+
+const shareText = (share: Share | null): string | undefined =>
+  share === null || share.from === share.to
+    ? share?.devices.toString()
+    : `${share.devices} (${share.from} to ${share.to})`;
+
+const ruleCount = command({
+  name: 'rule count',
+  summary: 'Count whom a selector is for that is nowhere kept yet, and how that differs from a content or campaign',
+  args: { selector: { help: 'CEL over `device`' } },
+  options: {
+    channel: channelOption,
+    mode: { type: 'string', help: 'who compares: device, server or either', default: 'server' },
+    than: { type: 'string', help: 'id of a content or campaign', placeholder: 'id' },
+    sample: { type: 'number', help: 'devices that are looked at, at most', default: 2_000 },
+  },
+  examples: [
+    `muster rule count 'device.model == "m1"'`,
+    `muster rule count 'device.free > 10' --than 0198c6f3-… --sample 10000`,
+  ],
+  run: async ({ selector, channel, mode, than, sample }, { api, out }) => {
+    const asked = { selector, channel, mode, sample: String(sample), ...(than === undefined ? {} : { than }) };
+    const found = await api.get<Audience>(`/v1/audience?${new URLSearchParams(asked).toString()}`);
+    if (!found.isKnowable)
+      return out.result(
+        found,
+        () => 'not knowable: the devices compare by themselves, and what they are does not leave them',
+      );
+    out.record(found, {
+      matching: shareText(found.matching),
+      'not matching': shareText(found.notMatching),
+      unknown: shareText(found.unknown),
+      'told nothing': shareText(found.untold),
+      gained: shareText(found.gained),
+      lost: shareText(found.lost),
+    });
+    out.note(
+      `${found.looked} of ${found.devices} devices were looked at${found.isPartial ? ', for want of time' : ''}`,
+    );
+  },
+});
+
+const ruleTest = command({
+  name: 'rule test',
+  summary: 'Say what a selector that is nowhere kept yet comes to for one device, condition by condition',
+  args: { selector: { help: 'CEL over `device`' } },
+  options: { device: { type: 'string', help: 'id of the device', required: true } },
+  examples: [`muster rule test 'device.model == "m1"' --device 0198c6f2-…`],
+  run: async ({ selector, device }, { api, out }) => {
+    const path = `/v1/devices/${encodeURIComponent(device)}/fit?${new URLSearchParams({ selector }).toString()}`;
+    const found = await api.get<ExplainedRule>(path);
+    out.result(found, (colours) => [String(found.result), ...ruleLines(found, colours)].join('\n'));
+  },
+});
+
 const keyTable = {
   role: ({ role }: Key) => role,
   keys: ({ keyIds, threshold }: Key) => `${threshold} of ${keyIds.length}`,
@@ -187,6 +255,6 @@ const keysRotate = command({
 export const vocabularyCommands: readonly Command[] = [
   ...[channelList, channelAdd, channelWake],
   ...[schemaShow, schemaPublish],
-  ...[ruleShow, rulePublish],
+  ...[ruleShow, rulePublish, ruleCount, ruleTest],
   ...[keysStatus, keysRotate],
 ];
