@@ -13,7 +13,8 @@ import { eventually } from '../support/processes.js';
  * page finds it by what it says, as people and their screen readers do.
  */
 
-const HOSTILE = '<img src=x onerror="document.title=\'taken\'"> "quoted" & <b>bold</b>';
+/** Begins with a mark that turns the direction of what follows. */
+const HOSTILE = '\u202e<img src=x onerror="document.title=\'taken\'"> "quoted" & <b>bold</b>';
 const FAILS_ABOVE = 0.2;
 /** Buttons that change nothing. */
 const HARMLESS = ['Copy', 'As a table'];
@@ -156,6 +157,16 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
       expect([name, at.complaints]).toEqual([name, []]);
       expect(await at.page.title()).not.toBe('taken'); // what people, devices and contents are called is text
     }
+    await at.close();
+  });
+
+  it('lets no name turn the direction of what stands behind it', async () => {
+    const at = await open('everything');
+    await at.go(`/campaigns/${ids.campaign}`);
+    const unbounded = `[...document.querySelectorAll('[translate=no]')].filter((each) =>
+      !['isolate', 'isolate-override', 'plaintext'].includes(getComputedStyle(each).unicodeBidi)).length`;
+    expect(await at.page.evaluate<number>(unbounded)).toBe(0);
+    expect(await at.page.locator('h1').textContent()).toContain('\u202e');
     await at.close();
   });
 

@@ -1,11 +1,14 @@
 import { Button } from '@mantine/core';
-import { useQueries } from '@tanstack/react-query';
+import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import { api } from '../api/client.js';
 import { operationQuery } from '../api/queries.js';
 import type { Operation } from '../api/wire.js';
 import { UploadLine, useUploads } from '../contents/upload-line.js';
 import { uploads } from '../contents/uploads.js';
+import { useMay } from '../session/session.js';
 import { forgetOperation, useKeptOperations } from '../operations/kept-operations.js';
+import { tellTrouble } from './act-notice.js';
 import { clock } from './format.js';
 import { useWords } from './words.js';
 import { When } from './when.js';
@@ -58,12 +61,32 @@ function OperationLine({ operation, isLost, onForget }: LineProps) {
         {t(`tray.${status}`)} {operation !== undefined && <When at={operation.startedAt} />}
       </div>
       <HowFar of={progress} />
-      {status !== 'running' && (
+      {status === 'running' ? (
+        <Cancel operation={operation} />
+      ) : (
         <Button size="compact-xs" variant="default" onClick={onForget}>
           {t('tray.forget')}
         </Button>
       )}
     </div>
+  );
+}
+
+function Cancel({ operation }: { operation: Operation | undefined }) {
+  const { t } = useWords();
+  const may = useMay();
+  const queries = useQueryClient();
+  const id = operation?.id ?? '';
+  const cancel = useMutation({
+    mutationFn: () => api.POST('/v1/operations/{id}/cancel', { params: { path: { id } } }),
+    onSettled: () => queries.invalidateQueries({ queryKey: operationQuery(id).queryKey }),
+    onError: tellTrouble,
+  });
+  if (!may('projection:write')) return null;
+  return (
+    <Button size="compact-xs" variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+      {t('tray.cancel')}
+    </Button>
   );
 }
 
