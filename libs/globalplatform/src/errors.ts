@@ -1,0 +1,42 @@
+import { DomainError } from '#runtime/index.js';
+
+/**
+ * - `bytes.hex`: not an even number of hexadecimal digits
+ * - `tlv.truncated`, `tlv.tag`, `tlv.length`, `tlv.depth`, `tlv.too-large`, `tlv.missing`: not the data objects that were announced
+ * - `dgi.truncated`, `dgi.too-large`, `dgi.number`: not a list of data groupings
+ * - `aes.key-length`, `aes.block`: not an AES key, or not whole blocks
+ */
+export type GlobalPlatformErrorCode =
+  | 'bytes.hex'
+  | 'tlv.truncated'
+  | 'tlv.tag'
+  | 'tlv.length'
+  | 'tlv.depth'
+  | 'tlv.too-large'
+  | 'tlv.missing'
+  | 'dgi.truncated'
+  | 'dgi.too-large'
+  | 'dgi.number'
+  | 'aes.key-length'
+  | 'aes.block';
+
+/** Where it went wrong: what was being done, with which input, and where in it (bytes from its beginning). */
+export interface Place {
+  step: string;
+  input: string;
+  offset?: number;
+  /** Lengths, tags, limits, status words. */
+  [more: string]: string | number | undefined;
+}
+
+/** A refusal by the card protocol. `details` names step, input and offset, and lengths or tags; never a byte of a key or of a value. */
+export class GlobalPlatformError extends DomainError<GlobalPlatformErrorCode> {
+  override readonly name = 'GlobalPlatformError';
+}
+
+/** @param reason  for people; says lengths, tags and limits, never contents */
+export function refused(code: GlobalPlatformErrorCode, place: Place, reason: string): GlobalPlatformError {
+  const { step, input, offset } = place;
+  const at = offset === undefined ? input : `${input}, byte ${offset}`;
+  return new GlobalPlatformError(code, place, `${step}: ${at}: ${reason}`);
+}
