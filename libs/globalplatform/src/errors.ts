@@ -5,6 +5,10 @@ import { DomainError } from '#runtime/index.js';
  * - `tlv.truncated`, `tlv.tag`, `tlv.length`, `tlv.depth`, `tlv.too-large`, `tlv.missing`: not the data objects that were announced
  * - `dgi.truncated`, `dgi.too-large`, `dgi.number`: not a list of data groupings
  * - `aes.key-length`, `aes.block`: not an AES key, or not whole blocks
+ * - `apdu.truncated`, `apdu.length`, `apdu.data-too-long`, `apdu.le`, `apdu.byte`: not a command or an answer of ISO/IEC 7816-4
+ * - `apdu.chain`, `apdu.response-chain`: a part that does not belong to what came before it, or parts without end
+ * - `aid.length`: an application identifier is 5 to 16 bytes
+ * - `status.refused`: the card answered so; `details.sw` is the status word
  */
 export type GlobalPlatformErrorCode =
   | 'bytes.hex'
@@ -18,7 +22,16 @@ export type GlobalPlatformErrorCode =
   | 'dgi.too-large'
   | 'dgi.number'
   | 'aes.key-length'
-  | 'aes.block';
+  | 'aes.block'
+  | 'apdu.truncated'
+  | 'apdu.length'
+  | 'apdu.data-too-long'
+  | 'apdu.le'
+  | 'apdu.byte'
+  | 'apdu.chain'
+  | 'apdu.response-chain'
+  | 'aid.length'
+  | 'status.refused';
 
 /** Where it went wrong: what was being done, with which input, and where in it (bytes from its beginning). */
 export interface Place {
