@@ -17,6 +17,8 @@ import { DomainError } from '#runtime/index.js';
  * - `scp03.not-protected`: in clear, although the level demands protection
  * - `scp03.data-too-long`: does not fit one command once it is protected
  * - `put-key.malformed`, `put-key.check-value`, `put-key.type`: key blocks that cannot be put
+ * - `command.malformed`: a GlobalPlatform command or answer whose data is not as its instruction has it
+ * - `script.malformed`, `script.data-too-long`: no script can be prepared of this
  */
 export type GlobalPlatformErrorCode =
   | 'bytes.hex'
@@ -52,7 +54,10 @@ export type GlobalPlatformErrorCode =
   | 'scp03.data-too-long'
   | 'put-key.malformed'
   | 'put-key.check-value'
-  | 'put-key.type';
+  | 'put-key.type'
+  | 'command.malformed'
+  | 'script.malformed'
+  | 'script.data-too-long';
 
 /** Where it went wrong: what was being done, with which input, and where in it (bytes from its beginning). */
 export interface Place {

@@ -80,3 +80,32 @@ export {
   type ReceivedKey,
   type ReceivedKeys,
 } from './put-key.js';
+export { decodeFields, encodeFields } from './length-value.js';
+export { install, type Install, type InstallPurpose, type Instance, readInstall } from './install.js';
+export {
+  type Delete,
+  deleteObject,
+  getData,
+  INSTRUCTION,
+  load,
+  readDelete,
+  readStoreData,
+  select,
+  storeData,
+  type StoreData,
+} from './commands.js';
+export {
+  decodeStatusEntries,
+  encodeStatusEntry,
+  getStatus,
+  type GetStatus,
+  LIFE_CYCLE,
+  PRIVILEGE,
+  privilegeBits,
+  readGetStatus,
+  readSetStatus,
+  setStatus,
+  type SetStatus,
+  type StatusEntry,
+  type StatusScope,
+} from './status.js';
