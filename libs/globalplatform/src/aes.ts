@@ -21,20 +21,23 @@ export const cipherOf = (key: AesKey, mode: 'cbc' | 'ecb', input?: string): stri
 /** AES of one block. */
 export function encryptBlock(key: AesKey, block: Uint8Array): Uint8Array {
   const cipher = createCipheriv(cipherOf(key, 'ecb'), key, null).setAutoPadding(false);
-  return cipher.update(whole(block, 'encrypt block'));
+  return bare(cipher.update(whole(block, 'encrypt block')));
 }
 
 /** Whole blocks, no padding. @throws GlobalPlatformError `aes.block`, `aes.key-length` */
 export function encryptCbc(key: AesKey, data: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array {
   const cipher = createCipheriv(cipherOf(key, 'cbc'), key, iv).setAutoPadding(false);
-  return cipher.update(whole(data, 'encrypt'));
+  return bare(cipher.update(whole(data, 'encrypt')));
 }
 
 /** Whole blocks, no padding. @throws GlobalPlatformError `aes.block`, `aes.key-length` */
 export function decryptCbc(key: AesKey, data: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array {
   const decipher = createDecipheriv(cipherOf(key, 'cbc'), key, iv).setAutoPadding(false);
-  return decipher.update(whole(data, 'decrypt'));
+  return bare(decipher.update(whole(data, 'decrypt')));
 }
+
+/** Without what Node's Buffer adds, of which `slice` copies nothing. */
+const bare = ({ buffer, byteOffset, length }: Buffer): Uint8Array => new Uint8Array(buffer, byteOffset, length);
 
 function whole(data: Uint8Array, step: string): Uint8Array {
   if (data.length % BLOCK !== 0)
@@ -50,10 +53,12 @@ export function pad80(data: Uint8Array): Uint8Array {
   return padded;
 }
 
-/** @returns `undefined` where there is no such padding in the last block */
+/**
+ * Zeros may be more than the block has room for: a published emulation of a card adds a block of them.
+ * @returns `undefined` where there is no such padding
+ */
 export function unpad80(padded: Uint8Array): Uint8Array | undefined {
-  const first = Math.max(0, padded.length - BLOCK);
   let at = padded.length - 1;
-  while (at > first && padded[at] === 0) at -= 1;
+  while (at > 0 && padded[at] === 0) at -= 1;
   return padded[at] === 0x80 ? padded.subarray(0, at) : undefined;
 }

@@ -9,6 +9,16 @@ import { DomainError } from '#runtime/index.js';
  * - `apdu.chain`, `apdu.response-chain`: a part that does not belong to what came before it, or parts without end
  * - `aid.length`: an application identifier is 5 to 16 bytes
  * - `status.refused`: the card answered so; `details.sw` is the status word
+ * - `scp03.malformed`: not a message of the secure channel protocol 03
+ * - `scp03.level`: no security level, or one that the card's option `i` doesn't have
+ * - `scp03.challenge`: a challenge that another key, sequence counter or identifier leads to
+ * - `scp03.card-cryptogram`, `scp03.host-cryptogram`: the peer doesn't have the same keys
+ * - `scp03.command-mac`, `scp03.response-mac`, `scp03.padding`: changed, out of order, or of another session
+ * - `scp03.not-protected`: in clear, although the level demands protection
+ * - `scp03.data-too-long`: does not fit one command once it is protected
+ * - `put-key.malformed`, `put-key.check-value`, `put-key.type`: key blocks that cannot be put
+ * - `command.malformed`: a GlobalPlatform command or answer whose data is not as its instruction has it
+ * - `script.malformed`, `script.data-too-long`: no script can be prepared of this
  */
 export type GlobalPlatformErrorCode =
   | 'bytes.hex'
@@ -31,7 +41,23 @@ export type GlobalPlatformErrorCode =
   | 'apdu.chain'
   | 'apdu.response-chain'
   | 'aid.length'
-  | 'status.refused';
+  | 'status.refused'
+  | 'scp03.malformed'
+  | 'scp03.level'
+  | 'scp03.challenge'
+  | 'scp03.card-cryptogram'
+  | 'scp03.host-cryptogram'
+  | 'scp03.command-mac'
+  | 'scp03.response-mac'
+  | 'scp03.padding'
+  | 'scp03.not-protected'
+  | 'scp03.data-too-long'
+  | 'put-key.malformed'
+  | 'put-key.check-value'
+  | 'put-key.type'
+  | 'command.malformed'
+  | 'script.malformed'
+  | 'script.data-too-long';
 
 /** Where it went wrong: what was being done, with which input, and where in it (bytes from its beginning). */
 export interface Place {
