@@ -63,6 +63,7 @@ function selectByName({ p1, p2, data }: CommandApdu, around: Around): Outcome {
 /** 1.2.840.114283 and what comes below it (GPCS appendix H). */
 const OID = '2a864886fc6b';
 
+/** @returns the value of the object 66 */
 function recognitionData({ option }: CapabilityProfile): Uint8Array {
   const object = (tag: number, oid: string) => encodeTlv(tag, encodeTlv(0x06, fromHex(oid)));
   const protocol = object(0x64, `${OID}0403${option.toString(16).padStart(2, '0')}`);
@@ -72,22 +73,25 @@ function recognitionData({ option }: CapabilityProfile): Uint8Array {
     object(0x63, `${OID}03`),
     protocol,
   ];
-  return encodeTlv(0x66, encodeTlv(0x73, parts));
+  return encodeTlv(0x73, parts);
 }
 
-function keyInformation({ keys, profile }: Around): Uint8Array {
-  const AES = 0x88;
-  const each = keys
-    .information()
-    .map(({ keyId, keyVersion, bytes }) => encodeTlv(0xc0, Uint8Array.of(keyId, keyVersion, AES, bytes)));
-  return profile.keyInformation === 'in-tag' ? encodeTlv(0xe0, each) : concat(...each);
-}
+const AES = 0x88;
+
+/** @returns the value of the object E0 */
+const keyInformation = (keys: KeyStore): Uint8Array =>
+  concat(
+    ...keys
+      .information()
+      .map(({ keyId, keyVersion, bytes }) => encodeTlv(0xc0, Uint8Array.of(keyId, keyVersion, AES, bytes))),
+  );
 
 function getData({ p1, p2 }: CommandApdu, around: Around): Outcome {
+  const { keys, profile } = around;
   const tag = p1 * 256 + p2;
-  if (tag === 0x66) return { data: recognitionData(around.profile) };
-  if (tag === 0xe0) return { data: keyInformation(around) };
-  throw new Refusal(SW.noSuchData);
+  const value = tag === 0x66 ? recognitionData(profile) : tag === 0xe0 ? keyInformation(keys) : undefined;
+  if (value === undefined) throw new Refusal(SW.noSuchData);
+  return { data: profile.dataObjects === 'in-tag' ? encodeTlv(tag, value) : value };
 }
 
 /** The session counts from here on, whether the host proves itself or not: a challenge never comes twice. */

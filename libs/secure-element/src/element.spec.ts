@@ -88,7 +88,7 @@ describe('a virtual element', () => {
       '6631732f06072a864886fc6b01600c060a2a864886fc6b02020301630906072a864886fc6b03640b06092a864886fc6b040370',
     );
     expect(toHex((await send(element, getData(0xe0))).data)).toBe('e012c00401308810c00402308810c00403308810');
-    const bare = await made(undefined, PROFILES['bare-key-list']);
+    const bare = await made(undefined, PROFILES['bare-objects']);
     expect(toHex((await send(bare, getData(0xe0))).data)).toBe('c00401308810c00402308810c00403308810');
     expect(await status(element, getData(0x9f7f))).toBe('6a88');
   });
@@ -111,7 +111,7 @@ describe('a virtual element', () => {
       const element = await VirtualElement.powerOn(storage);
       for (let session = 0; session < 2; session += 1) {
         counters.push(counterOf((await send(element, initializeUpdate(0, CHALLENGE))).data));
-        element.reset();
+        await element.reset();
       }
     }
     expect(counters).toEqual([1, 2, 3, 4, 5, 6]);
@@ -218,13 +218,13 @@ describe('a virtual element', () => {
       const element = await VirtualElement.powerOn(storage.restarted());
       const { data } = await send(element, initializeUpdate(0x30, CHALLENGE));
       const counter = counterOf(data);
-      element.reset();
+      await element.reset();
       const isNew = await Host.open(element, NEW).then(
         () => true,
         () => false,
       );
       if (!isNew) {
-        element.reset();
+        await element.reset();
         await Host.open(element);
       }
       if (answered?.sw === 0x9000) expect(isNew).toBe(true);

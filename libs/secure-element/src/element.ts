@@ -75,17 +75,23 @@ export class VirtualElement {
     return this.profile.atr;
   }
 
-  /** Sessions end; what is kept stays. */
-  reset(): void {
-    this.session = freshSession();
-    this.chain = undefined;
-    this.rest = undefined;
+  /** Sessions end, behind whatever was sent before; what is kept stays. */
+  reset(): Promise<void> {
+    return this.next(() => {
+      this.session = freshSession();
+      this.chain = undefined;
+      this.rest = undefined;
+    });
   }
 
   /** One command after the other. Refusals are answers; rejects when the memory does, and then nothing was answered. */
   transmit(bytes: Uint8Array): Promise<Uint8Array> {
-    const next = this.last.then(() => this.answer(bytes));
-    this.last = next.catch(() => undefined);
+    return this.next(() => this.answer(bytes));
+  }
+
+  private next<T>(work: () => T | Promise<T>): Promise<T> {
+    const next = this.last.then(work);
+    this.last = next.catch(() => undefined); // whoever asked hears of it
     return next;
   }
 

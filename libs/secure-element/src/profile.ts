@@ -4,8 +4,8 @@ export interface CapabilityProfile {
   atr: Uint8Array;
   /** Option `i` of SCP03. */
   option: number;
-  /** Key information (GET DATA E0) in its tag, as GlobalPlatformPro wants it, or the bare list, as yubikit does. */
-  keyInformation: 'in-tag' | 'bare';
+  /** What GET DATA answers: the object in its tag, as GlobalPlatformPro wants it, or its value alone, as yubikit does. */
+  dataObjects: 'in-tag' | 'bare';
   /** Commands and answers with lengths of two bytes. */
   isExtended: boolean;
 }
@@ -14,14 +14,14 @@ export const PROFILES = {
   standard: {
     atr: Uint8Array.from(Buffer.from('3b8601475056534531e1', 'hex')),
     option: 0x70,
-    keyInformation: 'in-tag',
+    dataObjects: 'in-tag',
     isExtended: true,
   },
   /** As YubiKeys answer. */
-  'bare-key-list': {
+  'bare-objects': {
     atr: Uint8Array.from(Buffer.from('3b8601475056534531e1', 'hex')),
     option: 0x70,
-    keyInformation: 'bare',
+    dataObjects: 'bare',
     isExtended: true,
   },
 } as const satisfies Record<string, CapabilityProfile>;
