@@ -109,6 +109,7 @@ const WISHES: readonly (readonly [name: string, wish: () => Wish | Promise<Wish>
 const NEVER_DRY = [
   'POST /v1/campaigns/{campaignId}/wake',
   'PUT /v1/me/password',
+  'POST /v1/operations/{id}/cancel',
   'POST /v1/projections/{name}/rebuild',
   'POST /v1/projections/{name}/unpark',
   'POST /v1/projections/{name}/verify',

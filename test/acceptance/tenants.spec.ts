@@ -124,6 +124,7 @@ const BODIES: Record<string, () => object> = {
 /** What a question cannot do without. */
 const QUERIES: Record<string, (asker: World) => string> = {
   'GET /v1/devices/{id}/explain': ({ ids }) => `?campaign=${ids.campaign}`,
+  'GET /v1/devices/{id}/fit': () => '?selector=true',
 };
 /** Read models are of the installation; their names are nobody's. */
 const OF_THE_INSTALLATION = [
