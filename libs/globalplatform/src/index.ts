@@ -109,3 +109,4 @@ export {
   type StatusEntry,
   type StatusScope,
 } from './status.js';
+export { prepareScript, type Script, type ScriptOrder } from './script.js';
