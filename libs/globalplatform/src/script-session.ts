@@ -61,7 +61,7 @@ class StaticKey {
     private readonly ecb: LiveEcb,
     private readonly derivations: readonly Derivation[],
   ) {
-    const blocks = [new Uint8Array(BLOCK)];
+    const blocks: Uint8Array[] = [new Uint8Array(BLOCK)];
     this.roundAt = derivations.map(({ purpose, bytes }) => {
       const at = blocks.length;
       for (let round = 1; round <= roundsOf(bytes); round += 1) blocks.push(derivationBlock(purpose, bytes * 8, round));
