@@ -21,8 +21,19 @@ const sources = {
   environments: { __vitest__: { resolve: { conditions: [...conditions, 'node', 'import'] } } }, // the global set-up runs here
 };
 
+/** The counts of `npm run test:long` take their time; without them a fault that stands still is told soon. */
+const isLong = ['MUSTER_FAULT_ROUNDS', 'MUSTER_NEMESIS_MINUTES'].some((name) => process.env[name] !== undefined);
+const faultSeconds = isLong ? 7_200 : 600;
+
+/** Faults of handsets and disks, which no adapter of the log has a part in: on both of them only with the long counts. */
+const OF_NO_ADAPTER = ['disk-low', 'downloads', 'killed-agent'].map((name) => `test/fault/${name}.spec.ts`);
+
 /** What other suites run. */
-const EXCLUDED: Record<string, string[]> = { unit: ['**/*.{int,kafka}.spec.ts'], acceptance: ['**/*.kafka.spec.ts'] };
+const EXCLUDED: Record<string, string[]> = {
+  unit: ['**/*.{int,kafka}.spec.ts'],
+  acceptance: ['**/*.kafka.spec.ts'],
+  'fault-kafka': isLong ? [] : OF_NO_ADAPTER,
+};
 
 /** `*.spec.ts` needs nothing; `*.int.spec.ts` and the folders under test/ get a Postgres of their own run, `*.kafka.spec.ts` a broker too. */
 const suite = (
@@ -46,10 +57,6 @@ const suite = (
 });
 
 const postgres = ['test/support/postgres.setup.ts'];
-
-/** The counts of `npm run test:long` take their time; without them a fault that stands still is told soon. */
-const isLong = ['MUSTER_FAULT_ROUNDS', 'MUSTER_NEMESIS_MINUTES'].some((name) => process.env[name] !== undefined);
-const faultSeconds = isLong ? 7_200 : 600;
 
 /** The same files on the other adapter of the log: each installation gets a broker of its own. */
 function onKafka() {

@@ -40,7 +40,7 @@ const OFFERS: Record<string, Partial<Record<Who, string[]>>> = {
 const OFFERED = new Set(Object.values(OFFERS).flatMap((byWhom) => Object.values(byWhom).flat()));
 /** Of anybody: nothing changes by them. */
 const HARMLESS = [
-  ...['Copy', 'Saved views', 'Name', 'State', 'Audience', 'Wave', 'Version', 'Size', 'Used by campaigns'],
+  ...['Copy', 'As a table', 'Saved views', 'Name', 'State', 'Audience', 'Wave', 'Version', 'Size', 'Used by campaigns'],
   ...['Add a condition', 'Add a group'], // of a rule that is tried, and nowhere kept
 ];
 

@@ -13,8 +13,11 @@ import { eventually } from '../support/processes.js';
  * page finds it by what it says, as people and their screen readers do.
  */
 
-const HOSTILE = '<img src=x onerror="document.title=\'taken\'"> "quoted" & <b>bold</b>';
+/** Begins with a mark that turns the direction of what follows. */
+const HOSTILE = '\u202e<img src=x onerror="document.title=\'taken\'"> "quoted" & <b>bold</b>';
 const FAILS_ABOVE = 0.2;
+/** Buttons that change nothing. */
+const HARMLESS = ['Copy', 'As a table'];
 const BIG = 50_000_000;
 
 let muster: Installation;
@@ -86,6 +89,7 @@ const PAGES: readonly (readonly [name: string, path: () => string])[] = [
   ['campaigns, filtered empty', () => '/campaigns?q=nothing-of-the-kind'],
   ['campaign', () => `/campaigns/${ids.campaign}`],
   ['campaign as of', () => `/campaigns/${ids.campaign}?as_of=${encodeURIComponent(new Date().toISOString())}`],
+  ['who went no further', () => `/campaigns/${ids.campaign}?lost=open%3Aconfirmed`],
   ['draft', () => `/campaigns/${ids.draft}`],
   ['new campaign', () => '/campaigns/new'],
   ...['audience', 'pace', 'safety', 'check', 'review'].map(
@@ -156,6 +160,16 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
     await at.close();
   });
 
+  it('lets no name turn the direction of what stands behind it', async () => {
+    const at = await open('everything');
+    await at.go(`/campaigns/${ids.campaign}`);
+    const unbounded = `[...document.querySelectorAll('[translate=no]')].filter((each) =>
+      !['isolate', 'isolate-override', 'plaintext'].includes(getComputedStyle(each).unicodeBidi)).length`;
+    expect(await at.page.evaluate<number>(unbounded)).toBe(0);
+    expect(await at.page.locator('h1').textContent()).toContain('\u202e');
+    await at.close();
+  });
+
   it('says everything in the language that is chosen', async () => {
     const at = await open('everything', { language: 'pseudo' });
     for (const [name, to] of PAGES) {
@@ -176,7 +190,7 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
       '/operations',
     ]) {
       await at.go(to);
-      expect([to, (await at.buttons()).filter((text) => text !== 'Copy')]).toEqual([to, []]);
+      expect([to, (await at.buttons()).filter((text) => !HARMLESS.includes(text))]).toEqual([to, []]);
     }
     await at.go('/people');
     await at.page.getByText('This is not for your role').waitFor();
@@ -256,8 +270,13 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
     await operator.page.getByText('This is the past:').waitFor();
     await state.filter({ hasText: 'running' }).waitFor();
     expect(await confirmed.textContent()).toBe('1');
-    expect((await operator.buttons()).filter((text) => !['Copy', 'Back to now'].includes(text))).toEqual([]);
+    expect((await operator.buttons()).filter((text) => ![...HARMLESS, 'Back to now'].includes(text))).toEqual([]);
 
+    // Who is behind the number that failed, for who may read no log.
+    await operator.go(`/campaigns/${wallet}`);
+    await operator.page.getByRole('link', { name: /^3 / }).first().click();
+    await operator.page.getByRole('link', { name: devices[1]!.deviceId }).waitFor();
+    await operator.page.getByRole('heading', { name: /^How many, each/ }).waitFor();
     await operator.go(`/devices/${devices[1]!.deviceId}?tab=why&campaign=${wallet}`);
     await operator.page.getByText('device.model == "Aurora 6"').first().waitFor();
     for (const each of [author, approver, operator]) {

@@ -80,6 +80,7 @@ const MAY: Record<string, Who[]> = {
   'PUT /v1/me/password': signedIn,
   'GET /v1/operations': everyRole,
   'GET /v1/operations/{id}': everyRole,
+  'POST /v1/operations/{id}/cancel': admin,
   'GET /v1/overview': everyRole,
   'GET /v1/projections': everyRole,
   'GET /v1/projections/{name}': everyRole,

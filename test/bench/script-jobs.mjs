@@ -1,7 +1,6 @@
 /** SCP03 scripts prepared: by libs/globalplatform, and as one would with node:crypto, a cipher object for each use. */
 import { createCipheriv } from 'node:crypto';
-import { prepareScript } from '#globalplatform/index.js';
-import { deriveAhead } from '#globalplatform/script-session.js';
+import { deriveAhead, prepareScript } from '#globalplatform/index.js';
 import { serve } from './child.mjs';
 
 const DATA_BYTES = 256;

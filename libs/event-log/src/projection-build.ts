@@ -36,6 +36,9 @@ export interface BuildEars {
   onRepeated?: (count: number) => void;
 }
 
+/** Records that a build applies in one transaction. */
+const BATCH = 2_000;
+
 /**
  * How long a transaction of ours may say nothing while it holds a checkpoint. A process that is stopped in the middle of
  * a batch (SIGSTOP, a frozen machine) is cut off after it, so that another can go on.
@@ -143,8 +146,8 @@ export class ProjectionBuild {
     });
   }
 
-  /** Applies the log up to a point, partition after partition. */
-  async fill(source: EventLog, until: Until, batchSize = 2_000): Promise<void> {
+  /** Applies the log up to a point, partition after partition. @throws what `cancelled` was aborted with, between two batches */
+  async fill(source: EventLog, until: Until, { cancelled }: { cancelled?: AbortSignal } = {}): Promise<void> {
     const position = await this.position();
     const heads = await source.heads(this.projection.topics);
     const end = 'position' in until ? until.position : heads;
@@ -152,7 +155,8 @@ export class ProjectionBuild {
       const stop = Math.min(nextOffset(end, topic, partition), nextOffset(heads, topic, partition));
       let next = nextOffset(position, topic, partition);
       while (next < stop) {
-        const read = await source.readTolerantly(topic, partition, next, Math.min(batchSize, stop - next));
+        cancelled?.throwIfAborted();
+        const read = await source.readTolerantly(topic, partition, next, Math.min(BATCH, stop - next));
         const wanted = 'instant' in until ? receivedBy(until.instant, read) : read;
         if (wanted.length > 0) next = await this.apply(wanted);
         if (wanted.length < read.length) break; // received later

@@ -123,12 +123,12 @@ export class ProjectionRunner {
   /**
    * Builds new tables from the log beside the live ones and puts them in their place.
    * @throws ProjectionError `projection.unknown`; `projection.rebuilding` while another process does it;
-   *   `projection.swap-blocked` when somebody reads in a transaction that does not end
+   *   `projection.swap-blocked` when somebody reads in a transaction that does not end; what `cancelled` was aborted with
    */
-  async rebuild(name: string): Promise<void> {
+  async rebuild(name: string, cancelled?: AbortSignal): Promise<void> {
     const live = this.live(name);
     const signal = this.running?.abort.signal;
-    return this.oneAtATime(() => this.rebuildAlone(live, signal));
+    return this.oneAtATime(() => this.rebuildAlone(live, { signal, cancelled }));
   }
 
   /** How far this process is with tables that it makes of the log; undefined while it makes none. */
@@ -140,12 +140,12 @@ export class ProjectionRunner {
     return { done: sum(position), total: sum(heads) };
   }
 
-  /** Compares the live tables with what the log makes of them. @throws ProjectionError `projection.unknown` */
-  async verify(name: string): Promise<Verified> {
+  /** Compares the live tables with what the log makes of them. @throws ProjectionError `projection.unknown`; what `cancelled` was aborted with */
+  async verify(name: string, cancelled?: AbortSignal): Promise<Verified> {
     const live = this.live(name);
     const { source, database } = this.options;
     return this.oneAtATime(() =>
-      live.on((build) => this.beside(live, (shadow) => verify(build, shadow, source, database))),
+      live.on((build) => this.beside(live, (shadow) => verify(build, shadow, source, database, cancelled))),
     );
   }
 
@@ -272,14 +272,18 @@ export class ProjectionRunner {
     return found;
   }
 
-  private async rebuildAlone(live: LiveProjection, signal: AbortSignal | undefined): Promise<void> {
+  private async rebuildAlone(
+    live: LiveProjection,
+    stops: { signal?: AbortSignal; cancelled?: AbortSignal },
+  ): Promise<void> {
+    stops.cancelled?.throwIfAborted(); // it has waited for others
     const { source, database } = this.options;
     const lock = await lockRebuild(database, live.projection);
     const green = this.build(live, 'live');
     try {
       await green.create();
       this.builds.set(live.projection.name, green);
-      await rebuild(live, green, { source, database, signal });
+      await rebuild(live, green, { source, database, ...stops });
     } finally {
       this.builds.delete(live.projection.name);
       await green.release();

@@ -19,6 +19,15 @@ const LOCK_MS = 500;
 const PAUSE_MS = 500;
 const TRIES = 120;
 
+interface Around {
+  source: EventLog;
+  database: Database;
+  /** Of a process that stops. */
+  signal?: AbortSignal;
+  /** Of somebody who wants it no more; once the swap has begun it is done. */
+  cancelled?: AbortSignal;
+}
+
 /**
  * Blue/green: builds new tables beside the live ones and puts them in their place. Live traffic is held for the last few
  * records and the change of views alone, whatever the size of the tables; a crash leaves the old ones or the new.
@@ -26,10 +35,11 @@ const TRIES = 120;
 export async function rebuild(
   live: LiveProjection,
   green: ProjectionBuild,
-  { source, database, signal }: { source: EventLog; database: Database; signal?: AbortSignal },
+  { source, database, signal, cancelled }: Around,
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
-    await follow(green, source);
+    await follow(green, source, cancelled);
+    cancelled?.throwIfAborted();
     failpoint('rebuild.before-swap');
     try {
       await live.on((blue) => swap(blue, green, source, database));
@@ -46,14 +56,14 @@ export async function rebuild(
 }
 
 /** Applies the log until little of it is left. */
-async function follow(green: ProjectionBuild, source: EventLog): Promise<void> {
+async function follow(green: ProjectionBuild, source: EventLog, cancelled?: AbortSignal): Promise<void> {
   const { topics } = green.projection;
   for (let round = 0; round < ROUNDS; round += 1) {
     const heads = await source.heads(topics);
     const position = await green.position();
     const behind = Object.entries(heads).reduce((sum, [key, head]) => sum + head - (position[key] ?? 0), 0);
     if (behind <= NEAR) return;
-    await green.fill(source, { position: heads });
+    await green.fill(source, { position: heads }, { cancelled });
   }
 }
 

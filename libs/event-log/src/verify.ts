@@ -19,14 +19,16 @@ const ROWS_SHOWN = 100;
 /**
  * Compares the live tables with what the log makes of them now. The shadow is built beside live traffic; only to catch
  * up with it and to compare is the live checkpoint held.
+ * @param cancelled ends it before that
  */
 export async function verify(
   live: ProjectionBuild,
   shadow: ProjectionBuild,
   source: EventLog,
   database: Database,
+  cancelled?: AbortSignal,
 ): Promise<Verified> {
-  await shadow.fill(source, { position: await live.position() });
+  await shadow.fill(source, { position: await live.position() }, { cancelled });
   return database.transaction(async (holding) => {
     const position = await live.hold(holding);
     await shadow.fill(source, { position });

@@ -110,3 +110,4 @@ export {
   type StatusScope,
 } from './status.js';
 export { prepareScript, type Script, type ScriptOrder } from './script.js';
+export { deriveAhead, type DerivedSession, type SessionOrder } from './script-session.js';

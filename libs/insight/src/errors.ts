@@ -4,6 +4,7 @@ export type InsightErrorCode =
   | 'as-of.unsupported'
   | 'as-of.busy'
   | 'campaign.unknown'
+  | 'operation.over'
   | 'device.unknown'
   | 'operation.unknown'
   | 'projection.unknown'

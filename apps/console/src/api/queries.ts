@@ -42,6 +42,21 @@ export const progressQuery = (id: string, asOf?: string) =>
     staleTime: asOf === undefined ? 0 : Infinity,
   });
 
+/** What came to each step when; asked anew with the progress. */
+export const rateQuery = (id: string, asOf?: string) =>
+  queryOptions({
+    queryKey: ['progress', id, 'rate', asOf ?? 'now'],
+    queryFn: ({ signal }) =>
+      dataOf(
+        api.GET('/v1/campaigns/{id}/rate', {
+          signal,
+          params: { path: { id }, query: { points: 120, ...asOfQuery(asOf) } },
+        }),
+      ),
+    placeholderData: keepPreviousData,
+    staleTime: asOf === undefined ? 0 : Infinity,
+  });
+
 export const dryRunQuery = (campaignId: string, days: number, version: number) =>
   queryOptions({
     queryKey: ['dry-run', campaignId, days, version],

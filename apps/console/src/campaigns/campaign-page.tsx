@@ -81,7 +81,7 @@ function OneCampaign({ campaign }: { campaign: Campaign }) {
               </section>
             )}
             {lost !== undefined && <LostPanel campaignId={campaignId} lost={lost} />}
-            <RateChart funnel={asOf === undefined ? progress.data?.funnel : undefined} />
+            {!isDraft && <RateChart campaignId={campaignId} asOf={asOf} />}
             <AuditPanel campaignId={campaignId} asOf={asOf} />
           </div>
           <div className="column">

@@ -1,8 +1,10 @@
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import type { Progress } from '../api/wire.js';
 import { useWords } from '../shell/words.js';
 import { When } from '../shell/when.js';
 import { type FunnelStep, funnelSteps } from './funnel.js';
+import { openAt } from './lost.js';
 import { reasonText } from './reasons.js';
 
 /** The funnel as the table that it is: a bar, a number and the losses a step. */
@@ -68,11 +70,22 @@ function Step({ step: { name, devices, width, kept, fewer, reasons, open } }: { 
           ))}
           {open > 0 && fewer > 0 && (
             <li className="quiet">
-              <span translate="no">{count(open)}</span> {t('funnel.open')}
+              <Open at={openAt(name)}>
+                <span translate="no">{count(open)}</span> {t('funnel.open')}
+              </Open>
             </li>
           )}
         </ul>
       </td>
     </tr>
+  );
+}
+
+function Open({ at, children }: { at: string | undefined; children: ReactNode }) {
+  if (at === undefined) return children;
+  return (
+    <Link to="." search={(old) => ({ ...old, lost: at })}>
+      {children}
+    </Link>
   );
 }

@@ -1,28 +1,26 @@
 import 'uplot/dist/uPlot.min.css';
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
-import type { Funnel } from '../api/wire.js';
+import { rateQuery } from '../api/queries.js';
+import { clock } from '../shell/format.js';
 import { useWords } from '../shell/words.js';
-import { linesOf, type Sample, withSample } from './rates.js';
+import { linesOf, type RatePoint, SHOWN } from './rates.js';
 
-const SHOWN = ['polled', 'transferred', 'confirmed'] as const;
 const STROKES = ['#868e96', '#f08c00', '#4263eb'] as const;
-/** Below so many there is no line to draw. */
-const ENOUGH = 2;
+const IN_TABLE = 20;
 
-/** How the funnel moves while it is watched; nothing is asked for it that the page does not ask anyway. */
-export function RateChart({ funnel }: { funnel: Funnel | undefined }) {
+/** How many came to each step when, since the first did. */
+export function RateChart({ campaignId, asOf }: { campaignId: string; asOf: string | undefined }) {
   const { t, count, moment } = useWords();
-  const [samples, setSamples] = useState<readonly Sample[]>([]);
+  const { data } = useQuery(rateQuery(campaignId, asOf));
   const [isTable, setTable] = useState(false);
-  useEffect(() => {
-    if (funnel !== undefined) setSamples((old) => withSample(old, { at: Date.now(), funnel }));
-  }, [funnel]);
-  if (samples.length < ENOUGH) return null;
+  if (data === undefined || data.points.length === 0) return null;
+  const { points, stepSeconds } = data;
   return (
     <section className="card">
       <div className="card-head">
-        <h2>{t('rate.title')}</h2>
+        <h2>{t('rate.title', { step: clock(stepSeconds * 1_000) })}</h2>
         <button type="button" className="link-button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
           {t('rate.asTable')}
         </button>
@@ -40,12 +38,12 @@ export function RateChart({ funnel }: { funnel: Funnel | undefined }) {
             </tr>
           </thead>
           <tbody>
-            {samples.slice(-20).map(({ at, funnel: then }) => (
-              <tr key={at}>
-                <td translate="no">{moment(at)}</td>
+            {points.slice(-IN_TABLE).map((point) => (
+              <tr key={point.at}>
+                <td translate="no">{moment(point.at)}</td>
                 {SHOWN.map((step) => (
                   <td key={step} className="number" translate="no">
-                    {count(then[step])}
+                    {count(point[step])}
                   </td>
                 ))}
               </tr>
@@ -53,13 +51,14 @@ export function RateChart({ funnel }: { funnel: Funnel | undefined }) {
           </tbody>
         </table>
       ) : (
-        <Plot samples={samples} labels={SHOWN.map((step) => t(`funnel.steps.${step}`))} />
+        <Plot points={points} labels={SHOWN.map((step) => t(`funnel.steps.${step}`))} />
       )}
     </section>
   );
 }
 
-function Plot({ samples, labels }: { samples: readonly Sample[]; labels: readonly string[] }) {
+function Plot({ points, labels }: { points: readonly RatePoint[]; labels: readonly string[] }) {
+  const newest = useRef(linesOf(points));
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const names = labels.join();
@@ -78,7 +77,7 @@ function Plot({ samples, labels }: { samples: readonly Sample[]; labels: readonl
         ],
         series: [{}, ...names.split(',').map((label, n) => ({ label, stroke: STROKES[n], width: 2 }))],
       },
-      linesOf(samples, SHOWN),
+      newest.current,
       element,
     );
     plot.current = made;
@@ -90,6 +89,6 @@ function Plot({ samples, labels }: { samples: readonly Sample[]; labels: readonl
     };
     // Made once a language; what comes later is given to it below.
   }, [names]);
-  useEffect(() => plot.current?.setData(linesOf(samples, SHOWN)), [samples]);
+  useEffect(() => plot.current?.setData(linesOf(points)), [points]);
   return <div ref={box} className="plot" translate="no" />;
 }

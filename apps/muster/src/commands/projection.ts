@@ -29,7 +29,7 @@ interface Unparked {
 
 interface Operation {
   id: string;
-  status: 'running' | 'done' | 'failed' | 'lost';
+  status: 'running' | 'done' | 'failed' | 'cancelled' | 'lost';
   result: object | null;
 }
 
@@ -46,7 +46,8 @@ async function operation({ api, signal }: Context, path: string): Promise<Operat
   }
   if (found.status === 'done') return found;
   const code = found.result !== null && 'code' in found.result ? ` (${String(found.result.code)})` : '';
-  throw new CliError(EXIT.failed, `it ${found.status === 'lost' ? 'was lost with its process' : 'failed'}${code}`);
+  const ends = { lost: 'was lost with its process', cancelled: 'was cancelled', failed: 'failed' } as const;
+  throw new CliError(EXIT.failed, `it ${ends[found.status]}${code}`);
 }
 
 const pathOf = (name: string, verb: string): string => `/v1/projections/${encodeURIComponent(name)}/${verb}`;
@@ -73,6 +74,17 @@ const list = command({
       worst: ({ partitions }) => worstOf(partitions),
       parked: ({ parked }) => parked,
     });
+  },
+});
+
+const cancel = command({
+  name: 'projection cancel',
+  summary: 'End a rebuild or verification that goes on; what is live stays',
+  args: { operation: { help: 'id of the operation, as `GET /v1/operations` lists it' } },
+  examples: ['muster projection cancel 0198c6f2-…'],
+  run: async ({ operation: id }, { api, out }) => {
+    await api.post(`/v1/operations/${encodeURIComponent(id)}/cancel`);
+    out.result({ id }, () => `${id} is cancelled.`);
   },
 });
 
@@ -159,4 +171,4 @@ const unpark = command({
   },
 });
 
-export const projectionCommands: readonly Command[] = [list, parked, unpark, rebuild, verify];
+export const projectionCommands: readonly Command[] = [list, parked, unpark, rebuild, verify, cancel];

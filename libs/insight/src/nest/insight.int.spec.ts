@@ -476,6 +476,40 @@ describe('projections', () => {
     expect(own.result).toMatchObject({ differences: [{ column: 'label', live: null, rebuilt: null }] });
   });
 
+  it('are let go of where somebody wants them no more, and what is live stays', async () => {
+    const projector = database.database('muster_projector');
+    const schemas = async () => {
+      const rows = await projector.query<{ name: string }>(
+        `select nspname as name from pg_namespace where nspname like 'proj\\_%' order by 1`,
+      );
+      return rows.map(({ name }) => name);
+    };
+    const before = await schemas();
+    // Nothing new can be built while the builders' table is held: the cancel comes in between for certain.
+    const held = projector.transaction(async (tx) => {
+      await tx.query('lock table proj.generation in access exclusive mode');
+      await sleep(700);
+    });
+    await sleep(100);
+    const started = bodyOf(await admin.post('/v1/projections/campaign_progress/verify').expect(202)) as OperationDto;
+    const { id } = started;
+    await viewer.post(`/v1/operations/${id}/cancel`).expect(403);
+    await stranger.post(`/v1/operations/${id}/cancel`).expect(404);
+    await admin.post(`/v1/operations/${id}/cancel`).expect(204);
+    await admin.post(`/v1/operations/${id}/cancel`).expect(204);
+    await held;
+    expect(bodyOf(await admin.get(`/v1/operations/${id}`).expect(200))).toMatchObject({
+      status: 'cancelled',
+      result: null,
+    });
+    await runner.whenCaughtUp();
+    expect(await schemas()).toEqual(before);
+    const done = await finished(await admin.post('/v1/projections/campaign_progress/verify').expect(202));
+    expect(done).toMatchObject({ status: 'done' });
+    await admin.post(`/v1/operations/${done.id}/cancel`).expect(409);
+    await admin.post(`/v1/operations/${newId()}/cancel`).expect(404);
+  });
+
   it('keep operations of a tenant from all others, whatever a query forgets', async () => {
     const of = (tenant: string) =>
       database

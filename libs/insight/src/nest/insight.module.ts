@@ -8,11 +8,12 @@ import { EventsController } from './events.controller.js';
 import { ReadEventsHandler } from './events.handler.js';
 import { LiveController } from './live.controller.js';
 import { campaignDeviceHandlers } from './campaign-devices.handler.js';
+import { CancelOperations1767300000001 } from './migrations/cancel-operations.js';
 import { CreateInsight1767300000000 } from './migrations/create-insight.js';
 import { OverviewController } from './overview.controller.js';
 import { ReadOverviewHandler } from './overview.handler.js';
 import { OperationEntity } from './operation.entity.js';
-import { ListOperationsHandler, ReadOperationHandler } from './operation.handler.js';
+import { operationHandlers } from './operation.handler.js';
 import { Operations } from './operations.js';
 import { ProgressController } from './progress.controller.js';
 import { ReadProgressHandler } from './progress.handler.js';
@@ -27,9 +28,9 @@ import { UnparkStreamHandler } from './unpark.handler.js';
 export { openApiDrift, writeOpenApi } from './open-api.js';
 
 /** In order; they come after those of the event log. */
-export const insightMigrations = [CreateInsight1767300000000];
+export const insightMigrations = [CreateInsight1767300000000, CancelOperations1767300000001];
 
-registerStatus({ 'as-of.busy': 503 });
+registerStatus({ 'as-of.busy': 503, 'operation.over': 409 });
 
 /** The read side: routes over the read models. Needs Runtime-, Identity- and EventLogModule, the last with `insightProjections`. */
 @Module({})
@@ -61,13 +62,12 @@ export class InsightModule {
       providers: [
         { provide: APP_GUARD, useClass: AsOfGuard },
         ...campaignDeviceHandlers,
-        ListOperationsHandler,
         ListProjectionsHandler,
         Operations,
         ProjectionLag,
         ReadEventsHandler,
         ReadModels,
-        ReadOperationHandler,
+        ...operationHandlers,
         ReadOverviewHandler,
         ReadProjectionHandler,
         ReadProgressHandler,

@@ -17,7 +17,7 @@ export class OperationEntity {
   object!: string;
 
   @Column('text')
-  status!: 'running' | 'done' | 'failed';
+  status!: 'running' | 'done' | 'failed' | 'cancelled';
 
   @Column('jsonb', { nullable: true })
   result!: object | null;

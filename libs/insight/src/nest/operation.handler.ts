@@ -1,10 +1,11 @@
 import { Inject } from '@nestjs/common';
-import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler, type ICommandHandler, type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { EventContext } from '#event-log/index.js';
 import type { Clock } from '#runtime/index.js';
 import { CLOCK, Cursors, type PageQuery } from '#runtime/nest/runtime.module.js';
 import { InsightError } from '../errors.js';
 import { OperationEntity } from './operation.entity.js';
-import { type Counted, LOST_AFTER_MS } from './operations.js';
+import { type Counted, LOST_AFTER_MS, Operations } from './operations.js';
 import type { OperationDto, OperationProgressDto, OperationsPage } from './projections.dto.js';
 import { ReadModels } from './read-models.js';
 
@@ -29,6 +30,26 @@ export class ReadOperationHandler implements IQueryHandler<ReadOperation> {
     const row = await this.models.inTenant(tenant, (db) => db.getRepository(OperationEntity).findOneBy({ tenant, id }));
     if (row === null) throw new InsightError('operation.unknown', { id });
     return viewOf(row, this.clock.now());
+  }
+}
+
+/** Ends one that runs. */
+export class CancelOperation extends Command<void> {
+  constructor(
+    readonly id: string,
+    readonly context: EventContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(CancelOperation)
+export class CancelOperationHandler implements ICommandHandler<CancelOperation> {
+  constructor(@Inject(Operations) private readonly operations: Operations) {}
+
+  /** @throws InsightError `operation.unknown`, `operation.over` */
+  execute({ id, context }: CancelOperation): Promise<void> {
+    return this.operations.cancel(context, id);
   }
 }
 
@@ -92,3 +113,5 @@ function progressOf({ done, total }: Counted, runMs: number): OperationProgressD
     etaSeconds: perSecond > 0 ? Math.ceil(Math.max(0, total - done) / perSecond) : null,
   };
 }
+
+export const operationHandlers = [ReadOperationHandler, ListOperationsHandler, CancelOperationHandler];

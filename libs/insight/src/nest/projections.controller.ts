@@ -5,7 +5,7 @@ import type { EventContext } from '#event-log/index.js';
 import type { Principal } from '#identity/index.js';
 import { Caller, Context, Needs, PeopleGuard } from '#identity/nest/identity.module.js';
 import { NeverDry, PageQuery } from '#runtime/nest/runtime.module.js';
-import { ListOperations, ReadOperation } from './operation.handler.js';
+import { CancelOperation, ListOperations, ReadOperation } from './operation.handler.js';
 import {
   OperationDto,
   OperationIdParam,
@@ -95,6 +95,15 @@ export class ProjectionsController {
   @Needs('projection:read')
   operation(@Caller() { tenant }: Principal, @Param() { id }: OperationIdParam): Promise<OperationDto> {
     return this.queries.execute(new ReadOperation(tenant, id));
+  }
+
+  /** Ends what goes on after its 202; what was live stays. A rebuild that puts its tables in place is not stopped any more. Repeating it is harmless. */
+  @Post('operations/:id/cancel')
+  @Needs('projection:write')
+  @NeverDry()
+  @HttpCode(204)
+  cancel(@Param() { id }: OperationIdParam, @Context() context: EventContext): Promise<void> {
+    return this.commands.execute(new CancelOperation(id, context));
   }
 
   private async started(command: RunProjection, reply: FastifyReply): Promise<OperationDto> {

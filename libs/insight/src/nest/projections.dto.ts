@@ -119,7 +119,7 @@ export class OperationDto {
   /** What it works on, e.g. the read model's name. */
   object!: string;
   /** `lost`: the process that ran it is gone; start it again. */
-  status!: 'running' | 'done' | 'failed' | 'lost';
+  status!: 'running' | 'done' | 'failed' | 'cancelled' | 'lost';
   /** Of a verification: whether it is equal, and the cells that differ. Of a failure: its code. */
   result!: object | null;
   /** Of one that is running; null until something is known of it. */

@@ -81,20 +81,21 @@ export class RunProjectionHandler implements ICommandHandler<RunProjection> {
   async execute({ verb, name, context }: RunProjection): Promise<OperationDto> {
     const known = await this.runner.list();
     if (!known.some((each) => each.name === name)) throw new InsightError('projection.unknown', { projection: name });
-    const work = verb === 'rebuild' ? () => this.rebuild(name) : () => this.verify(name, context.tenant);
+    const work = (cancelled: AbortSignal) =>
+      verb === 'rebuild' ? this.rebuild(name, cancelled) : this.verify(name, context.tenant, cancelled);
     return this.operations.start({ kind: `projection.${verb}`, object: name }, context, work, () =>
       this.runner.building(name),
     );
   }
 
-  private async rebuild(name: string): Promise<object> {
-    await this.runner.rebuild(name);
+  private async rebuild(name: string, cancelled: AbortSignal): Promise<object> {
+    await this.runner.rebuild(name, cancelled);
     return { rebuilt: name };
   }
 
   /** A read model holds the rows of all tenants: of others' rows the caller learns how many cells differ, no more. */
-  private async verify(name: string, tenant: string): Promise<object> {
-    const found = await this.runner.verify(name);
+  private async verify(name: string, tenant: string, cancelled: AbortSignal): Promise<object> {
+    const found = await this.runner.verify(name, cancelled);
     if (found.equal) return found;
     const own = found.differences.filter(({ key }) => key.tenant === tenant).map(withoutPersonal);
     return { equal: false, differences: own, ofOtherTenants: found.differences.length - own.length };
