@@ -5,6 +5,7 @@ import { enrolHandset, fileStore, HandsetError, isRefusal } from '#handset/index
 import { processClock, processLog } from '#runtime/index.js';
 import { askDaemon, type ControlRequest, spoolEvent, takeFolder, wideIntegers } from './control.js';
 import { openAgent, perform, runDaemon } from './daemon.js';
+import { addElementCommand } from './element/element-command.js';
 import { addFleetCommand } from './fleet/fleet-command.js';
 import { defaultFolder, type SharedOptions, socketPath } from './handset.config.js';
 import { tufDownload, tufInit, type TufOptions, tufRefresh } from './tuf-command.js';
@@ -158,6 +159,7 @@ async function askOnce(options: SharedOptions, request: ControlRequest): Promise
 }
 
 addFleetCommand(program);
+addElementCommand(program, print);
 
 const tuf = program
   .command('tuf')

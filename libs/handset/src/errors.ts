@@ -3,6 +3,7 @@ import { DomainError } from '#runtime/index.js';
 export type HandsetErrorCode =
   | 'store.name'
   | 'store.locked'
+  | 'element.keyset'
   | 'store.corrupt'
   | 'queue.lost'
   | 'transport.unreachable'
