@@ -1,5 +1,5 @@
-// `npm run pack` makes what outsiders can use: dist/packages/*.tgz, npm archives of the handset SDK and of the rule language,
-// each with types and nothing of the repository in them, and dist/packages/sbom.json, what the product itself is made of.
+// `npm run pack` makes what outsiders can use: dist/packages/*.tgz, npm archives of the handset SDK, of the rule language and of the
+// card protocol, each with types and nothing of the repository in them, and dist/packages/sbom.json, what the product itself is made of.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,6 +16,7 @@ const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'ut
 
 const PACKAGES = {
   matching: { index: 'libs/matching/src/index.ts' },
+  globalplatform: { index: 'libs/globalplatform/src/index.ts' },
   handset: {
     index: 'libs/handset/src/package-core.ts',
     cel: 'libs/handset/src/cel-rules.ts',

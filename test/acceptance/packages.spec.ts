@@ -72,9 +72,9 @@ function expectSelfContained(home: string): void {
   expect(readdirSync(home)).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'THIRD-PARTY.txt', 'index.d.ts']));
 }
 
-describe('the archive @muster/matching', () => {
+describe.each(['matching', 'globalplatform'])('the archive @muster/%s', (name) => {
   it('installs in an empty folder, and its example compiles and prints what it says', async () => {
-    const { at, home } = install('matching');
+    const { at, home } = install(name);
     expectSelfContained(home);
     expect(await compile(at)).toMatchObject({ code: 0, output: '' });
     const { code, output } = await run(process.execPath, [path.join(at, 'example.js')]);
@@ -84,7 +84,9 @@ describe('the archive @muster/matching', () => {
     expect(promised.length).toBeGreaterThan(4);
     expect(output.trimEnd().split('\n')).toEqual(promised);
   });
+});
 
+describe('the archive @muster/matching', () => {
   it('refuses in its types what is none of its kinds of rule', async () => {
     const at = path.join(folder.path, 'matching');
     const example = readFileSync(path.join(at, 'example.ts'), 'utf8');

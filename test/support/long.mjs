@@ -41,6 +41,11 @@ const PARTS = {
   },
   rebuilds: { env: { MUSTER_PROPERTY_RUNS: '100' }, args: ['rebuild-equality'] },
   rules: { env: { MUSTER_FUZZ_RULES: '10000' }, args: ['--project', 'integration', 'rule-fuzz'] },
+  // What a card or its peer sends, five million inputs a target.
+  fuzz: {
+    env: { MUSTER_FUZZ_INPUTS: '5000000' },
+    args: ['--project', 'unit', 'libs/globalplatform/src/fuzz.spec.ts'],
+  },
   // Everything once, and the benches after it, on the other line of Node that is in support.
   'node-lts': { env: {}, args: [], node: nodeLts, benches: true },
 };

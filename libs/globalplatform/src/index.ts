@@ -109,3 +109,5 @@ export {
   type StatusEntry,
   type StatusScope,
 } from './status.js';
+export { prepareScript, type Script, type ScriptOrder } from './script.js';
+export { deriveAhead, type DerivedSession, type SessionOrder } from './script-session.js';
