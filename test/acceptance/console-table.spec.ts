@@ -138,6 +138,21 @@ describe.runIf(canRun(CHROMIUM, 'the table of devices'))(`a table of ${DEVICES} 
     expect(await last.textContent()).toContain(`Handset ${DEVICES - 1}`);
   });
 
+  it('is counted for a rule by a sample of them, with bounds', async () => {
+    interface Counted {
+      devices: number;
+      looked: number;
+      untold: { devices: number; from: number; to: number };
+    }
+    const { devices, looked, untold } = await muster.ok<Counted>('GET', '/v1/audience?selector=true&sample=1000');
+    expect(devices).toBe(DEVICES - DEVICES / 1_000); // the others are revoked
+    expect(looked).toBeGreaterThan(800);
+    expect(looked).toBeLessThan(1_200);
+    expect([untold.devices, untold.to]).toEqual([devices, devices]);
+    expect(untold.from).toBeGreaterThan(devices * 0.99);
+    expect(untold.from).toBeLessThan(devices);
+  });
+
   it('is searched and counted by the server', async () => {
     const took: Record<string, number> = {};
     const ofDevices = ['', '?q=Handset%2019', '?status=revoked', '/facets', '/facets?q=handset%201'];

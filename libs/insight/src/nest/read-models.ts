@@ -23,7 +23,7 @@ const RETRY_SECONDS = 5;
 
 /** A model trails by less, or by so much that an answer is due without it. */
 const PATIENCE_MS = 2_000;
-const LOOK_MS = 50;
+const LOOK_MS = 100;
 
 /** Name of the data source with role `muster_insight`. */
 export const INSIGHT = 'insight';
