@@ -81,6 +81,9 @@ async function prepare(): Promise<void> {
   ids.device = device.deviceId;
   await takes(device, ids.campaign, 'installed');
   await muster.ok('PUT', '/v1/review', { headers: { 'if-match': '*' }, body: { approvals: 1 } });
+  muster.secret(
+    (await muster.ok<{ passphrase: string }>('POST', '/v1/channels', { body: { channel: 'beta' } })).passphrase,
+  );
 }
 
 const PAGES: readonly (readonly [name: string, path: () => string])[] = [
@@ -292,6 +295,10 @@ describe.runIf(canRun(CHROMIUM, 'the pages of the console'))('the console', () =
     const counted = at.page.getByRole('status', { name: 'Whom the rule is for' });
     await counted.getByText('of this audience').waitFor();
     expect(await counted.locator('dd').first().textContent()).toMatch(/^[1-9]/);
+    await at.page.getByLabel('Audience').selectOption('beta');
+    await counted.getByText('All 0 devices').waitFor();
+    await at.page.getByLabel('Audience').selectOption('main');
+    await counted.getByText(/All [1-9]|The one device/).waitFor();
     await at.page.getByText('Compare with what is there').click();
     await at.page.getByLabel('Compared with').selectOption({ label: 'A draft' });
     await at.page.getByText('added').waitFor();

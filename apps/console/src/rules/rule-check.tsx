@@ -2,7 +2,7 @@ import { NativeSelect, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { campaignsQuery, contentsQuery } from '../api/queries.js';
+import { campaignsQuery, channelsQuery, contentsQuery } from '../api/queries.js';
 import { ApiProblem } from '../api/problem.js';
 import { RuleTree, TruthSign } from '../devices/rule-tree.js';
 import { useMay } from '../session/session.js';
@@ -23,15 +23,18 @@ const WRITING_MS = 600;
 
 interface CheckProps {
   selector: string;
+  /** Absent where the rule is not of one audience: any can be looked at then. */
   channel?: string;
   mode?: AudienceAsked['mode'];
   contents?: readonly string[];
 }
 
 /** What a rule comes to before anything is made of it: for whom it is, how that differs from what is there, and for one device. */
-export function RuleCheck({ selector, channel = 'main', mode = 'server', contents = [] }: CheckProps) {
+export function RuleCheck({ selector, channel: own, mode = 'server', contents = [] }: CheckProps) {
   const { t } = useWords();
   const may = useMay();
+  const [chosen, choose] = useState('main');
+  const channel = own ?? chosen;
   const [than, setThan] = useState('');
   const [asked] = useDebouncedValue(
     { selector: selector.trim() || 'true', channel, mode, content: contents, than },
@@ -47,6 +50,7 @@ export function RuleCheck({ selector, channel = 'main', mode = 'server', content
   if (!isAllowed) return null;
   return (
     <div className="column rule-check">
+      {own === undefined && <OfChannel value={chosen} onChange={choose} />}
       <div role="status" aria-label={t('check.title')}>
         <Counted query={query} />
       </div>
@@ -125,6 +129,21 @@ function Part({ sign, name, share }: { sign?: ReactNode; name: string; share: Sh
         {count(devices)} {from !== to && <span className="quiet">{`(${count(from)}–${count(to)})`}</span>}
       </dd>
     </div>
+  );
+}
+
+/** Nothing to choose where there is one. */
+function OfChannel({ value, onChange }: { value: string; onChange: (channel: string) => void }) {
+  const { t } = useWords();
+  const channels = useQuery(channelsQuery).data?.items ?? [];
+  if (channels.length < 2) return null;
+  return (
+    <NativeSelect
+      label={t('settings.channel')}
+      value={value}
+      onChange={(event) => onChange(event.currentTarget.value)}
+      data={channels.map(({ channel }) => channel)}
+    />
   );
 }
 
